@@ -1,0 +1,3 @@
+//! Astronomical mosaicking engine.
+mod error;
+pub use error::Error;
