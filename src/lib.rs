@@ -1,3 +1,6 @@
 //! Astronomical mosaicking engine.
 mod error;
+mod pixel;
+
 pub use error::Error;
+pub use pixel::{InputPixel, Pixel};
