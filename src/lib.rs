@@ -1,3 +1,6 @@
 //! Astronomical mosaicking engine.
 mod error;
+mod fits;
+
 pub use error::Error;
+pub use fits::{Header, Value};
