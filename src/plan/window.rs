@@ -36,4 +36,24 @@ impl Window {
     pub fn contains(&self, other: &Window) -> bool {
         self.intersection(other) == Some(*other)
     }
+
+    /// Whether there is no pixel in it.
+    pub const fn is_empty(&self) -> bool {
+        self.nx == 0 || self.ny == 0
+    }
+
+    /// The smallest rectangle around both. An empty one counts for nothing.
+    #[must_use]
+    pub fn hull(&self, other: &Window) -> Window {
+        if self.is_empty() {
+            return *other;
+        }
+        if other.is_empty() {
+            return *self;
+        }
+        let (x0, y0) = (self.x0.min(other.x0), self.y0.min(other.y0));
+        let x1 = (self.x0 + self.nx).max(other.x0 + other.nx);
+        let y1 = (self.y0 + self.ny).max(other.y0 + other.ny);
+        Window::new(x0, y0, x1 - x0, y1 - y0)
+    }
 }
