@@ -57,8 +57,8 @@ struct Workspace<T> {
 }
 
 /// A plan being carried out for one window of the target.
-pub(crate) struct Engine<'r> {
-    plan: &'r Plan<'r, 'r>,
+pub(crate) struct Engine<'r, 'a> {
+    plan: &'r Plan<'r, 'a>,
     window: Window,
     /// Planes of the output, all leading dimensions taken together.
     planes: usize,
@@ -73,9 +73,9 @@ pub(crate) struct Engine<'r> {
     covered: AtomicU64,
 }
 
-impl<'r> Engine<'r> {
+impl<'r, 'a> Engine<'r, 'a> {
     pub(crate) fn run<T: Pixel>(
-        plan: &'r Plan<'r, 'r>,
+        plan: &'r Plan<'r, 'a>,
         window: Window,
         output: ArrayViewMutD<'_, T>,
         footprint: ArrayViewMutD<'_, T>,
@@ -281,7 +281,7 @@ impl<'r> Engine<'r> {
         Workspace { sampling, accumulators: Vec::new(), rows: [Vec::new(), Vec::new()], bytes: 0 }
     }
 
-    fn account<T>(&self, workspace: &mut Workspace<T>) {
+    fn account<T: Pixel>(&self, workspace: &mut Workspace<T>) {
         let accumulators: usize = workspace.accumulators.iter().map(Accumulator::bytes).sum();
         let now = (workspace.sampling.bytes() + accumulators) as u64;
         self.hold(workspace.bytes, now);
@@ -312,7 +312,7 @@ impl<'r> Engine<'r> {
             resampled_pixels: total.resampled,
             coordinate_error: self.plan.options().coordinate_error,
             max_coordinate_error: total.grid.max_error,
-            exact_fraction: total.grid.exact_fraction(),
+            exact_fraction: total.grid.exact_pixels as f64 / (total.grid.exact_pixels + total.grid.approximated_pixels).max(1) as f64,
             peak_bytes: self.peak.into_inner(),
         }
     }

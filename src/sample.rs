@@ -24,6 +24,12 @@ pub(crate) struct Sampler<'p, 'a> {
     pub(crate) coordinate_error: CoordinateError,
 }
 
+impl std::fmt::Debug for Sampler<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sampler").field("input", &self.input.name()).field("kernel", &self.kernel).finish_non_exhaustive()
+    }
+}
+
 /// What a worker needs to sample; reused from block to block.
 pub(crate) struct Workspace<T> {
     /// Input pixels that a patch may have. A block is halved until it needs no more, so that a strong reduction in scale, or
@@ -78,14 +84,14 @@ impl<'p> Sampler<'p, '_> {
         sink: &mut impl FnMut(usize, Window, &[T], &[T]),
     ) -> Result<Tally, Error> {
         let mut tally = Tally::default();
-        let grid = CoordGrid::new(&*self.map, block, 0, self.coordinate_error, self.input.image.plane());
+        let grid = CoordGrid::new(&*self.map, block, 0, self.coordinate_error, self.input.image.plane(), 0.0);
         tally.grid = grid.report();
         let Some(need) = self.need(grid, &self.input.image) else { return Ok(tally) };
         let weights_need = match &self.weights_map {
             None => None,
             Some(map) => {
                 let shape = self.input.weights.as_ref().map_or([0, 0], |w| w.image.plane());
-                let grid = CoordGrid::new(&**map, block, 0, self.coordinate_error, shape);
+                let grid = CoordGrid::new(&**map, block, 0, self.coordinate_error, shape, 0.0);
                 let pixels = self.input.weights.as_ref().map(|w| &w.image);
                 match pixels.and_then(|pixels| self.need(grid, pixels)) {
                     Some(need) => Some(need),

@@ -3,3 +3,4 @@
 pub(crate) mod header;
 
 pub use header::{Header, Value};
+mod read; pub use read::{FitsImage,Hdu};

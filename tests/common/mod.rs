@@ -1,5 +1,5 @@
 //! What several tests need: headers, noise, comparisons.
-#![allow(dead_code, reason = "each test program uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part")]
 
 use ndarray::{Array2, ArrayD};
 use skymosaic::{Header, Wcs};
