@@ -24,6 +24,7 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 from golden import Folder, scaled
 from reproject import reproject_interp
+from reproject._array_utils import map_coordinates
 from reproject.mosaicking import reproject_and_coadd
 
 HERE = Path(__file__).parent
@@ -342,6 +343,22 @@ def special(folder):
         interp_case(folder, "cube_to_tan", cube, target, resample)
 
 
+def points(folder):
+    """reproject's sampler itself at chosen positions of one small image with missing pixels, in `points`: edges, ties, centres, random ones."""
+    rng = np.random.default_rng(4)
+    image = rng.uniform(1, 9, (5, 6))
+    image[1, 2] = image[3, 5] = image[4, 0] = np.nan
+    ny, nx = image.shape
+    special_x = [-0.5, np.nextafter(-0.5, -1), 0.0, np.nextafter(0.5, 0), 0.5, 1.5, 2.0, 2.5, nx - 1.0, nx - 0.75, np.nextafter(nx - 0.5, 0), nx - 0.5]
+    special_y = [-0.5, -0.25, 0.0, 0.5, 1.0, 1.5, 2.7, ny - 1.0, np.nextafter(ny - 0.5, 0), ny - 0.5]
+    y, x = (c.ravel() for c in np.meshgrid(special_y, special_x, indexing="ij"))
+    x, y = np.append(x, rng.uniform(-1, nx, 200)), np.append(y, rng.uniform(-1, ny, 200))
+    sampled = {name: map_coordinates(image, np.array([y, x]), order=order, cval=np.nan, mode="constant")
+               for name, order in ORDERS.items()}
+    files = {"image": image, "x": x, "y": y, **sampled}
+    folder.case("points", **{name: folder.array(f"points_{name}", array) for name, array in files.items()})
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -350,8 +367,9 @@ if __name__ == "__main__":
     real_images(folder, data)
     projections(folder)
     special(folder)
+    points(folder)
     folder.finish()
     for case in folder.cases:
-        left_out = {key: len(case[key]) for key in ("ties", "edges", "zero_weight_nan") if case[key]}
+        left_out = {key: len(case[key]) for key in ("ties", "edges", "zero_weight_nan") if case.get(key)}
         if left_out:
             print(case["name"], left_out)
