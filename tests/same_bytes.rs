@@ -4,7 +4,7 @@ mod common;
 
 use std::num::NonZeroUsize;
 
-use common::{bits, noise, tan};
+use common::field::{bits, noise, tan};
 use ndarray::{Array2, Array3, ArrayD, Axis, s};
 use skymosaic::{
     Combine, Input, Intermediate, Missing, Options, Parallel, Plan, Resample, Wcs, Window, reproject_and_coadd,
