@@ -26,7 +26,7 @@ use crate::{
     progress::{Meter, Phase},
     sample,
     schedule::Crew,
-    storage::Buffer,
+    storage::{Buffer, Storage},
     summary::{InputSummary, Status, Summary, Tally},
 };
 
@@ -96,24 +96,22 @@ impl<'r, 'a> Engine<'r, 'a> {
             peak: AtomicU64::new(0),
             covered: AtomicU64::new(0),
         };
-        let dir = match &plan.options().intermediate {
+        let storage = match &plan.options().intermediate {
             Intermediate::None => {
                 engine.combine(&tiles, output, footprint, None)?;
                 return Ok(engine.summary());
             }
-            Intermediate::Memory => None,
-            Intermediate::Mapped { dir } => Some(dir.as_deref()),
+            Intermediate::Memory => Storage::Memory,
+            Intermediate::Mapped { dir } => Storage::Mapped { dir: dir.clone() },
         };
         let pieces = engine.pieces(&tiles);
         let cells: usize = pieces.iter().map(|(_, _, window)| 2 * planes * window.area()).sum();
-        let mut buffer = match dir {
-            None => {
-                plan.afford("the intermediates in memory", (cells * size_of::<T>()) as u64)?;
-                engine.hold(0, (cells * size_of::<T>()) as u64);
-                Buffer::<T>::in_memory(cells)?
-            }
-            Some(dir) => Buffer::mapped(cells, dir)?,
-        };
+        if storage == Storage::Memory {
+            let bytes = (cells * size_of::<T>()) as u64;
+            plan.afford("the intermediates in memory", bytes)?;
+            engine.hold(0, bytes);
+        }
+        let mut buffer = Buffer::<T>::new(cells, &storage, "the resampled sub-grids of the inputs")?;
         engine.store(&pieces, buffer.as_mut_slice())?;
         let mut stored: Vec<Vec<Stored<'_, T>>> = tiles.iter().map(|_| Vec::new()).collect();
         let mut rest = buffer.as_slice();

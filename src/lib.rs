@@ -19,12 +19,13 @@ mod wcs;
 
 pub use coadd::reproject_and_coadd;
 pub use error::Error;
-pub use fits::{FitsImage, Hdu, Header, Value};
+pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, Value};
 pub use input::Input;
 pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
 pub use options::{Combine, Intermediate, Missing, Options, Parallel, ProgressCallback, Resample};
 pub use pixel::{InputPixel, Pixel};
 pub use plan::{Plan, Window};
 pub use progress::{Phase, Progress};
+pub use storage::{MappedArray, MappedElement};
 pub use summary::{InputSummary, Status, Summary};
 pub use wcs::Wcs;
