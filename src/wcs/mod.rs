@@ -1,0 +1,4 @@
+//! World coordinate systems.
+mod frame;
+mod frame_matrix;
+pub use frame::Frame;
