@@ -18,7 +18,8 @@ impl Linear {
         let [[a, b], [c, d]] = matrix;
         let determinant = a * d - b * c;
         let inverse = [[d / determinant, -b / determinant], [-c / determinant, a / determinant]];
-        let finite = origin.iter().chain(matrix.iter().flatten()).chain(inverse.iter().flatten()).all(|v| v.is_finite());
+        let finite =
+            origin.iter().chain(matrix.iter().flatten()).chain(inverse.iter().flatten()).all(|v| v.is_finite());
         (finite && determinant != 0.0).then_some(Linear { origin, matrix, inverse })
     }
 

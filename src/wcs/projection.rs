@@ -160,14 +160,17 @@ impl Projection {
         let p = |m: usize, default: f64| pv.get(m).copied().flatten().unwrap_or(default);
         let refuse = Refusal::Parameter;
         let conic = |name: fn(f64, f64) -> Option<Projection>| {
-            let theta_a = pv[1].ok_or(refuse(1, "this projection needs the middle latitude of its standard parallels"))?;
+            let theta_a =
+                pv[1].ok_or(refuse(1, "this projection needs the middle latitude of its standard parallels"))?;
             name(theta_a, p(2, 0.0)).ok_or(refuse(1, "the cone of this middle latitude and PVi_2 is degenerate"))
         };
         Ok(match code {
-            "AZP" => Projection::Azp(Azp::new(p(1, 0.0), p(2, 0.0)).ok_or(refuse(1, "expected μ ≠ -1 and |PVi_2| ≠ 90"))?),
-            "SZP" => Projection::Szp(
-                Szp::new(p(1, 0.0), p(2, 0.0), p(3, 90.0)).ok_or(refuse(1, "expected μ sin θ_c ≠ -1"))?,
-            ),
+            "AZP" => {
+                Projection::Azp(Azp::new(p(1, 0.0), p(2, 0.0)).ok_or(refuse(1, "expected μ ≠ -1 and |PVi_2| ≠ 90"))?)
+            }
+            "SZP" => {
+                Projection::Szp(Szp::new(p(1, 0.0), p(2, 0.0), p(3, 90.0)).ok_or(refuse(1, "expected μ sin θ_c ≠ -1"))?)
+            }
             "TAN" => Projection::Tan(Tan),
             "STG" => Projection::Stg(Stg),
             "SIN" => match (p(1, 0.0), p(2, 0.0)) {
@@ -181,9 +184,7 @@ impl Projection {
             ),
             "ZEA" => Projection::Zea(Zea),
             "AIR" => Projection::Air(Air::new(p(1, 90.0)).ok_or(refuse(1, "expected -90 < θ_b"))?),
-            "CYP" => Projection::Cyp(
-                Cyp::new(p(1, 1.0), p(2, 1.0)).ok_or(refuse(2, "expected λ ≠ 0 and λ ≠ -μ"))?,
-            ),
+            "CYP" => Projection::Cyp(Cyp::new(p(1, 1.0), p(2, 1.0)).ok_or(refuse(2, "expected λ ≠ 0 and λ ≠ -μ"))?),
             "CEA" => Projection::Cea(Library::cea(p(1, 1.0)).ok_or(refuse(1, "expected 0 < λ <= 1"))?),
             "CAR" => Projection::Car(Library::car().ok_or(Refusal::Unknown)?),
             "MER" => Projection::Mer(Mer),

@@ -1,7 +1,7 @@
 //! Rotation between native and celestial coordinates, Calabretta & Greisen (2002), section 2.4.
 
-use super::trig::{DEGREES, cos, sin, sin_cos};
 use super::projection::Vector;
+use super::trig::{DEGREES, cos, sin, sin_cos};
 
 /// A rotation as rows of a matrix: out = R in.
 pub(crate) type Matrix = [[f64; 3]; 3];

@@ -35,10 +35,12 @@ fn dot(a: &Vector, b: &Vector) -> f64 {
 /// The face that a direction lies on; on an edge the first of them.
 fn face_of(v: &Vector) -> &'static Face {
     let [first, rest @ ..] = &FACES;
-    rest.iter().fold((first, dot(&first.zeta, v)), |(best, zeta), face| {
-        let other = dot(&face.zeta, v);
-        if other > zeta { (face, other) } else { (best, zeta) }
-    }).0
+    rest.iter()
+        .fold((first, dot(&first.zeta, v)), |(best, zeta), face| {
+            let other = dot(&face.zeta, v);
+            if other > zeta { (face, other) } else { (best, zeta) }
+        })
+        .0
 }
 
 /// The face that a plane position (in face units) lies on and the position relative to its centre. The equatorial

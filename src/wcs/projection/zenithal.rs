@@ -262,9 +262,7 @@ impl Project for Szp {
             // overlapped, and undefined is what wcslib says is undefined.
             let w = 1.0 / ((self.zp - 1.0) * self.zp - 1.0 + u * u).sqrt();
             let latitude = z.atan2(c) * DEGREES;
-            if w.abs() <= 1.0
-                && latitude < upper_latitude(u.atan2(self.zp - 1.0) * DEGREES, w.asin() * DEGREES)
-            {
+            if w.abs() <= 1.0 && latitude < upper_latitude(u.atan2(self.zp - 1.0) * DEGREES, w.asin() * DEGREES) {
                 return UNDEFINED_PLANE;
             }
         }
