@@ -4,5 +4,5 @@ mod fits;
 mod storage;
 
 pub use error::Error;
-pub use fits::{FitsElement, FitsOutput, Header, Value};
+pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value};
 pub use storage::{MappedArray, MappedElement};
