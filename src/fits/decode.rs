@@ -23,6 +23,8 @@ pub(super) fn decode(image: &FitsImage, storage: &Storage) -> Result<Buffer<u8>,
         let mut unzipped = unzip(image)?;
         skip(&mut unzipped, image.offset)
             .and_then(|()| unzipped.read_exact(data.as_mut_slice()))
+            // The checksum stands at the end: without it, damage would pass for pixels.
+            .and_then(|()| io::copy(&mut unzipped, &mut io::sink()))
             .map_err(|error| corrupt_gzip(image, &error))?;
         return Ok(data);
     }

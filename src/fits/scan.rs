@@ -157,6 +157,7 @@ impl Scan {
                     _ => {}
                 }
             }
+            self.position += BLOCK as u64;
             if block.len() < BLOCK {
                 // Some writers do not fill up the last block.
                 bytes.extend(block);
@@ -165,7 +166,6 @@ impl Scan {
                     None => Err(self.wrong("the file is truncated within the header: it has no END card")),
                 };
             }
-            self.position += BLOCK as u64;
             let is_end = |card: &[u8]| card.trim_ascii_end().eq_ignore_ascii_case(b"END");
             let ends = block.chunks_exact(80).any(is_end);
             bytes.extend(block);
