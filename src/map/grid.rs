@@ -299,9 +299,11 @@ impl<'m> CoordGrid<'m> {
 
     /// Input coordinates of the output positions `(x0 + i, y)`, NaN where undefined or known to lie outside of the padded input.
     ///
+    /// `x0` is rounded to a multiple of 2⁻³² pixel, so that `x0 + i` is the same number in whatever run it is reached.
     /// `xs` and `ys` have the same length; positions outside of the window and its margin are evaluated exactly.
     pub fn row(&self, x0: f64, y: f64, xs: &mut [f64], ys: &mut [f64]) {
         let n = xs.len().min(ys.len());
+        let x0 = on_lattice(x0);
         let mut waiting = 0;
         let mut i = 0;
         while i < n {
@@ -309,7 +311,7 @@ impl<'m> CoordGrid<'m> {
             let end = run_end(x0, i, edge, n);
             let settled = match cell {
                 Cell::Polynomial(k) => {
-                    self.polynomials[k].row(x0, i, y, &mut xs[i..end], &mut ys[i..end]);
+                    self.polynomials[k].row(x0 + i as f64, y, &mut xs[i..end], &mut ys[i..end]);
                     true
                 }
                 Cell::Outside => {
@@ -380,6 +382,13 @@ impl<'m> CoordGrid<'m> {
     pub fn report(&self) -> GridReport {
         self.report
     }
+}
+
+/// The nearest multiple of 2⁻³²: sums of these with whole numbers are exact (up to 2²¹ pixels; beyond, `x` is its own nearest).
+fn on_lattice(x: f64) -> f64 {
+    const STEPS: f64 = 4_294_967_296.0;
+    let rounded = (x * STEPS).round() / STEPS;
+    if rounded.is_finite() { rounded } else { x }
 }
 
 /// Index of the top cell of a position: the largest `k` with `k · LARGEST - 0.5 <= x`.
