@@ -4,6 +4,7 @@
 
 mod grid;
 mod polynomial;
+mod rectangle;
 
 pub use grid::{CoordGrid, CoordinateError, GridReport};
 

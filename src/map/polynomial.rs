@@ -1,5 +1,6 @@
 //! A map over one square cell as a pair of tensor polynomials: fitted at Chebyshev nodes, checked elsewhere.
 
+use super::rectangle::Rectangle;
 use std::array::from_fn;
 use std::f64::consts::PI;
 use std::sync::LazyLock;
@@ -62,9 +63,6 @@ pub(super) struct Polynomial {
     /// Largest distance from the exact map at the check points, input pixels.
     pub(super) error: f64,
 }
-
-/// A closed rectangle: `[x0, x1]`, `[y0, y1]`.
-pub(super) type Rectangle = [[f64; 2]; 2];
 
 /// Appends the points at which the square of side `size` with lower corner `low` is to be sampled.
 pub(super) fn sample_points(low: [f64; 2], size: f64, xs: &mut Vec<f64>, ys: &mut Vec<f64>) {
