@@ -1,4 +1,4 @@
-//! Which part of the output does each input touch, and where is it.
+//! Which inputs touch which part of the output.
 
 pub(crate) mod bounds;
 pub(crate) mod overlap;

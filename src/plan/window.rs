@@ -1,21 +1,44 @@
-//! A rectangle of pixels of the output.
+//! Rectangles of pixels.
 
-/// A rectangle of output pixels: columns `x0 .. x0 + nx`, rows `y0 .. y0 + ny`, pixel (0, 0) being the first of the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A rectangle of pixels: columns `x0..x0 + nx`, rows `y0..y0 + ny`, counted from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Window {
     /// First column.
     pub x0: usize,
     /// First row.
     pub y0: usize,
-    /// Number of columns.
+    /// Columns.
     pub nx: usize,
-    /// Number of rows.
+    /// Rows.
     pub ny: usize,
 }
 
 impl Window {
+    /// The rectangle of `ny` rows of `nx` columns whose first pixel is column `x0` of row `y0`.
+    pub const fn new(x0: usize, y0: usize, nx: usize, ny: usize) -> Window {
+        Window { x0, y0, nx, ny }
+    }
+
+    /// Pixels in it.
+    pub const fn area(&self) -> usize {
+        self.nx * self.ny
+    }
+
+    /// The pixels that it shares with another, if there are any.
+    pub fn intersection(&self, other: &Window) -> Option<Window> {
+        let (x0, y0) = (self.x0.max(other.x0), self.y0.max(other.y0));
+        let x1 = (self.x0 + self.nx).min(other.x0 + other.nx);
+        let y1 = (self.y0 + self.ny).min(other.y0 + other.ny);
+        (x0 < x1 && y0 < y1).then(|| Window::new(x0, y0, x1 - x0, y1 - y0))
+    }
+
+    /// Whether every pixel of `other` is in it.
+    pub fn contains(&self, other: &Window) -> bool {
+        self.intersection(other) == Some(*other)
+    }
+
     /// Whether there is no pixel in it.
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.nx == 0 || self.ny == 0
     }
 
@@ -31,7 +54,7 @@ impl Window {
         let (x0, y0) = (self.x0.min(other.x0), self.y0.min(other.y0));
         let x1 = (self.x0 + self.nx).max(other.x0 + other.nx);
         let y1 = (self.y0 + self.ny).max(other.y0 + other.ny);
-        Window { x0, y0, nx: x1 - x0, ny: y1 - y0 }
+        Window::new(x0, y0, x1 - x0, y1 - y0)
     }
 }
 
