@@ -73,6 +73,12 @@ fn angle(a: [f64; 3], b: [f64; 3]) -> f64 {
     2.0 * (0.5 * chord(a, b)).min(1.0).asin()
 }
 
+/// A cap that contains the directions of all positions in a block; `None` if they are not all defined, vary too fast to
+/// say, or do not fit into a hemisphere.
+pub(crate) fn cap_of_block(sky: &impl Fn(f64, f64) -> Option<[f64; 3]>, block: Block) -> Option<Cap> {
+    Samples::new(sky, block, [CELLS; 2]).tame_cap()
+}
+
 /// A unit vector where there is one.
 type Direction = Option<[f64; 3]>;
 
@@ -113,11 +119,9 @@ impl<S: Fn(f64, f64) -> Option<[f64; 3]>> Caps<'_, S> {
             return;
         }
         let samples = self.sample(block, [CELLS; 2]);
-        if let Some(cap) = samples.margin().and_then(|margin| Cap::around(samples.defined(), margin)) {
-            if cap.cos_radius > 0.0 {
-                self.found.push(cap);
-                return;
-            }
+        if let Some(cap) = samples.tame_cap() {
+            self.found.push(cap);
+            return;
         }
         if samples.defined().next().is_none() && self.is_void(block) {
             return;
@@ -198,6 +202,11 @@ impl Samples {
 
     fn longest_step(&self) -> f64 {
         self.runs().filter_map(|(_, a, b, _)| Some(chord(a?, b?))).fold(0.0, f64::max)
+    }
+
+    /// A cap that contains all between the samples too, if the block is tame and lies within less than a hemisphere.
+    fn tame_cap(&self) -> Option<Cap> {
+        Cap::around(self.defined(), self.margin()?).filter(|cap| cap.cos_radius > 0.0)
     }
 
     /// By how many radians a cap around the samples has to be enlarged to contain all that lies between them; `None` if
