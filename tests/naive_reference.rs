@@ -3,7 +3,7 @@
 mod common;
 mod naive;
 
-use common::Golden;
+use common::golden::Golden;
 use naive::{Image, Missing, combine::Combine, interpolate, sample};
 
 #[test]

@@ -1,0 +1,675 @@
+//! Header cards as text: parsing, look-up, writing. No files and no meaning: what a keyword says is for others.
+
+use std::fmt;
+
+use crate::Error;
+
+/// Width of a card in characters.
+pub(crate) const CARD: usize = 80;
+
+/// The value of a header card.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A string, without its quotes and trailing blanks; also the text of a `COMMENT`, `HISTORY` or blank card.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// A number with a decimal point or an exponent (`E` or `D`), or a whole number outside the range of `i64`.
+    Float(f64),
+    /// `T` or `F`.
+    Logical(bool),
+    /// No value between `=` and `/`, or, in a FITS file, one that cannot be read (it is then the card's comment).
+    Undefined,
+}
+
+impl fmt::Display for Value {
+    /// As in a card, without padding: strings in quotes, floats so that they read back to the same bits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
+            Value::Integer(number) => write!(f, "{number}"),
+            Value::Float(number) if number.is_finite() => {
+                let text = format!("{number:?}");
+                match text.split_once('e') {
+                    Some((mantissa, exponent)) if mantissa.contains('.') => write!(f, "{mantissa}E{exponent}"),
+                    Some((mantissa, exponent)) => write!(f, "{mantissa}.0E{exponent}"),
+                    None => f.write_str(&text),
+                }
+            }
+            Value::Logical(flag) => f.write_str(if *flag { "T" } else { "F" }),
+            Value::Float(_) | Value::Undefined => Ok(()),
+        }
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Value {
+        Value::Float(number)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Value {
+        Value::Integer(number)
+    }
+}
+
+impl From<i32> for Value {
+    fn from(number: i32) -> Value {
+        Value::Integer(number.into())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Value {
+        Value::Logical(flag)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Value {
+        Value::Text(text)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Card {
+    // Upper case, without trailing blanks; a HIERARCH keyword without "HIERARCH ".
+    keyword: Box<str>,
+    value: Value,
+    comment: Box<str>,
+}
+
+/// A FITS header: cards in their order.
+///
+/// Keywords are looked up without regard to case; `HIERARCH` keywords by what follows `HIERARCH`. Where a keyword
+/// is repeated, look-up finds its first card; [`all`](Header::all) finds every one.
+///
+/// ```
+/// use skymosaic::Header;
+///
+/// let header = Header::parse("CRPIX1  = 10.5 / reference pixel\nCTYPE1  = 'RA---TAN'")?;
+/// assert_eq!(header.f64("crpix1")?, Some(10.5));
+/// assert_eq!(header.text("CTYPE1")?, Some("RA---TAN"));
+/// assert_eq!(header.f64("CRPIX2")?, None);
+/// # Ok::<(), skymosaic::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Header {
+    cards: Vec<Card>,
+}
+
+impl Header {
+    /// A header without cards.
+    #[must_use]
+    pub fn new() -> Header {
+        Header::default()
+    }
+
+    /// Reads header text: one card a line, or 80-character records without line ends. Stops at `END`, which may be
+    /// missing. Long strings on `CONTINUE` cards are joined; exponents may be written with `D`; keywords may be in
+    /// lower case and the `=` need not stand in column 9. Blank cards are left out.
+    ///
+    /// # Errors
+    /// [`Error::Card`] for a line that is no card or has a value that is neither a quoted string, a number nor a
+    /// logical.
+    pub fn parse(text: &str) -> Result<Header, Error> {
+        let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+        let only_line = match (lines.next(), lines.next()) {
+            (Some(line), None) => Some(line),
+            _ => None,
+        };
+        let mut header = Header::new();
+        let mut number = 0;
+        for line in text.lines() {
+            let is_record = |length: usize| length > CARD && (only_line.is_some() || length.is_multiple_of(CARD));
+            let length = line.chars().count();
+            let width = if is_record(length) { CARD } else { length.max(1) };
+            let mut rest = line.chars();
+            // An empty line counts in the numbering as any other.
+            for _ in 0..length.div_ceil(width).max(1) {
+                number += 1;
+                let card: String = rest.by_ref().take(width).collect();
+                if is_end(&card) {
+                    return Ok(header);
+                }
+                header.push_card(&card).map_err(|problem| Error::Card {
+                    line: number,
+                    card: card.trim_end().to_owned(),
+                    problem,
+                })?;
+            }
+        }
+        Ok(header)
+    }
+
+    /// Reads the 80-byte records of a FITS file. `None` without an `END` card. A card that is malformed does not
+    /// make the image useless: it is kept without a value, so that only its use is an error.
+    pub(crate) fn parse_records(bytes: &[u8]) -> Option<Header> {
+        let mut header = Header::new();
+        for record in bytes.chunks_exact(CARD) {
+            // Bytes outside ASCII are not allowed; read as Latin-1 they do no harm.
+            let card: String = record.iter().map(|&byte| if byte < 32 { ' ' } else { char::from(byte) }).collect();
+            if is_end(&card) {
+                return Some(header);
+            }
+            if header.push_card(&card).is_err() {
+                let (keyword, rest) = card.split_at(card.char_indices().nth(8).map_or(card.len(), |(at, _)| at));
+                header.push(&keyword.trim().to_uppercase(), Value::Undefined, rest.trim_start_matches('=').trim());
+            }
+        }
+        None
+    }
+
+    /// The value of a keyword: that of its first card.
+    #[must_use]
+    pub fn get(&self, keyword: &str) -> Option<&Value> {
+        self.all(keyword).next()
+    }
+
+    /// The values of all cards of a keyword, in order.
+    pub fn all<'h>(&'h self, keyword: &str) -> impl Iterator<Item = &'h Value> + use<'h> {
+        let keyword = plain(keyword).to_ascii_uppercase();
+        self.cards.iter().filter(move |card| *card.keyword == *keyword).map(|card| &card.value)
+    }
+
+    /// The value of a keyword as a number; `None` without the keyword.
+    ///
+    /// # Errors
+    /// [`Error::Wcs`] if there is a value that is not a number. A number in quotes is a string.
+    pub fn f64(&self, keyword: &str) -> Result<Option<f64>, Error> {
+        match self.get(keyword) {
+            None => Ok(None),
+            Some(Value::Float(number)) => Ok(Some(*number)),
+            Some(Value::Integer(number)) => Ok(Some(*number as f64)),
+            Some(_) => Err(self.unexpected(keyword, "expected a number")),
+        }
+    }
+
+    /// The value of a keyword as a whole number; `None` without the keyword. `2.0` is a whole number too.
+    ///
+    /// # Errors
+    /// [`Error::Wcs`] if there is a value that is not a whole number.
+    pub fn i64(&self, keyword: &str) -> Result<Option<i64>, Error> {
+        match self.get(keyword) {
+            None => Ok(None),
+            Some(Value::Integer(number)) => Ok(Some(*number)),
+            Some(Value::Float(number)) if number.fract() == 0.0 && number.abs() < 9e15 => Ok(Some(*number as i64)),
+            Some(_) => Err(self.unexpected(keyword, "expected a whole number")),
+        }
+    }
+
+    /// The value of a keyword as a string without trailing blanks; `None` without the keyword.
+    ///
+    /// # Errors
+    /// [`Error::Wcs`] if there is a value that is not a string.
+    pub fn text(&self, keyword: &str) -> Result<Option<&str>, Error> {
+        match self.get(keyword) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text.trim_end())),
+            Some(_) => Err(self.unexpected(keyword, "expected a string in quotes")),
+        }
+    }
+
+    /// Gives a keyword a value: in its first card, or in a new one at the end. An empty comment leaves the comment
+    /// as it is. `COMMENT` and `HISTORY` always get a new card.
+    pub fn set(&mut self, keyword: &str, value: impl Into<Value>, comment: &str) {
+        let keyword = plain(keyword).trim().to_ascii_uppercase();
+        let value = value.into();
+        match self.cards.iter_mut().find(|card| *card.keyword == *keyword && !is_commentary(&keyword)) {
+            Some(card) => {
+                card.value = value;
+                if !comment.is_empty() {
+                    card.comment = comment.into();
+                }
+            }
+            None => self.push(&keyword, value, comment),
+        }
+    }
+
+    /// Takes out every card of a keyword.
+    pub fn remove(&mut self, keyword: &str) {
+        let keyword = plain(keyword).to_ascii_uppercase();
+        self.cards.retain(|card| *card.keyword != *keyword);
+    }
+
+    /// Adds a `COMMENT` card (several if the text is longer than one takes).
+    pub fn push_comment(&mut self, text: &str) {
+        self.push("COMMENT", text.into(), "");
+    }
+
+    /// Adds a `HISTORY` card (several if the text is longer than one takes).
+    pub fn push_history(&mut self, text: &str) {
+        self.push("HISTORY", text.into(), "");
+    }
+
+    /// Keyword, value and comment of every card, in order.
+    pub fn cards(&self) -> impl Iterator<Item = (&str, &Value, &str)> {
+        self.cards.iter().map(|card| (&*card.keyword, &card.value, &*card.comment))
+    }
+
+    /// Number of cards.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.cards.len()
+    }
+
+    /// Whether there are no cards.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.cards.is_empty()
+    }
+
+    fn unexpected(&self, keyword: &str, expected: &str) -> Error {
+        let keyword = plain(keyword).to_ascii_uppercase();
+        let value = match self.cards.iter().find(|card| *card.keyword == *keyword) {
+            Some(Card { value: Value::Undefined, comment, .. }) => format!("(undefined) {comment}"),
+            Some(card) => card.value.to_string(),
+            None => "(missing)".to_owned(),
+        };
+        Error::Wcs { keyword, value, problem: expected.to_owned() }
+    }
+
+    fn push(&mut self, keyword: &str, value: Value, comment: &str) {
+        self.cards.push(Card { keyword: keyword.into(), value, comment: comment.into() });
+    }
+
+    /// Reads one card. The error is what is wrong with it.
+    fn push_card(&mut self, card: &str) -> Result<(), String> {
+        let card = card.trim_end();
+        if card.is_empty() {
+            return Ok(());
+        }
+        let (field, rest) = card.split_at(card.char_indices().nth(8).map_or(card.len(), |(at, _)| at));
+        let keyword = field.trim_end().to_ascii_uppercase();
+        if is_commentary(&keyword) {
+            self.push(&keyword, rest.into(), "");
+            return Ok(());
+        }
+        if keyword == "CONTINUE" {
+            return self.push_continuation(rest);
+        }
+        if let Some(name) = keyword_before_equals(card) {
+            let after = card.split_once('=').map_or("", |(_, after)| after);
+            let (value, comment) = split_value(after)?;
+            self.push(&name, value, comment);
+            return Ok(());
+        }
+        if field.starts_with(' ') || !keyword.bytes().all(is_keyword_byte) {
+            return Err("expected KEYWORD = value / comment".to_owned());
+        }
+        // The standard's "keyword without value indicator": the rest is commentary.
+        self.push(&keyword, Value::Undefined, rest.trim());
+        Ok(())
+    }
+
+    fn push_continuation(&mut self, rest: &str) -> Result<(), String> {
+        let continued = match self.cards.last_mut() {
+            Some(Card { value: Value::Text(text), comment, .. }) if text.ends_with('&') => Some((text, comment)),
+            _ => None,
+        };
+        match (continued, split_value(rest)) {
+            (Some((text, comment)), Ok((Value::Text(more), more_comment))) => {
+                text.pop();
+                text.push_str(&more);
+                if !more_comment.is_empty() {
+                    let joined = format!("{comment} {more_comment}");
+                    *comment = joined.trim_start().into();
+                }
+                Ok(())
+            }
+            (_, Err(problem)) => Err(problem),
+            // A CONTINUE that continues nothing is commentary.
+            _ => {
+                self.push_comment(&format!("CONTINUE{rest}"));
+                Ok(())
+            }
+        }
+    }
+}
+
+fn is_end(card: &str) -> bool {
+    card.trim_end().eq_ignore_ascii_case("END")
+}
+
+fn is_commentary(keyword: &str) -> bool {
+    matches!(keyword, "COMMENT" | "HISTORY" | "")
+}
+
+fn is_keyword_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+fn plain(keyword: &str) -> &str {
+    match keyword.get(..9) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("HIERARCH ") => keyword.get(9..).unwrap_or(keyword).trim(),
+        _ => keyword,
+    }
+}
+
+/// The keyword in upper case, if the card is of the form `KEYWORD = …` or `HIERARCH key words = …`.
+fn keyword_before_equals(card: &str) -> Option<String> {
+    let name = card.split_once('=')?.0.trim();
+    let stripped = plain(name);
+    let is_hierarch = stripped.len() != name.len();
+    let words = stripped.split_whitespace().collect::<Vec<_>>();
+    let legal = if is_hierarch {
+        !words.is_empty() && stripped.bytes().all(|byte| (32..127).contains(&byte) && byte != b'\'')
+    } else {
+        words.len() == 1 && stripped.len() <= 8 && stripped.bytes().all(is_keyword_byte)
+    };
+    legal.then(|| words.join(" ").to_ascii_uppercase())
+}
+
+/// Value and comment of what follows `=`.
+fn split_value(text: &str) -> Result<(Value, &str), String> {
+    let text = text.trim();
+    if let Some(quoted) = text.strip_prefix('\'') {
+        let mut value = String::new();
+        let mut rest = quoted;
+        loop {
+            let (part, after) = rest.split_once('\'').ok_or("the string has no closing quote")?;
+            value.push_str(part);
+            match after.strip_prefix('\'') {
+                Some(after) => {
+                    value.push('\'');
+                    rest = after;
+                }
+                None => {
+                    rest = after;
+                    break;
+                }
+            }
+        }
+        value.truncate(value.trim_end_matches(' ').len());
+        return Ok((Value::Text(value), comment_of(rest)));
+    }
+    let (token, comment) = match text.split_once('/') {
+        Some((token, comment)) => (token.trim(), comment.trim()),
+        None => (text, ""),
+    };
+    let value = match token {
+        "" => Value::Undefined,
+        "T" | "t" => Value::Logical(true),
+        "F" | "f" => Value::Logical(false),
+        // Complex numbers are kept as they stand: nothing here uses one.
+        _ if token.starts_with('(') && token.ends_with(')') => Value::Text(token.to_owned()),
+        _ => number(token).ok_or("the value is neither a quoted string, a number nor a logical (T or F)")?,
+    };
+    Ok((value, comment))
+}
+
+fn comment_of(rest: &str) -> &str {
+    rest.split_once('/').map_or("", |(_, comment)| comment.trim())
+}
+
+fn number(token: &str) -> Option<Value> {
+    // Rust's parser also knows "inf" and "nan", which FITS does not.
+    if !token.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' | b'd' | b'D')) {
+        return None;
+    }
+    if let Ok(integer) = token.parse() {
+        return Some(Value::Integer(integer));
+    }
+    let float: f64 = token.replace(['d', 'D'], "E").parse().ok()?;
+    float.is_finite().then_some(Value::Float(float))
+}
+
+impl fmt::Display for Header {
+    /// 80-character cards, one a line, with `END`. Long strings go on `CONTINUE` cards, long commentary on several
+    /// cards; comments that do not fit are cut. Characters outside printable ASCII become `?`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for card in &self.cards {
+            for line in card.lines() {
+                writeln!(f, "{line:<CARD$}")?;
+            }
+        }
+        writeln!(f, "{:<CARD$}", "END")
+    }
+}
+
+impl Card {
+    /// The card as one or more lines of at most 80 ASCII characters.
+    fn lines(&self) -> Vec<String> {
+        if is_commentary(&self.keyword) {
+            let Value::Text(text) = &self.value else { return Vec::new() };
+            return commentary(&self.keyword, text);
+        }
+        let legal = self.keyword.len() <= 8 && self.keyword.bytes().all(is_keyword_byte);
+        let name =
+            if legal { format!("{:<8}= ", self.keyword) } else { format!("HIERARCH {} = ", ascii(&self.keyword)) };
+        let comment = if self.comment.is_empty() { String::new() } else { format!(" / {}", ascii(&self.comment)) };
+        let value = match &self.value {
+            // Strings are padded to 8 characters, as the mandatory ones must be.
+            Value::Text(text) => format!("{:<20}", format!("'{:<8}'", ascii(text).replace('\'', "''"))),
+            value if legal => format!("{:>20}", value.to_string()),
+            value => value.to_string(),
+        };
+        let whole = format!("{name}{value}");
+        if whole.trim_end().len() <= CARD {
+            let mut line = whole + &comment;
+            line.truncate(CARD);
+            return vec![line.trim_end().to_owned()];
+        }
+        match &self.value {
+            Value::Text(text) if name.len() + 3 < CARD => {
+                let mut lines = long_string(&name, &ascii(text));
+                if let Some(last) = lines.last_mut() {
+                    last.push_str(&comment);
+                    last.truncate(CARD);
+                }
+                lines
+            }
+            // A HIERARCH keyword so long that its value has no room on the card.
+            _ => commentary("COMMENT", &format!("{}={}", self.keyword, self.value)),
+        }
+    }
+}
+
+/// Cards `name'first part&'`, `CONTINUE  'next part&'`, ….
+fn long_string(name: &str, text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = format!("{name}'");
+    for character in text.chars() {
+        let width = if character == '\'' { 2 } else { 1 };
+        // Room is kept for "&'".
+        if line.len() + width + 2 > CARD {
+            lines.push(line + "&'");
+            line = "CONTINUE  '".to_owned();
+        }
+        line.extend(std::iter::repeat_n(character, width));
+    }
+    lines.push(line + "'");
+    lines
+}
+
+fn commentary(keyword: &str, text: &str) -> Vec<String> {
+    let text = ascii(text);
+    let mut lines = Vec::new();
+    let mut rest = text.as_str();
+    loop {
+        let (line, after) = rest.split_at_checked(CARD - 8).unwrap_or((rest, ""));
+        lines.push(format!("{keyword:<8}{line}"));
+        rest = after;
+        if rest.is_empty() {
+            return lines;
+        }
+    }
+}
+
+/// One printable ASCII character for each character, so that cutting at any byte is safe.
+fn ascii(text: &str) -> String {
+    let printable = |character: char| match character {
+        ' '..='~' => character,
+        '\n' | '\r' | '\t' => ' ',
+        _ => '?',
+    };
+    text.chars().map(printable).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parsed(text: &str) -> Header {
+        Header::parse(text).unwrap()
+    }
+
+    #[test]
+    fn values_of_every_type() {
+        let header = parsed(
+            "SIMPLE  =                    T / a comment\nBITPIX  =                  -32\nCRVAL1  =            1.5D-3 / deg\n\
+             OBJECT  = 'M 31 ''And''   ' / name / of object\nEMPTY   = ''\nUNDEF   =     / nothing\nBIG     = 99999999999999999999\n\
+             Z       = (1.0, 2.0)",
+        );
+        assert_eq!(header.get("SIMPLE"), Some(&Value::Logical(true)));
+        assert_eq!(header.i64("bitpix").unwrap(), Some(-32));
+        assert_eq!(header.f64("BITPIX").unwrap(), Some(-32.0));
+        assert_eq!(header.f64("CRVAL1").unwrap(), Some(1.5e-3));
+        assert_eq!(header.text("OBJECT").unwrap(), Some("M 31 'And'"));
+        assert_eq!(header.text("EMPTY").unwrap(), Some(""));
+        assert_eq!(header.get("UNDEF"), Some(&Value::Undefined));
+        assert_eq!(header.f64("BIG").unwrap(), Some(1e20));
+        assert_eq!(header.text("Z").unwrap(), Some("(1.0, 2.0)"));
+        assert_eq!(header.cards().nth(3).unwrap().2, "name / of object");
+        assert_eq!(header.f64("MISSING").unwrap(), None);
+    }
+
+    #[test]
+    fn a_quoted_number_is_not_a_number() {
+        let error = parsed("CRVAL1  = '12.5'").f64("CRVAL1").unwrap_err();
+        assert_eq!(error.to_string(), "CRVAL1 = '12.5': expected a number");
+        assert!(parsed("CRVAL1  = ").f64("CRVAL1").is_err());
+        assert!(parsed("CTYPE1  = 3").text("CTYPE1").is_err());
+        assert!(parsed("WCSAXES = 2.5").i64("WCSAXES").is_err());
+        assert_eq!(parsed("WCSAXES = 2.0").i64("WCSAXES").unwrap(), Some(2));
+    }
+
+    #[test]
+    fn hand_written_lines() {
+        let header =
+            parsed("  \nnaxis1 = 10\r\nCRVAL1=-1.25 / x\nCTYPE1 = 'RA---TAN'\n\nEND\nafter the end is anything");
+        assert_eq!(header.i64("NAXIS1").unwrap(), Some(10));
+        assert_eq!(header.f64("CRVAL1").unwrap(), Some(-1.25));
+        assert_eq!(header.text("ctype1").unwrap(), Some("RA---TAN"));
+        assert_eq!(header.len(), 3);
+    }
+
+    #[test]
+    fn records_without_line_ends() {
+        let text = format!("{:<80}{:<80}{:<80}", "NAXIS1  = 10", "COMMENT x = y", "END");
+        for text in [text.as_str(), text.trim_end(), &format!("{text}\n")] {
+            let header = parsed(text);
+            assert_eq!(header.i64("NAXIS1").unwrap(), Some(10));
+            assert_eq!(header.get("COMMENT"), Some(&Value::Text("x = y".to_owned())));
+        }
+        assert_eq!(Header::parse_records(text.as_bytes()), Some(parsed(&text)));
+        assert_eq!(Header::parse_records(&text.as_bytes()[..160]), None);
+    }
+
+    #[test]
+    fn what_is_no_card() {
+        for (text, line) in [
+            ("This is a text file", 1),
+            ("NAXIS1  = 10\nCRVAL1  = 1.2.3", 2),
+            ("OBJECT  = 'M 31", 1),
+            ("OBJECT  = M31", 1),
+            ("CRVAL1  = NaN", 1),
+            ("CRVAL1  = 1E999", 1),
+            ("    = 3", 1),
+        ] {
+            match Header::parse(text) {
+                Err(Error::Card { line: at, .. }) => assert_eq!(at, line, "{text}"),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn in_a_file_only_the_use_of_a_bad_card_is_an_error() {
+        let text = format!("{:<80}{:<80}{:<80}", "CRVAL1  = 1.2.3 / bad", "CRVAL2  = 2", "END");
+        let header = Header::parse_records(text.as_bytes()).unwrap();
+        assert_eq!(header.f64("CRVAL2").unwrap(), Some(2.0));
+        assert!(header.f64("CRVAL1").unwrap_err().to_string().contains("1.2.3"));
+    }
+
+    #[test]
+    fn continued_strings_and_hierarch() {
+        let header = parsed(
+            "LONG    = 'one &' / first\nCONTINUE  'two ''&'\nCONTINUE  'three' / last\nHIERARCH ESO TEL Name = 'VLT' / telescope\n\
+             LONE    = 'and &'\nNEXT    = 1\nCONTINUE  'nothing'",
+        );
+        assert_eq!(header.text("LONG").unwrap(), Some("one two 'three"));
+        assert_eq!(header.text("ESO TEL NAME").unwrap(), Some("VLT"));
+        assert_eq!(header.text("hierarch eso tel name").unwrap(), Some("VLT"));
+        assert_eq!(header.text("LONE").unwrap(), Some("and &"));
+        assert_eq!(parsed(&header.to_string()).text("LONG").unwrap(), Some("one two 'three"));
+    }
+
+    #[test]
+    fn repeated_cards_and_setting() {
+        let mut header = parsed("DP1     = 'NAXES: 2'\nDP1     = 'AXIS.1: 1'\nHISTORY a\nHISTORY b");
+        assert_eq!(header.all("dp1").count(), 2);
+        header.set("DP1", "first", "");
+        header.set("NEW", 1.0, "unit");
+        header.set("new", 2, "");
+        header.push_history("c");
+        assert_eq!(header.all("DP1").cloned().collect::<Vec<_>>(), ["first".into(), "AXIS.1: 1".into()]);
+        assert_eq!(header.get("NEW"), Some(&Value::Integer(2)));
+        assert_eq!(header.all("HISTORY").count(), 3);
+        header.remove("history");
+        assert_eq!(header.len(), 3);
+    }
+
+    #[test]
+    fn cards_are_written_in_fixed_format() {
+        let mut header = Header::new();
+        header.set("SIMPLE", true, "file conforms");
+        header.set("OBJECT", "M", "");
+        header.set("CDELT1", -1e-7, "");
+        header.set("ESO DET NAME", "x", "");
+        let text = header.to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.iter().all(|line| line.len() == CARD));
+        assert_eq!(lines[0].trim_end(), "SIMPLE  =                    T / file conforms");
+        assert_eq!(lines[1].trim_end(), "OBJECT  = 'M       '");
+        assert_eq!(lines[2].trim_end(), "CDELT1  =              -1.0E-7");
+        assert_eq!(lines[3].trim_end(), "HIERARCH ESO DET NAME = 'x       '");
+        assert_eq!(lines[4].trim_end(), "END");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(
+            text in "[ -~]{0,200}", number in any::<f64>(), integer in any::<i64>(), long in "[A-Z]{3,8}( [A-Z0-9]{1,10}){1,3}",
+        ) {
+            let mut header = Header::new();
+            header.set("TEXT", text.trim_end(), "a comment");
+            header.set("NUMBER", if number.is_finite() { number } else { 0.0 }, "");
+            header.set("INTEGER", integer, "");
+            header.set(&long, text.trim_end(), "");
+            header.push_history("done");
+            let back = Header::parse(&header.to_string()).unwrap();
+            for keyword in ["TEXT", "NUMBER", "INTEGER", &long, "HISTORY"] {
+                prop_assert_eq!(back.get(keyword), header.get(keyword));
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            if let Ok(header) = Header::parse(&text) {
+                let _ = header.to_string();
+            }
+            if let Some(header) = Header::parse_records(&bytes) {
+                prop_assert!(header.to_string().is_ascii());
+            }
+        }
+    }
+}
