@@ -26,7 +26,7 @@ use crate::{
     progress::{Meter, Phase},
     sample,
     schedule::Crew,
-    storage::Buffer,
+    storage::{Buffer, Storage},
     summary::{InputSummary, Status, Summary, Tally},
 };
 
@@ -57,8 +57,8 @@ struct Workspace<T> {
 }
 
 /// A plan being carried out for one window of the target.
-pub(crate) struct Engine<'r> {
-    plan: &'r Plan<'r, 'r>,
+pub(crate) struct Engine<'r, 'a> {
+    plan: &'r Plan<'r, 'a>,
     window: Window,
     /// Planes of the output, all leading dimensions taken together.
     planes: usize,
@@ -73,9 +73,9 @@ pub(crate) struct Engine<'r> {
     covered: AtomicU64,
 }
 
-impl<'r> Engine<'r> {
+impl<'r, 'a> Engine<'r, 'a> {
     pub(crate) fn run<T: Pixel>(
-        plan: &'r Plan<'r, 'r>,
+        plan: &'r Plan<'r, 'a>,
         window: Window,
         output: ArrayViewMutD<'_, T>,
         footprint: ArrayViewMutD<'_, T>,
@@ -96,24 +96,22 @@ impl<'r> Engine<'r> {
             peak: AtomicU64::new(0),
             covered: AtomicU64::new(0),
         };
-        let dir = match &plan.options().intermediate {
+        let storage = match &plan.options().intermediate {
             Intermediate::None => {
                 engine.combine(&tiles, output, footprint, None)?;
                 return Ok(engine.summary());
             }
-            Intermediate::Memory => None,
-            Intermediate::Mapped { dir } => Some(dir.as_deref()),
+            Intermediate::Memory => Storage::Memory,
+            Intermediate::Mapped { dir } => Storage::Mapped { dir: dir.clone() },
         };
         let pieces = engine.pieces(&tiles);
         let cells: usize = pieces.iter().map(|(_, _, window)| 2 * planes * window.area()).sum();
-        let mut buffer = match dir {
-            None => {
-                plan.afford("the intermediates in memory", (cells * size_of::<T>()) as u64)?;
-                engine.hold(0, (cells * size_of::<T>()) as u64);
-                Buffer::<T>::in_memory(cells)?
-            }
-            Some(dir) => Buffer::mapped(cells, dir)?,
-        };
+        if storage == Storage::Memory {
+            let bytes = (cells * size_of::<T>()) as u64;
+            plan.afford("the intermediates in memory", bytes)?;
+            engine.hold(0, bytes);
+        }
+        let mut buffer = Buffer::<T>::new(cells, &storage, "the resampled sub-grids of the inputs")?;
         engine.store(&pieces, buffer.as_mut_slice())?;
         let mut stored: Vec<Vec<Stored<'_, T>>> = tiles.iter().map(|_| Vec::new()).collect();
         let mut rest = buffer.as_slice();
@@ -281,7 +279,7 @@ impl<'r> Engine<'r> {
         Workspace { sampling, accumulators: Vec::new(), rows: [Vec::new(), Vec::new()], bytes: 0 }
     }
 
-    fn account<T>(&self, workspace: &mut Workspace<T>) {
+    fn account<T: Pixel>(&self, workspace: &mut Workspace<T>) {
         let accumulators: usize = workspace.accumulators.iter().map(Accumulator::bytes).sum();
         let now = (workspace.sampling.bytes() + accumulators) as u64;
         self.hold(workspace.bytes, now);
@@ -312,7 +310,7 @@ impl<'r> Engine<'r> {
             resampled_pixels: total.resampled,
             coordinate_error: self.plan.options().coordinate_error,
             max_coordinate_error: total.grid.max_error,
-            exact_fraction: total.grid.exact_fraction(),
+            exact_fraction: total.grid.exact_pixels as f64 / (total.grid.exact_pixels + total.grid.approximated_pixels).max(1) as f64,
             peak_bytes: self.peak.into_inner(),
         }
     }

@@ -2,16 +2,12 @@
 
 use ndarray::{ArrayView2, ArrayViewD, Axis, s};
 
-use crate::plan::Window;
-
-mod sealed {
-    pub trait Sealed {}
-}
+use crate::{plan::Window, storage::MappedElement};
 
 /// Element type of outputs and of every resampled sample: `f32` or `f64`.
 ///
 /// Sums are always `f64`; a sample and an output pixel are rounded to the type once.
-pub trait Pixel: InputPixel + PartialOrd + Default {
+pub trait Pixel: InputPixel + PartialOrd {
     /// Missing.
     const NAN: Self;
     /// Rounds to nearest.
@@ -19,7 +15,7 @@ pub trait Pixel: InputPixel + PartialOrd + Default {
 }
 
 /// Element type of inputs, weights and FITS images: `u8`, `i16`, `i32`, `i64`, `f32` or `f64`.
-pub trait InputPixel: sealed::Sealed + Copy + Send + Sync + std::fmt::Debug + 'static {
+pub trait InputPixel: MappedElement + std::fmt::Debug {
     /// The FITS `BITPIX` of the type.
     const BITPIX: i64;
     /// Exact except for `i64` above 2⁵³, which is rounded to nearest.
@@ -49,7 +45,6 @@ pub enum AnyView<'a> {
 
 macro_rules! input_pixel {
     ($($type:ty, $bitpix:expr, $variant:ident);+) => {$(
-        impl sealed::Sealed for $type {}
         impl InputPixel for $type {
             const BITPIX: i64 = $bitpix;
             #[allow(clippy::cast_lossless, clippy::unnecessary_cast)]

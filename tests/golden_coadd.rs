@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::golden::{Golden, Worst, worst};
+use common::{Golden, Worst, worst};
 use ndarray::{ArrayD, Dimension, IxDyn};
 use serde_json::Value;
 use skymosaic::{Combine, CoordinateError, Hdu, Header, Input, Options, Pixel, Resample, Wcs, reproject_and_coadd};

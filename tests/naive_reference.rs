@@ -3,7 +3,7 @@
 mod common;
 mod naive;
 
-use common::golden::Golden;
+use common::Golden;
 use naive::{Image, Missing, combine::Combine, interpolate, sample};
 
 #[test]

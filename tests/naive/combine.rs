@@ -2,7 +2,7 @@
 
 /// The combinations; the names are those of `skymosaic::Combine`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Combine {
+pub(crate) enum Combine {
     Mean,
     Sum,
     First,
@@ -12,11 +12,11 @@ pub enum Combine {
     Median,
 }
 
-pub const ALL: [Combine; 7] =
+pub(crate) const ALL: [Combine; 7] =
     [Combine::Mean, Combine::Sum, Combine::First, Combine::Last, Combine::Min, Combine::Max, Combine::Median];
 
 /// Value and footprint of (value, weight) samples; `blank` and 0 if there are none.
-pub fn combine(how: Combine, samples: &[(f64, f64)], blank: f64) -> (f64, f64) {
+pub(crate) fn combine(how: Combine, samples: &[(f64, f64)], blank: f64) -> (f64, f64) {
     let (Some((first, _)), Some((last, _))) = (samples.first(), samples.last()) else { return (blank, 0.0) };
     let weight: f64 = samples.iter().map(|(_, w)| w).sum();
     let sum: f64 = samples.iter().map(|(v, w)| w * v).sum();

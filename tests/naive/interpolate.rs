@@ -7,7 +7,7 @@ fn clamped(c: f64, n: usize) -> Option<f64> {
 }
 
 /// The pixel whose centre is nearest; a tie goes to the larger index.
-pub fn nearest(x: f64, y: f64, ny: usize, nx: usize) -> Vec<Tap> {
+pub(crate) fn nearest(x: f64, y: f64, ny: usize, nx: usize) -> Vec<Tap> {
     match (clamped(x, nx), clamped(y, ny)) {
         (Some(x), Some(y)) => vec![Tap { j: (y + 0.5).floor() as isize, i: (x + 0.5).floor() as isize, weight: 1.0 }],
         _ => vec![],
@@ -15,7 +15,7 @@ pub fn nearest(x: f64, y: f64, ny: usize, nx: usize) -> Vec<Tap> {
 }
 
 /// The four pixels around, weighted by the areas opposite.
-pub fn bilinear(x: f64, y: f64, ny: usize, nx: usize) -> Vec<Tap> {
+pub(crate) fn bilinear(x: f64, y: f64, ny: usize, nx: usize) -> Vec<Tap> {
     let (Some(x), Some(y)) = (clamped(x, nx), clamped(y, ny)) else { return vec![] };
     let (i, j) = (x.floor(), y.floor());
     let (f, g) = (x - i, y - j);

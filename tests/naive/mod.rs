@@ -3,29 +3,30 @@
 //! A kernel family is one file with a function from a position to taps, which are pixels and kernel weights. What a missing
 //! pixel does, how weights enter and how samples combine is here, once, for all of them.
 
-#![allow(dead_code, unreachable_pub, reason = "each test program uses a part; none is a library")]
+// Every integration test that says `mod naive` uses a part of it.
+#![allow(dead_code)]
 
-pub mod combine;
-pub mod interpolate;
+pub(crate) mod combine;
+pub(crate) mod interpolate;
 
 use combine::Combine;
 
 /// A plane of ny × nx pixels, row-major; NaN is missing.
 #[derive(Clone)]
-pub struct Image {
-    pub pixels: Vec<f64>,
-    pub ny: usize,
-    pub nx: usize,
+pub(crate) struct Image {
+    pub(crate) pixels: Vec<f64>,
+    pub(crate) ny: usize,
+    pub(crate) nx: usize,
 }
 
 impl Image {
-    pub fn new(pixels: Vec<f64>, ny: usize, nx: usize) -> Image {
+    pub(crate) fn new(pixels: Vec<f64>, ny: usize, nx: usize) -> Image {
         assert_eq!(pixels.len(), ny * nx);
         Image { pixels, ny, nx }
     }
 
     /// The pixel in row `j`, column `i`; NaN outside of the image.
-    pub fn at(&self, j: isize, i: isize) -> f64 {
+    pub(crate) fn at(&self, j: isize, i: isize) -> f64 {
         let inside = j >= 0 && i >= 0 && j < self.ny as isize && i < self.nx as isize;
         if inside { self.pixels[j as usize * self.nx + i as usize] } else { f64::NAN }
     }
@@ -33,24 +34,24 @@ impl Image {
 
 /// One pixel (row j, column i) and its weight in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tap {
-    pub j: isize,
-    pub i: isize,
-    pub weight: f64,
+pub(crate) struct Tap {
+    pub(crate) j: isize,
+    pub(crate) i: isize,
+    pub(crate) weight: f64,
 }
 
 /// The taps of the sample at (x, y) of an image of ny × nx pixels; none where the kernel says that it is outside.
-pub type Kernel<'k> = &'k dyn Fn(f64, f64, usize, usize) -> Vec<Tap>;
+pub(crate) type Kernel<'k> = &'k dyn Fn(f64, f64, usize, usize) -> Vec<Tap>;
 
 /// What a missing pixel with a non-zero kernel weight does.
 #[derive(Clone, Copy, Debug)]
-pub enum Missing {
+pub(crate) enum Missing {
     Spoil,
     Renormalize { min_weight: f64 },
 }
 
 /// The sample that the taps make of the image, if there is one.
-pub fn sample(image: &Image, taps: &[Tap], missing: Missing) -> Option<f64> {
+pub(crate) fn sample(image: &Image, taps: &[Tap], missing: Missing) -> Option<f64> {
     let used: Vec<_> =
         taps.iter().filter(|tap| tap.weight != 0.0).map(|tap| (tap.weight, image.at(tap.j, tap.i))).collect();
     if used.is_empty() {
@@ -70,24 +71,24 @@ pub fn sample(image: &Image, taps: &[Tap], missing: Missing) -> Option<f64> {
 }
 
 /// From an output pixel (x, y) to the position (x, y) in an input, NaN where there is none.
-pub type Map<'m> = &'m dyn Fn(f64, f64) -> (f64, f64);
+pub(crate) type Map<'m> = &'m dyn Fn(f64, f64) -> (f64, f64);
 
 /// Weights of an input: pixel on pixel, or with a map of their own. A weight that is not above 0 is missing.
-pub struct Weights<'m> {
-    pub image: Image,
-    pub own: Option<Map<'m>>,
+pub(crate) struct Weights<'m> {
+    pub(crate) image: Image,
+    pub(crate) own: Option<Map<'m>>,
 }
 
 /// An input of a mosaic.
-pub struct Input<'m> {
-    pub image: Image,
-    pub map: Map<'m>,
-    pub weights: Option<Weights<'m>>,
+pub(crate) struct Input<'m> {
+    pub(crate) image: Image,
+    pub(crate) map: Map<'m>,
+    pub(crate) weights: Option<Weights<'m>>,
 }
 
 impl Input<'_> {
     /// Value and weight of the input's sample for the output pixel (x, y), if it has one. Value and weight are sampled alike.
-    pub fn sample(&self, x: f64, y: f64, kernel: Kernel<'_>, missing: Missing) -> Option<(f64, f64)> {
+    pub(crate) fn sample(&self, x: f64, y: f64, kernel: Kernel<'_>, missing: Missing) -> Option<(f64, f64)> {
         let mut image = self.image.clone();
         let mut weight = 1.0;
         if let Some(weights) = &self.weights {
@@ -107,7 +108,7 @@ impl Input<'_> {
 }
 
 /// The mosaic of ny × nx pixels and its footprint, row-major.
-pub fn mosaic(
+pub(crate) fn mosaic(
     inputs: &[Input<'_>],
     [ny, nx]: [usize; 2],
     kernel: Kernel<'_>,
