@@ -5,4 +5,4 @@ mod wcs;
 
 pub use error::Error;
 pub use fits::{Header, Value};
-pub use wcs::Frame;
+pub use wcs::{Frame, LookupTables};
