@@ -286,6 +286,9 @@ fn add(value: &mut [f64; 2], jacobian: &mut [[f64; 2]; 2], (correction, slope): 
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 fn finite(point: [f64; 2]) -> Option<[f64; 2]> {
     (point[0].is_finite() && point[1].is_finite()).then_some(point)
 }

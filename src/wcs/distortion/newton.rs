@@ -19,7 +19,8 @@ pub(crate) fn invert(
     map: impl Fn([f64; 2]) -> Option<Linearised>,
 ) -> Option<[f64; 2]> {
     let residual_of = |value: [f64; 2]| [target[0] - value[0], target[1] - value[1]];
-    let size = |r: [f64; 2]| r[0].abs().max(r[1].abs());
+    // A sum, as a maximum would pass over NaN.
+    let size = |r: [f64; 2]| r[0].abs() + r[1].abs();
     let negligible = 2.0 * f64::EPSILON * size(target);
 
     let mut point = start;
