@@ -4,11 +4,13 @@ mod fits;
 mod map;
 mod pixel;
 mod plan;
+mod storage;
 mod wcs;
 
 pub use error::Error;
-pub use fits::{Header, Value};
-pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap};
+pub use fits::{FitsElement, FitsOutput, Header, Value};
+pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
 pub use pixel::{InputPixel, Pixel};
 pub use plan::Window;
-pub use wcs::{Frame, LookupTables};
+pub use storage::{MappedArray, MappedElement};
+pub use wcs::{Frame, LookupTables, Wcs, WcsOptions};

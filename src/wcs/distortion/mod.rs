@@ -45,6 +45,7 @@ pub(crate) fn interpret(
     alternative: Option<char>,
     tables: Option<&dyn LookupTables>,
 ) -> Result<Interpreted, Error> {
+    let alternative = alternative.filter(|letter| *letter != ' ').map(|letter| letter.to_ascii_uppercase());
     let suffix = alternative.map(String::from).unwrap_or_default();
     let mut plain = header.clone();
     if alternative.is_none() && dss::is_present(header) {
