@@ -131,6 +131,15 @@ def lookup(header, kinds):
     return header, hdus
 
 
+def with_pc(header):
+    """The same linear part in PCi_j and CDELTi."""
+    for i in (1, 2):
+        header[f"CDELT{i}"] = float(np.hypot(header[f"CD{i}_1"], header[f"CD{i}_2"]))
+        for j in (1, 2):
+            header[f"PC{i}_{j}"] = header.pop(f"CD{i}_{j}") / header[f"CDELT{i}"]
+    return header
+
+
 def dss(fifth):
     header = fits.Header()
     header["NAXIS"], header["NAXIS1"], header["NAXIS2"] = 2, SIZE, SIZE
@@ -177,6 +186,8 @@ CASES = [
     *[(f"tpv degree {d}", tpv(d), []) for d in range(1, 8)],
     *[(f"tpv degree {d} without radius", tpv(d, radial=False), []) for d in (3, 4, 7)],
     ("tpv galactic", tpv(3, lon="GLON", lat="GLAT"), []),
+    ("sip with pc", with_pc(sip(3)), []),
+    # Not so TPV, TNX and ZPX: wcslib puts their polynomials before CDELTi, the conventions mean degrees.
     ("scamp before 2012", tpv(3, code="TAN"), []),
     ("scamp before 2012 and sip", fits.Header(tpv(3, code="TAN") + fits.Header({"A_ORDER": 2, "B_ORDER": 2, "A_2_0": 1e-5, "B_0_2": 1e-5})), []),
     ("sip and scamp", fits.Header(sip(2) + fits.Header({f"PV{i}_{m}": 0.01 * m for i in (1, 2) for m in range(12)})), []),
@@ -188,6 +199,8 @@ CASES = [
     # wcslib takes the greater order of latcor for the half cross terms of both, so the greater orders are equal here.
     ("tnx mixed", wat("TNX", (1, 3), ((5, 3), (2, 5)), (2, 2)), []),
     ("zpx mixed", wat("ZPX", (2, 1), ((3, 5), (5, 2)), (2, 1)), []),
+    # WCS cards of the file sip-wcs.fits, an astrometry.net solution from reproject's test data.
+    ("real file", fits.Header.fromtextfile(Path(__file__).with_name("sip-wcs.txt")), []),
     ("dss", dss(False), []),
     ("dss fifth order", dss(True), []),
 ]
