@@ -120,7 +120,7 @@ fn agrees_with_wcslib() -> Result<(), Box<dyn Error>> {
     }
     // A few of every projection.
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    failures.sort_by_key(|failure| {
+    failures.sort_by_cached_key(|failure| {
         let count = seen.entry(code(failure)).or_default();
         *count += 1;
         *count
