@@ -110,8 +110,9 @@ impl Reference {
                 if sin_lat0 != 0.0 {
                     return Err(Impossible::LatitudeNotZero);
                 }
-                // LATPOLE alone decides.
-                self.latpole.clamp(-90.0, 90.0)
+                // The standard gives LATPOLE itself here. astropy's build of wcslib, whose cosine of 90° is 6e-17, takes
+                // the celestial pole nearer to it, and headers mean what they give there.
+                if self.latpole > 0.0 { 90.0 } else { -90.0 }
             } else {
                 let ratio = sin_lat0 / length;
                 if !(ratio.abs() < 1.0 + TOLERANCE) {
