@@ -2,11 +2,15 @@
 mod error;
 mod fits;
 mod map;
+mod pixel;
+mod plan;
 mod storage;
 mod wcs;
 
 pub use error::Error;
 pub use fits::{FitsElement, FitsOutput, Header, Value};
-pub use map::{PixelMap, WcsMap};
+pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
+pub use pixel::{InputPixel, Pixel};
+pub use plan::Window;
 pub use storage::{MappedArray, MappedElement};
-pub use wcs::{Frame, Wcs, WcsOptions};
+pub use wcs::{Frame, LookupTables, Wcs, WcsOptions};
