@@ -1,0 +1,239 @@
+//! What an input is: pixels, where they lie on the sky, and their weights.
+
+use std::{path::Path, sync::Arc};
+
+use ndarray::{ArrayView, Dimension};
+
+use crate::{
+    Error, FitsImage, Hdu, InputPixel, Pixel, Wcs,
+    map::{PixelMap, WcsMap},
+    pixel::AnyView,
+    plan::Window,
+};
+
+/// One image to be mosaicked: a borrowed array or a FITS file, its WCS and, if wanted, weights.
+///
+/// Shapes are (..., ny, nx); pixel (0, 0) is the centre of the first pixel. NaN and BLANK pixels, and pixels whose weight is 0,
+/// negative or NaN, are missing. Pixels of files are read while the mosaic is made, not before.
+#[derive(Clone, Debug)]
+pub struct Input<'a> {
+    name: String,
+    pub(crate) image: Pixels<'a>,
+    geometry: Geometry,
+    pub(crate) weights: Option<Weights<'a>>,
+}
+
+/// How an input's pixels relate to the output's.
+#[derive(Clone)]
+enum Geometry {
+    Wcs(Box<Wcs>),
+    Map(Arc<dyn PixelMap>),
+}
+
+impl std::fmt::Debug for Geometry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Geometry::Wcs(wcs) => wcs.fmt(f),
+            Geometry::Map(_) => f.write_str("PixelMap"),
+        }
+    }
+}
+
+/// The weights of an input.
+#[derive(Clone, Debug)]
+pub(crate) struct Weights<'a> {
+    pub(crate) image: Pixels<'a>,
+    /// The weights' own WCS; `None` if they lie pixel on pixel on the image.
+    wcs: Option<Box<Wcs>>,
+}
+
+impl<'a> Input<'a> {
+    /// An array of shape (..., ny, nx) with any strides, and its WCS.
+    pub fn from_array<P: InputPixel, D: Dimension>(array: ArrayView<'a, P, D>, wcs: Wcs) -> Self {
+        Self::new("array".to_owned(), Pixels::Array(P::erase(array.into_dyn())), Geometry::Wcs(Box::new(wcs)))
+    }
+
+    /// An array of shape (..., ny, nx) and the map between the output's pixels and its own, whatever that is made of.
+    pub fn from_array_with_map<P: InputPixel, D: Dimension>(array: ArrayView<'a, P, D>, map: Arc<dyn PixelMap>) -> Self {
+        Self::new("array".to_owned(), Pixels::Array(P::erase(array.into_dyn())), Geometry::Map(map))
+    }
+
+    /// An image in a FITS file. Header and structure are read now, pixels when they are needed.
+    ///
+    /// # Errors
+    /// If the file or the HDU cannot be read as an image, or its header holds no usable celestial WCS.
+    pub fn from_fits(path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
+        let image = FitsImage::open(path.as_ref(), hdu)?;
+        let wcs = image.wcs()?;
+        Ok(Self::from_image(image, wcs))
+    }
+
+    /// An image in a FITS file that has been opened already, and a WCS, which may be another than that of its header.
+    pub fn from_image(image: FitsImage, wcs: Wcs) -> Self {
+        Self::new(image.name(), Pixels::Fits(Arc::new(image)), Geometry::Wcs(Box::new(wcs)))
+    }
+
+    fn new(name: String, image: Pixels<'a>, geometry: Geometry) -> Self {
+        Input { name, image, geometry, weights: None }
+    }
+
+    /// Gives the input a name for messages and reports. Default: its file and HDU, or "array".
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Weights pixel on pixel: an array of the image's shape, or of shape (ny, nx) for all planes of a cube.
+    #[must_use]
+    pub fn with_weights<P: InputPixel, D: Dimension>(mut self, weights: ArrayView<'a, P, D>) -> Self {
+        self.weights = Some(Weights { image: Pixels::Array(P::erase(weights.into_dyn())), wcs: None });
+        self
+    }
+
+    /// Weights of shape (ny, nx), or with the image's leading dimensions, that have a WCS of their own.
+    #[must_use]
+    pub fn with_weights_on<P: InputPixel, D: Dimension>(mut self, weights: ArrayView<'a, P, D>, wcs: Wcs) -> Self {
+        self.weights =
+            Some(Weights { image: Pixels::Array(P::erase(weights.into_dyn())), wcs: Some(Box::new(wcs)) });
+        self
+    }
+
+    /// Weights in a FITS file: on a WCS of their own if the header has one, pixel on pixel otherwise.
+    ///
+    /// # Errors
+    /// If the file or the HDU cannot be read as an image, or has a WCS that cannot be used.
+    pub fn with_weights_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
+        let image = FitsImage::open(path.as_ref(), hdu)?;
+        let wcs = if image.header().get("CTYPE1").is_some() { Some(Box::new(image.wcs()?)) } else { None };
+        self.weights = Some(Weights { image: Pixels::Fits(Arc::new(image)), wcs });
+        Ok(self)
+    }
+
+    /// The WCS, unless the input was given a [`PixelMap`] instead.
+    pub fn wcs(&self) -> Option<&Wcs> {
+        match &self.geometry {
+            Geometry::Wcs(wcs) => Some(wcs),
+            Geometry::Map(_) => None,
+        }
+    }
+
+    /// Shape, slowest axis first: (..., ny, nx).
+    pub fn shape(&self) -> Vec<usize> {
+        self.image.shape().to_vec()
+    }
+
+    /// File and HDU, "array", or the name given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Drops decoded pixels; they are decoded again if they are needed again.
+    pub(crate) fn release(&self) {
+        let weights = self.weights.as_ref().map(|weights| &weights.image);
+        for pixels in [Some(&self.image), weights].into_iter().flatten() {
+            if let Pixels::Fits(image) = pixels {
+                image.release();
+            }
+        }
+    }
+
+    /// The map between the pixels of the target and those of the image.
+    pub(crate) fn map(&self, target: &Wcs) -> Result<Arc<dyn PixelMap>, Error> {
+        match &self.geometry {
+            Geometry::Wcs(wcs) => Ok(Arc::new(WcsMap::new(target, wcs)?)),
+            Geometry::Map(map) => Ok(Arc::clone(map)),
+        }
+    }
+
+    /// The map between the pixels of the target and those of the weights, if it is not the image's.
+    pub(crate) fn weights_map(&self, target: &Wcs) -> Result<Option<Arc<dyn PixelMap>>, Error> {
+        match self.weights.as_ref().and_then(|w| w.wcs.as_ref()) {
+            Some(wcs) => Ok(Some(Arc::new(WcsMap::new(target, wcs)?))),
+            None => Ok(None),
+        }
+    }
+
+    /// Checks that the image has the planes `leading` of the output and that the weights fit the image.
+    pub(crate) fn validate(&self, leading: &[usize]) -> Result<(), Error> {
+        let shape = self.image.shape();
+        let fits = |shape: &[usize], leading: &[usize]| {
+            let own = &shape[..shape.len().saturating_sub(2)];
+            own == leading || own.iter().product::<usize>() == 1 && leading.iter().product::<usize>() == 1
+        };
+        if shape.len() < 2 || shape.contains(&0) || !fits(shape, leading) {
+            let leading = leading.iter().map(|n| format!("{n}, ")).collect::<String>();
+            return Err(Error::Shape {
+                what: "the image".to_owned(),
+                got: shape.to_vec(),
+                expected: format!("({leading}ny, nx) with pixels in it: leading dimensions as the output's"),
+            });
+        }
+        if let Some(weights) = &self.weights {
+            let got = weights.image.shape();
+            let own = weights.wcs.is_some();
+            let plane = got.len() >= 2 && !got.contains(&0) && (own || got.iter().rev().take(2).eq(shape.iter().rev().take(2)));
+            if !plane || !(fits(got, leading) || fits(got, &[])) {
+                return Err(Error::Shape {
+                    what: "weights".to_owned(),
+                    got: got.to_vec(),
+                    expected: if own {
+                        "(ny, nx) or the output's leading dimensions before them".to_owned()
+                    } else {
+                        format!("{shape:?} as the image, or its last two dimensions")
+                    },
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where pixels come from: patches of them are gathered from here.
+#[derive(Clone, Debug)]
+pub(crate) enum Pixels<'a> {
+    Array(AnyView<'a>),
+    Fits(Arc<FitsImage>),
+}
+
+impl Pixels<'_> {
+    pub(crate) fn shape(&self) -> &[usize] {
+        match self {
+            Pixels::Array(array) => array.shape(),
+            Pixels::Fits(image) => image.shape(),
+        }
+    }
+
+    /// Shape (ny, nx) of a plane.
+    pub(crate) fn plane(&self) -> [usize; 2] {
+        match *self.shape() {
+            [.., ny, nx] => [ny, nx],
+            _ => [0, 0],
+        }
+    }
+
+    /// Planes, all leading dimensions taken together.
+    pub(crate) fn planes(&self) -> usize {
+        let shape = self.shape();
+        shape[..shape.len().saturating_sub(2)].iter().product()
+    }
+
+    /// Whether `f32` holds every pixel value exactly.
+    pub(crate) fn fits_f32(&self) -> bool {
+        match self {
+            Pixels::Array(array) => matches!(array, AnyView::U8(_) | AnyView::I16(_) | AnyView::F32(_)),
+            Pixels::Fits(image) => image.fits_f32(),
+        }
+    }
+
+    /// Gathers a rectangle of a plane into `pixels` (row-major); missing pixels become NaN.
+    pub(crate) fn gather<P: Pixel>(&self, plane: usize, window: Window, pixels: &mut Vec<P>) -> Result<(), Error> {
+        pixels.clear();
+        pixels.resize(window.nx * window.ny, P::NAN);
+        match self {
+            Pixels::Array(array) => array.gather(plane, window, pixels),
+            Pixels::Fits(image) => image.read_patch(plane, window, pixels)?,
+        }
+        Ok(())
+    }
+}

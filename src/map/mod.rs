@@ -1,0 +1,34 @@
+//! Coordinates: where in an input does an output pixel lie?
+//!
+//! [`PixelMap`] is the exact answer, for slices of points; [`CoordGrid`] is the cheap one, with a certificate.
+
+mod grid;
+mod polynomial;
+
+pub use grid::{CoordGrid, CoordinateError, GridReport};
+
+/// The exact map between the pixels of the output and those of one input.
+///
+/// Pixel (0, 0) is the centre of the first pixel (FITS pixel (1, 1)); coordinates are `f64`. A [`WcsMap`] goes through
+/// the sky; anything else that relates two pixel planes (a GWCS, a lens model) can stand in for it. Points come in slices so that
+/// an implementation in another language costs one call a batch.
+pub trait PixelMap: Send + Sync {
+    /// Turns output pixel coordinates into input pixel coordinates, in place. A point that has no place in the
+    /// input's plane becomes NaN in both. `x` and `y` have the same length.
+    fn to_input(&self, x: &mut [f64], y: &mut [f64]);
+
+    /// Turns input pixel coordinates into output pixel coordinates, in place, NaN where undefined.
+    /// Returns `false`, leaving the points as they are, if the inverse is not known, which is what the default does.
+    fn to_output(&self, x: &mut [f64], y: &mut [f64]) -> bool {
+        let _ = (x, y);
+        false
+    }
+
+    /// Whether [`to_input`](Self::to_input) is free of seams, poles, horizons and kinks on the closed rectangle
+    /// `[x0, x1] × [y0, y1]` of output pixels, so far as the map knows. `false` is always safe and makes the rectangle
+    /// be split, down to exact evaluation; the default says `true` and leaves it to the checks at sample points.
+    fn is_smooth(&self, x: [f64; 2], y: [f64; 2]) -> bool {
+        let _ = (x, y);
+        true
+    }
+}

@@ -1,0 +1,222 @@
+//! A map over one square cell as a pair of tensor polynomials: fitted at Chebyshev nodes, checked elsewhere.
+
+use std::array::from_fn;
+use std::f64::consts::PI;
+use std::sync::LazyLock;
+
+/// Degree along each axis.
+const DEGREE: usize = 5;
+const N: usize = DEGREE + 1;
+const CHECKS: usize = N + 1;
+/// Points at which the map is asked for one cell: the nodes, then the check points.
+pub(super) const SAMPLES: usize = N * N + CHECKS * CHECKS;
+
+/// Where a cell is sampled, on [-1, 1], and how the samples become coefficients.
+struct Stencil {
+    /// Zeros of `T_N`.
+    nodes: [f64; N],
+    /// Extrema of `T_N`, ends included: there the remainder of the interpolation, `T_N` times something smooth, peaks.
+    checks: [f64; CHECKS],
+    /// `chebyshev[i][a]`: what the value at node `a` adds to the coefficient of `T_i`.
+    chebyshev: [[f64; N]; N],
+    /// `powers[k][i]`: coefficient of `u^k` in `T_i(u)`.
+    powers: [[f64; N]; N],
+}
+
+static STENCIL: LazyLock<Stencil> = LazyLock::new(|| {
+    let n = N as f64;
+    let angle = |a: usize| PI * (a as f64 + 0.5) / n;
+    let mut powers = [[0.0; N]; N];
+    let mut t = [[0.0; N]; N];
+    for i in 0..N {
+        t[i] = from_fn(|k| match i {
+            0 => f64::from(k == 0),
+            1 => f64::from(k == 1),
+            _ => (if k > 0 { 2.0 * t[i - 1][k - 1] } else { 0.0 }) - t[i - 2][k],
+        });
+        for k in 0..N {
+            powers[k][i] = t[i][k];
+        }
+    }
+    Stencil {
+        nodes: from_fn(|a| -angle(a).cos()),
+        checks: from_fn(|a| -(PI * a as f64 / n).cos()),
+        chebyshev: from_fn(|i| {
+            from_fn(|a| {
+                let sign = if i % 2 == 0 { 1.0 } else { -1.0 };
+                sign * (if i == 0 { 1.0 } else { 2.0 }) / n * (i as f64 * angle(a)).cos()
+            })
+        }),
+        powers,
+    }
+});
+
+/// Input coordinates over one cell, as polynomials in the distance from its centre in output pixels.
+#[derive(Clone, Debug)]
+pub(super) struct Polynomial {
+    centre: [f64; 2],
+    /// Degree in x: higher powers are zero.
+    degree: usize,
+    /// `coefficients[axis][j][i]` belongs to `dy^j dx^i`.
+    coefficients: [[[f64; N]; N]; 2],
+    /// Largest distance from the exact map at the check points, input pixels.
+    pub(super) error: f64,
+}
+
+/// A closed rectangle: `[x0, x1]`, `[y0, y1]`.
+pub(super) type Rectangle = [[f64; 2]; 2];
+
+/// Appends the points at which the square of side `size` with lower corner `low` is to be sampled.
+pub(super) fn sample_points(low: [f64; 2], size: f64, xs: &mut Vec<f64>, ys: &mut Vec<f64>) {
+    let half = 0.5 * size;
+    for u in [&STENCIL.nodes[..], &STENCIL.checks[..]] {
+        for v in u {
+            xs.extend(u.iter().map(|u| low[0] + half + half * u));
+            ys.extend(u.iter().map(|_| low[1] + half + half * v));
+        }
+    }
+}
+
+impl Polynomial {
+    /// Fits the map through the samples at [`sample_points`]; `None` if one of them is not finite. Powers of x that together
+    /// matter less than `negligible` input pixels are left out.
+    pub(super) fn fit(low: [f64; 2], size: f64, xs: &[f64], ys: &[f64], negligible: f64) -> Option<Polynomial> {
+        if xs.len() != SAMPLES || ys.len() != SAMPLES || !xs.iter().chain(ys).all(|v| v.is_finite()) {
+            return None;
+        }
+        let half = 0.5 * size;
+        let spectra = [transform(&STENCIL.chebyshev, &square(xs)), transform(&STENCIL.chebyshev, &square(ys))];
+        // Far from the input the coordinates are of no use beyond telling so: a small fraction of the range will do.
+        let mut degree = DEGREE;
+        while degree > 1 {
+            let weight =
+                |s: &[[f64; N]; N]| s.iter().map(|row| row[degree..].iter().map(|c| c.abs()).sum::<f64>()).sum();
+            if spectra.iter().map(weight).fold(0.0, f64::max) > negligible {
+                break;
+            }
+            degree -= 1;
+        }
+        let coefficients = spectra.map(|mut spectrum| {
+            for row in &mut spectrum {
+                row[degree + 1..].fill(0.0);
+            }
+            let mut powers = transform(&STENCIL.powers, &spectrum);
+            let mut scale_y = 1.0;
+            for row in &mut powers {
+                let mut scale = scale_y;
+                for c in row {
+                    *c *= scale;
+                    scale /= half;
+                }
+                scale_y /= half;
+            }
+            powers
+        });
+        let mut fitted = Polynomial { centre: [low[0] + half, low[1] + half], degree, coefficients, error: 0.0 };
+        let checks = xs[N * N..].iter().zip(&ys[N * N..]);
+        for (k, (x, y)) in checks.enumerate() {
+            let (u, v) = (STENCIL.checks[k % CHECKS], STENCIL.checks[k / CHECKS]);
+            let (mut fx, mut fy) = ([0.0], [0.0]);
+            fitted.row(fitted.centre[0] + half * u, 0, fitted.centre[1] + half * v, &mut fx, &mut fy);
+            fitted.error = fitted.error.max((fx[0] - x).hypot(fy[0] - y));
+        }
+        Some(fitted)
+    }
+
+    /// Input coordinates of the output positions `(x0 + first + k, y)`.
+    pub(super) fn row(&self, x0: f64, first: usize, y: f64, xs: &mut [f64], ys: &mut [f64]) {
+        let dy = y - self.centre[1];
+        let [cx, cy] = &self.coefficients;
+        let [mut px, mut py] = [cx[DEGREE], cy[DEGREE]];
+        for j in (0..DEGREE).rev() {
+            for i in 0..N {
+                px[i] = px[i] * dy + cx[j][i];
+                py[i] = py[i] * dy + cy[j][i];
+            }
+        }
+        let run = Run { x0, first: first as f64, centre: self.centre[0] };
+        match self.degree {
+            0 | 1 => run.evaluate::<2>(&px, &py, xs, ys),
+            2 => run.evaluate::<3>(&px, &py, xs, ys),
+            3 => run.evaluate::<4>(&px, &py, xs, ys),
+            4 => run.evaluate::<5>(&px, &py, xs, ys),
+            _ => run.evaluate::<N>(&px, &py, xs, ys),
+        }
+    }
+
+    /// A rectangle of input positions that contains the image of the output rectangle under the polynomials.
+    pub(super) fn range(&self, x: [f64; 2], y: [f64; 2]) -> Rectangle {
+        let middle = [0.5 * (x[0] + x[1]) - self.centre[0], 0.5 * (y[0] + y[1]) - self.centre[1]];
+        let half = [0.5 * (x[1] - x[0]), 0.5 * (y[1] - y[0])];
+        from_fn(|axis| {
+            let mut c = self.coefficients[axis];
+            for row in &mut c {
+                shift(row, middle[0]);
+            }
+            let mut reach = 0.0;
+            let mut constant = 0.0;
+            let mut scale_x = 1.0;
+            for i in 0..=self.degree {
+                let mut column: [f64; N] = from_fn(|j| c[j][i]);
+                shift(&mut column, middle[1]);
+                let mut scale = scale_x;
+                for (j, value) in column.iter().enumerate() {
+                    if i + j == 0 {
+                        constant = *value;
+                    } else {
+                        reach += value.abs() * scale;
+                    }
+                    scale *= half[1];
+                }
+                scale_x *= half[0];
+            }
+            [constant - reach, constant + reach]
+        })
+    }
+}
+
+/// Output positions `x0 + (first + k)` and the centre of their cell.
+struct Run {
+    x0: f64,
+    first: f64,
+    centre: f64,
+}
+
+impl Run {
+    /// Horner's scheme with `M` coefficients, without fused operations: the same bits on every machine. The order of the
+    /// additions makes a position's bits depend on nothing but the position.
+    #[inline]
+    fn evaluate<const M: usize>(&self, px: &[f64; N], py: &[f64; N], xs: &mut [f64], ys: &mut [f64]) {
+        for (k, (x, y)) in xs.iter_mut().zip(ys).enumerate() {
+            let t = (self.x0 + (self.first + f64::from(k as i32))) - self.centre;
+            let (mut a, mut b) = (px[M - 1], py[M - 1]);
+            for i in (0..M - 1).rev() {
+                a = a * t + px[i];
+                b = b * t + py[i];
+            }
+            *x = a;
+            *y = b;
+        }
+    }
+}
+
+/// Replaces p(t) by p(t + by).
+fn shift(p: &mut [f64; N], by: f64) {
+    for i in 0..DEGREE {
+        for k in (i..DEGREE).rev() {
+            p[k] += by * p[k + 1];
+        }
+    }
+}
+
+fn square(values: &[f64]) -> [[f64; N]; N] {
+    from_fn(|j| from_fn(|i| values[j * N + i]))
+}
+
+/// `matrix · values · matrixᵀ`.
+fn transform(matrix: &[[f64; N]; N], values: &[[f64; N]; N]) -> [[f64; N]; N] {
+    let product =
+        |a: &[[f64; N]; N], row: &[f64; N]| -> [f64; N] { from_fn(|i| a[i].iter().zip(row).map(|(m, v)| m * v).sum()) };
+    let along_x: [[f64; N]; N] = from_fn(|j| product(matrix, &values[j]));
+    from_fn(|j| from_fn(|i| (0..N).map(|b| matrix[j][b] * along_x[b][i]).sum()))
+}

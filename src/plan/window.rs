@@ -1,0 +1,59 @@
+//! Rectangles of pixels.
+
+/// A rectangle of pixels: columns `x0..x0 + nx`, rows `y0..y0 + ny`, counted from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Window {
+    /// First column.
+    pub x0: usize,
+    /// First row.
+    pub y0: usize,
+    /// Columns.
+    pub nx: usize,
+    /// Rows.
+    pub ny: usize,
+}
+
+impl Window {
+    /// The rectangle of `ny` rows of `nx` columns whose first pixel is column `x0` of row `y0`.
+    pub const fn new(x0: usize, y0: usize, nx: usize, ny: usize) -> Window {
+        Window { x0, y0, nx, ny }
+    }
+
+    /// Pixels in it.
+    pub const fn area(&self) -> usize {
+        self.nx * self.ny
+    }
+
+    /// The pixels that it shares with another, if there are any.
+    pub fn intersection(&self, other: &Window) -> Option<Window> {
+        let (x0, y0) = (self.x0.max(other.x0), self.y0.max(other.y0));
+        let x1 = (self.x0 + self.nx).min(other.x0 + other.nx);
+        let y1 = (self.y0 + self.ny).min(other.y0 + other.ny);
+        (x0 < x1 && y0 < y1).then(|| Window::new(x0, y0, x1 - x0, y1 - y0))
+    }
+
+    /// Whether every pixel of `other` is in it.
+    pub fn contains(&self, other: &Window) -> bool {
+        self.intersection(other) == Some(*other)
+    }
+
+    /// Whether there is no pixel in it.
+    pub const fn is_empty(&self) -> bool {
+        self.nx == 0 || self.ny == 0
+    }
+
+    /// The smallest rectangle around both. An empty one counts for nothing.
+    #[must_use]
+    pub fn hull(&self, other: &Window) -> Window {
+        if self.is_empty() {
+            return *other;
+        }
+        if other.is_empty() {
+            return *self;
+        }
+        let (x0, y0) = (self.x0.min(other.x0), self.y0.min(other.y0));
+        let x1 = (self.x0 + self.nx).max(other.x0 + other.nx);
+        let y1 = (self.y0 + self.ny).max(other.y0 + other.ny);
+        Window::new(x0, y0, x1 - x0, y1 - y0)
+    }
+}

@@ -1,0 +1,95 @@
+//! Who does which piece of work when: all of rayon is here.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use crate::{Error, Parallel};
+
+/// A pool for one run.
+pub(crate) enum Crew {
+    Serial,
+    Pool(rayon::ThreadPool),
+    Current,
+}
+
+impl Crew {
+    pub(crate) fn hire(parallel: Parallel) -> Result<Crew, Error> {
+        match parallel {
+            Parallel::Serial => Ok(Crew::Serial),
+            Parallel::Current => Ok(Crew::Current),
+            Parallel::Threads(threads) => {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build();
+                pool.map(Crew::Pool)
+                    .map_err(|error| Error::Threads { threads: threads.get(), problem: error.to_string() })
+            }
+        }
+    }
+
+    /// How many pieces of work go on at once.
+    pub(crate) fn workers(&self) -> usize {
+        match self {
+            Crew::Serial => 1,
+            Crew::Pool(pool) => pool.current_num_threads(),
+            Crew::Current => rayon::current_num_threads(),
+        }
+    }
+
+    /// Does every job, handed out in order to whoever is free, each worker with a workspace of its own. After a failure no more jobs are handed out, and
+    /// the error of the first job, in order, that failed is returned.
+    pub(crate) fn for_each<J: Send, W>(
+        &self,
+        jobs: Vec<J>,
+        workspace: impl Fn() -> W + Sync,
+        work: impl Fn(J, &mut W) -> Result<(), Error> + Sync,
+    ) -> Result<(), Error> {
+        let queue = Mutex::new(jobs.into_iter().enumerate());
+        let failed = AtomicBool::new(false);
+        let failure: Mutex<Option<(usize, Error)>> = Mutex::new(None);
+        let worker = || {
+            let mut workspace = workspace();
+            while !failed.load(Ordering::Relaxed) {
+                let Some((order, job)) = queue.lock().unwrap_or_else(PoisonError::into_inner).next() else { break };
+                if let Err(error) = work(job, &mut workspace) {
+                    failed.store(true, Ordering::Relaxed);
+                    let mut first = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                    if first.as_ref().is_none_or(|(earlier, _)| order < *earlier) {
+                        *first = Some((order, error));
+                    }
+                }
+            }
+        };
+        match self {
+            Crew::Serial => worker(),
+            Crew::Pool(pool) => pool.scope(|scope| self.spawn(scope, &worker)),
+            Crew::Current => rayon::scope(|scope| self.spawn(scope, &worker)),
+        }
+        match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Maps `0..count`, in parallel; the results are in order.
+    pub(crate) fn map<R: Send>(
+        &self,
+        count: usize,
+        work: impl Fn(usize) -> Result<R, Error> + Sync + Send,
+    ) -> Result<Vec<R>, Error> {
+        use rayon::prelude::*;
+        let parallel = || -> Vec<Result<R, Error>> { (0..count).into_par_iter().map(&work).collect() };
+        match self {
+            Crew::Serial => (0..count).map(work).collect(),
+            // Collected before looking for errors: the first in order is returned, not the first in time.
+            Crew::Pool(pool) => pool.install(parallel).into_iter().collect(),
+            Crew::Current => parallel().into_iter().collect(),
+        }
+    }
+
+    fn spawn<'s>(&self, scope: &rayon::Scope<'s>, worker: &'s (impl Fn() + Sync)) {
+        for _ in 0..self.workers() {
+            scope.spawn(move |_| worker());
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The same inputs and options give the same bytes, whoever computes them and wherever the intermediates lie.
+
+mod common;
+
+use std::num::NonZeroUsize;
+
+use common::{bits, noise, tan};
+use ndarray::{Array2, Array3, ArrayD, Axis, s};
+use skymosaic::{
+    Combine, Input, Intermediate, Missing, Options, Parallel, Plan, Resample, Wcs, Window, reproject_and_coadd,
+};
+
+const TARGET: [usize; 2] = [310, 330];
+const COMBINATIONS: [Combine; 7] =
+    [Combine::Mean, Combine::Sum, Combine::First, Combine::Last, Combine::Min, Combine::Max, Combine::Median];
+
+struct Field {
+    target: Wcs,
+    images: Vec<(Array2<f64>, Array2<f32>, Array2<i16>, Wcs, Option<Array2<f64>>)>,
+}
+
+/// Eleven overlapping, rotated images with missing pixels; some with weights.
+fn field() -> Field {
+    let images = (0..11u64).map(|k| {
+        let shape = [90 + 7 * k as usize, 120 - 5 * k as usize];
+        let (dx, dy) = ((k % 4) as f64 - 1.5, (k / 4) as f64 - 1.0);
+        let wcs = tan(10.0 + dx * 0.022, 40.0 + dy * 0.02, shape, 0.0003, 17.0 * k as f64);
+        let image = noise(shape, k + 1, 0.01);
+        let weights = (k % 3 == 0).then(|| noise(shape, 100 + k, 0.01).mapv(|w| if w < 3.0 { 0.0 } else { w }));
+        (image.clone(), image.mapv(|v| v as f32), image.mapv(|v| v as i16), wcs, weights)
+    });
+    Field { target: tan(10.0, 40.0, TARGET, 0.0003, 5.0), images: images.collect() }
+}
+
+fn inputs(field: &Field) -> Vec<Input<'_>> {
+    let input = |(k, (double, single, integer, wcs, weights)): (usize, &(Array2<f64>, _, Array2<i16>, Wcs, Option<Array2<f64>>))| {
+        let single: &Array2<f32> = single;
+        let input = match k % 3 {
+            0 => Input::from_array(double.view(), wcs.clone()),
+            1 => Input::from_array(single.view(), wcs.clone()),
+            _ => Input::from_array(integer.view(), wcs.clone()),
+        };
+        match weights {
+            Some(weights) => input.with_weights(weights.view()),
+            None => input,
+        }
+    };
+    field.images.iter().enumerate().map(input).collect()
+}
+
+fn run(field: &Field, options: &Options) -> (ArrayD<f64>, ArrayD<f64>) {
+    // Filled with rubbish: what the buffers held must not matter.
+    let mut output = Array2::from_elem(TARGET, 7.0);
+    let mut footprint = Array2::from_elem(TARGET, f64::NAN);
+    let summary =
+        reproject_and_coadd(&inputs(field), &field.target, output.view_mut(), footprint.view_mut(), options).unwrap();
+    assert!(summary.coverage() > 0.3, "the field must be worth comparing: {}", summary.coverage());
+    (output.into_dyn(), footprint.into_dyn())
+}
+
+fn assert_same(what: &str, got: &(ArrayD<f64>, ArrayD<f64>), expected: &(ArrayD<f64>, ArrayD<f64>)) {
+    for (name, got, expected) in [("output", &got.0, &expected.0), ("footprint", &got.1, &expected.1)] {
+        let (got_bits, bits) = (bits(got), bits(expected));
+        let different = got_bits.iter().zip(&bits).position(|(a, b)| a != b);
+        assert_eq!(different, None, "{what}: {name} differs at flat index {different:?}");
+    }
+}
+
+fn serial() -> Options {
+    Options::default().parallel(Parallel::Serial)
+}
+
+#[test]
+fn any_number_of_threads_tile_and_storage() {
+    let field = field();
+    let folder = tempfile::tempdir().unwrap();
+    for resample in [Resample::Nearest, Resample::Bilinear] {
+        for combine in COMBINATIONS {
+            let options = serial().resample(resample).combine(combine);
+            let expected = run(&field, &options);
+            for threads in [1, 2, 3, 8] {
+                let threads = Parallel::Threads(NonZeroUsize::new(threads).unwrap());
+                assert_same(&format!("{combine:?} {threads:?}"), &run(&field, &options.clone().parallel(threads)), &expected);
+            }
+            for tile in [16, 100, 4096] {
+                assert_same(&format!("{combine:?} tile {tile}"), &run(&field, &options.clone().tile(tile)), &expected);
+            }
+            let mapped = Intermediate::Mapped { dir: Some(folder.path().to_owned()) };
+            for storage in [Intermediate::Memory, mapped, Intermediate::Mapped { dir: None }] {
+                let name = format!("{combine:?} {storage:?}");
+                let options = options.clone().intermediate(storage).parallel(Parallel::Current).tile(64);
+                assert_same(&name, &run(&field, &options), &expected);
+            }
+            assert_same("memory limit", &run(&field, &options.clone().memory_limit(4 << 20)), &expected);
+        }
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "temporary files are unlinked");
+}
+
+#[test]
+fn windows_make_the_whole() {
+    let field = field();
+    let inputs = inputs(&field);
+    for combine in [Combine::Mean, Combine::Median] {
+        let options = serial().combine(combine).missing(Missing::Renormalize { min_weight: 0.5 });
+        let expected = run(&field, &options);
+        let plan = Plan::new(&inputs, &field.target, &TARGET, &options).unwrap();
+        let (mut output, mut footprint) = (Array2::<f64>::zeros(TARGET), Array2::<f64>::zeros(TARGET));
+        for y0 in (0..TARGET[0]).step_by(97) {
+            for x0 in (0..TARGET[1]).step_by(61) {
+                let window = Window::new(x0, y0, 61.min(TARGET[1] - x0), 97.min(TARGET[0] - y0));
+                let part = s![y0..y0 + window.ny, x0..x0 + window.nx];
+                plan.run_window(window, output.slice_mut(part), footprint.slice_mut(part)).unwrap();
+            }
+        }
+        assert_same(&format!("{combine:?} in windows"), &(output.into_dyn(), footprint.into_dyn()), &expected);
+    }
+}
+
+#[test]
+fn any_strides() {
+    let field = field();
+    let expected = run(&field, &serial());
+    // Fortran order, and every second element of a larger buffer, upside down.
+    let mut fortran = Array2::<f64>::zeros([TARGET[1], TARGET[0]]).reversed_axes();
+    let mut sparse = Array2::<f64>::zeros([2 * TARGET[0], 3 * TARGET[1]]);
+    let mut view = sparse.slice_mut(s![..;2, ..;3]);
+    view.invert_axis(Axis(0));
+    reproject_and_coadd(&inputs(&field), &field.target, fortran.view_mut(), view, &serial()).unwrap();
+    let mut footprint = sparse.slice(s![..;2, ..;3]).to_owned();
+    footprint.invert_axis(Axis(0));
+    assert_same("strides", &(fortran.into_dyn(), footprint.as_standard_layout().to_owned().into_dyn()), &expected);
+}
+
+#[test]
+fn planes_of_a_cube_are_images() {
+    let field = field();
+    let planes = 19; // More than are worked on at once.
+    let cubes: Vec<Array3<f64>> = field
+        .images
+        .iter()
+        .map(|(image, ..)| Array3::from_shape_fn((planes, image.nrows(), image.ncols()), |(p, y, x)| image[[y, x]] * (p as f64 - 3.0)))
+        .collect();
+    let inputs: Vec<_> = cubes.iter().zip(&field.images).map(|(cube, (.., wcs, _))| Input::from_array(cube.view(), wcs.clone())).collect();
+    for storage in [Intermediate::None, Intermediate::Memory] {
+        let options = Options::default().intermediate(storage);
+        let shape = (planes, TARGET[0], TARGET[1]);
+        let (mut output, mut footprint) = (Array3::<f64>::zeros(shape), Array3::<f64>::zeros(shape));
+        reproject_and_coadd(&inputs, &field.target, output.view_mut(), footprint.view_mut(), &options).unwrap();
+        for plane in [0, 7, 8, 18] {
+            let images: Vec<_> = cubes
+                .iter()
+                .zip(&field.images)
+                .map(|(cube, (.., wcs, _))| Input::from_array(cube.index_axis(Axis(0), plane), wcs.clone()))
+                .collect();
+            let (mut one, mut foot) = (Array2::<f64>::zeros(TARGET), Array2::<f64>::zeros(TARGET));
+            reproject_and_coadd(&images, &field.target, one.view_mut(), foot.view_mut(), &serial()).unwrap();
+            let got = (output.index_axis(Axis(0), plane).to_owned().into_dyn(), footprint.index_axis(Axis(0), plane).to_owned().into_dyn());
+            assert_same(&format!("plane {plane}"), &got, &(one.into_dyn(), foot.into_dyn()));
+        }
+    }
+}
