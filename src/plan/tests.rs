@@ -7,24 +7,9 @@ use crate::map::PixelMap;
 use std::f64::consts::PI;
 use std::time::Instant;
 
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.next()
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() * n as f64) as usize
-    }
-}
+#[path = "../../tests/random/mod.rs"]
+mod random;
+use random::Random;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {

@@ -61,9 +61,13 @@ pub fn worst(got: &ArrayD<f64>, expected: &ArrayD<f64>) -> (f64, Vec<usize>) {
     assert_eq!(got.shape(), expected.shape());
     let mut worst = (0.0, vec![]);
     for ((index, got), expected) in got.indexed_iter().zip(expected) {
-        let difference = if got.is_nan() && expected.is_nan() || got == expected { 0.0 } else { (got - expected).abs() };
+        let difference =
+            if got.is_nan() && expected.is_nan() || got == expected { 0.0 } else { (got - expected).abs() };
         if difference.is_nan() || difference > worst.0 {
-            worst = (if difference.is_nan() { f64::INFINITY } else { difference }, ndarray::Dimension::slice(&index).to_vec());
+            worst = (
+                if difference.is_nan() { f64::INFINITY } else { difference },
+                ndarray::Dimension::slice(&index).to_vec(),
+            );
         }
     }
     worst
