@@ -242,9 +242,9 @@ pub(crate) struct Extent {
 const PARTS: usize = 64;
 
 impl Extent {
-    /// Of an image of shape (ny, nx), outer half pixels included. `None` if no position in it has a direction.
-    pub(crate) fn of_image(sky: &impl Fn(f64, f64) -> Option<[f64; 3]>, shape: [usize; 2]) -> Option<Extent> {
-        let block = [[-0.5, shape[1] as f64 - 0.5], [-0.5, shape[0] as f64 - 0.5]];
+    /// Of an image of shape (ny, nx), outer half pixels and `pad` pixels around included. `None` if no position in it has a direction.
+    pub(crate) fn of_image(sky: &impl Fn(f64, f64) -> Option<[f64; 3]>, shape: [usize; 2], pad: f64) -> Option<Extent> {
+        let block = [[-0.5 - pad, shape[1] as f64 - 0.5 + pad], [-0.5 - pad, shape[0] as f64 - 0.5 + pad]];
         if shape.contains(&0) {
             return None;
         }

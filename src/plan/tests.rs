@@ -167,7 +167,7 @@ fn check(pair: &Pair, side: usize, tally: &mut Tally) {
     let [ny, nx] = pair.target.shape;
     let tiles = Tiles::new(Window { x0: 0, y0: 0, nx, ny }, side);
     let tree = TileTree::new(&|x, y| pair.target.vector(x, y), tiles);
-    let touched = Extent::of_image(&|x, y| pair.input.vector(x, y), pair.input.shape)
+    let touched = Extent::of_image(&|x, y| pair.input.vector(x, y), pair.input.shape, 0.0)
         .map(|extent| tree.touched(&extent))
         .unwrap_or_default();
     let found = rectangles(pair, &tiles, &touched, pair.input.shape, 0.0);
@@ -319,7 +319,7 @@ fn a_hundred_thousand_inputs() {
     let start = Instant::now();
     let mut touched = 0;
     for image in &images {
-        if let Some(extent) = Extent::of_image(&|x, y| image.vector(x, y), image.shape) {
+        if let Some(extent) = Extent::of_image(&|x, y| image.vector(x, y), image.shape, 0.0) {
             touched += tree.touched(&extent).len();
         }
     }
@@ -328,7 +328,7 @@ fn a_hundred_thousand_inputs() {
     let start = Instant::now();
     let mut count = 0;
     for image in &images[..200] {
-        if let Some(extent) = Extent::of_image(&|x, y| image.vector(x, y), image.shape) {
+        if let Some(extent) = Extent::of_image(&|x, y| image.vector(x, y), image.shape, 0.0) {
             let pair = Pair { target, input: *image };
             count += rectangles(&pair, &tiles, &tree.touched(&extent), image.shape, 1.0).len();
         }

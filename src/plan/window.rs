@@ -97,6 +97,11 @@ impl Tiles {
         }
     }
 
+    /// The tile that holds a pixel of the area.
+    pub(crate) fn holding(&self, x: usize, y: usize) -> usize {
+        (y - self.area.y0) / self.side * self.columns() + (x - self.area.x0) / self.side
+    }
+
     /// The up to eight tiles around one.
     pub(crate) fn neighbours(&self, tile: usize) -> impl Iterator<Item = usize> + use<> {
         let (column, row) = self.place(tile);
