@@ -27,9 +27,13 @@ enum Path {
 impl WcsMap {
     /// The map from the pixels of `target` to those of `input`.
     ///
+    /// An input in a cylindrical projection that reaches beyond native longitude ±180°, but spans no more than a turn, is found at whichever
+    /// of the wrapped positions lies inside its image (its shape must be known). As a target such pixels stay undefined, as in wcslib.
+    ///
     /// # Errors
     /// [`Error::Wcs`] if the frames of the two have no known relation.
     pub fn new(target: &Wcs, input: &Wcs) -> Result<WcsMap, Error> {
+        let input = &input.unwrapped().unwrap_or_else(|| input.clone());
         let (there, back) = (target.frame().to(input.frame())?, input.frame().to(target.frame())?);
         let path = match there.rotation() {
             Some(frames) => {

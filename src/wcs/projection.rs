@@ -211,6 +211,15 @@ impl Projection {
         })
     }
 
+    /// X per native longitude, if X depends on nothing else: such a plane repeats itself every 360°.
+    pub(crate) fn x_per_longitude(&self) -> Option<f64> {
+        match self {
+            Projection::Cyp(p) => Some(p.lambda()),
+            Projection::Cea(_) | Projection::Car(_) | Projection::Mer(_) => Some(1.0),
+            _ => None,
+        }
+    }
+
     /// Native latitude of the fiducial point unless the header moves it (the longitude is 0 for all).
     pub(crate) fn theta0(code: &str, pv: &[Option<f64>; PARAMETERS]) -> f64 {
         match code {
