@@ -14,6 +14,9 @@
 //! The reference is wcslib, as astropy calls it: positions agree to 1e-9 degree and 1e-6 pixel, and a point is undefined
 //! where wcslib says so with its bounds checks on.
 
+// `!(a < b)` is meant where it stands: NaN has to take the branch of what is out of bounds.
+#![allow(clippy::neg_cmp_op_on_partial_ord)]
+
 mod distortion;
 mod frame;
 mod frame_matrix;
@@ -34,7 +37,7 @@ use crate::fits::Header;
 use distortion::{Interpreted, PixelDistortion, PlaneDistortion, interpret};
 use header::{Description, refuse};
 use linear::Linear;
-use projection::{Projection, UNDEFINED_VECTOR, Vector};
+use projection::{Projection, Vector};
 use rotation::{Matrix, apply, transpose};
 use std::sync::Arc;
 use trig::{longitude_latitude, unit_vector};
@@ -270,14 +273,14 @@ impl Wcs {
         (x[0].is_finite() && y[0].is_finite()).then_some([x[0], y[0]])
     }
 
-    /// Direction of a pixel as a unit vector of [`frame`](Self::frame).
-    pub(crate) fn pixel_to_vector(&self, x: f64, y: f64) -> Option<Vector> {
-        Some(apply(&self.native_to_celestial, self.pixel_to_native(x, y)?))
-    }
-
     /// Pixel of a unit vector of [`frame`](Self::frame).
     pub(crate) fn vector_to_pixel(&self, v: Vector) -> Option<[f64; 2]> {
         self.native_to_pixel(apply(&self.celestial_to_native, v))
+    }
+
+    /// Direction of a pixel as a unit vector of [`frame`](Self::frame).
+    pub(crate) fn pixel_to_vector(&self, x: f64, y: f64) -> Option<Vector> {
+        Some(apply(&self.native_to_celestial, self.pixel_to_native(x, y)?))
     }
 
     /// The same coordinates for an image that lies beyond native longitude ±180° and spans no more than a turn, with the seam
