@@ -136,6 +136,7 @@ impl<'p> Sampler<'p, '_> {
         let grid = CoordGrid::new(map, block, self.kernel.margin(), self.coordinate_error, image, reach);
         tally.grid.merge(&grid.report());
         let [x_min, x_max, y_min, y_max] = grid.bounds()?;
+        let reach = self.kernel.reach_on(&grid, block, reach);
         let axis = |low: f64, high: f64, n: usize| {
             // Saturating casts; positions in the outer half pixel need the edge pixel.
             let first = ((low - reach).floor().max(0.0) as usize).min(n - 1);
@@ -175,6 +176,8 @@ impl<'p> Sampler<'p, '_> {
             }
         };
         let scene = place.scene(pixels);
+        self.kernel.prepare(&scene.patch, scratch);
+        let weights_kernel = self.kernel.for_weights();
         for y0 in (0..block.ny).step_by(BAND_ROWS) {
             let band = Window { y0: block.y0 + y0, ny: BAND_ROWS.min(block.ny - y0), ..block };
             values.resize(band.area(), T::default());
@@ -183,7 +186,7 @@ impl<'p> Sampler<'p, '_> {
             if let Some(scene) = &weights_scene {
                 weights.resize(band.area(), 0.0);
                 weights_coverage.resize(band.area(), 0.0);
-                self.kernel.sample(scene, band, scratch, weights, weights_coverage);
+                weights_kernel.sample(scene, band, scratch, weights, weights_coverage);
                 for ((coverage, weight), known) in coverage.iter_mut().zip(&*weights).zip(&*weights_coverage) {
                     *coverage = T::from_f64(coverage.to_f64() * weight * known);
                 }
