@@ -7,7 +7,9 @@
 #![allow(dead_code)]
 
 pub(crate) mod combine;
+pub(crate) mod convolution;
 pub(crate) mod interpolate;
+pub(crate) mod spline;
 
 use combine::Combine;
 
