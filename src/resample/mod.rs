@@ -12,11 +12,7 @@ mod nearest;
 mod spline;
 mod widen;
 
-use crate::{
-    Flux, Missing, Pixel, Resample,
-    map::CoordGrid,
-    plan::Window,
-};
+use crate::{Flux, Missing, Pixel, Resample, map::CoordGrid, plan::Window};
 
 /// A rectangle of one plane of an input: native-endian, scaled, missing pixels NaN.
 #[derive(Debug)]
@@ -143,7 +139,13 @@ impl Kernel {
     }
 
     /// Samples the row whose positions are in `scratch`.
-    fn interpolate<P: Pixel, T: Pixel>(&self, patch: &Patch<'_, P>, scratch: &mut Scratch, values: &mut [T], coverage: &mut [T]) {
+    fn interpolate<P: Pixel, T: Pixel>(
+        &self,
+        patch: &Patch<'_, P>,
+        scratch: &mut Scratch,
+        values: &mut [T],
+        coverage: &mut [T],
+    ) {
         let Scratch { xs, ys, jacobians, coefficients, wide } = scratch;
         let positions = (&xs[..], &ys[..]);
         let mut row = Row { kernel: self, positions, jacobians: &jacobians.values, wide, values, coverage };
