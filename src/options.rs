@@ -133,6 +133,13 @@ pub enum Resample {
     /// Linear in x and y between the four pixels around. Support 1 pixel.
     #[default]
     Bilinear,
+    /// The mean over the overlapping areas of input and output pixel, as reproject_exact and Montage's mProject. Coverage is the part of
+    /// the output pixel's area that pixels which are there overlap.
+    ///
+    /// Areas are those of spherical polygons, corners joined by great circles, wherever these differ from areas in the plane of the
+    /// input's pixels by more than the bound on the coordinates. An input whose [`PixelMap`](crate::PixelMap) knows no sky is
+    /// measured in its own plane.
+    Exact,
 }
 
 /// How the samples of one output pixel become its value. w is the sample's weight: geometric coverage × input weight; samples

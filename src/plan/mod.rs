@@ -59,6 +59,7 @@ impl<'p, 'a> Plan<'p, 'a> {
                     weights_map: input.weights_map(target)?,
                     kernel: Kernel { resample: options.resample, missing: options.missing },
                     coordinate_error: options.coordinate_error,
+                    sky: Default::default(),
                 })
             };
             sampler().map_err(|error: Error| error.of_input(index, input.name()))

@@ -4,11 +4,14 @@
 //! that interpolate. Where the coverage is 0 the value means nothing. Both have the output's type.
 
 mod bilinear;
+mod exact;
 mod nearest;
+mod raster;
+mod sphere;
 
 use crate::{
     Missing, Pixel, Resample,
-    map::CoordGrid,
+    map::{CoordGrid, Sky},
     plan::Window,
 };
 
@@ -23,12 +26,23 @@ pub(crate) struct Patch<'p, P> {
     pub(crate) image: [usize; 2],
 }
 
+impl<P> Patch<'_, P> {
+    /// The pixels from column `x` of row `y` on.
+    fn row(&self, y: usize, x: usize) -> &[P] {
+        let Window { x0, y0, nx, ny } = self.window;
+        let (x, y) = (x.wrapping_sub(x0), y.wrapping_sub(y0));
+        if x < nx && y < ny { self.pixels.get(y * nx + x..(y + 1) * nx).unwrap_or(&[]) } else { &[] }
+    }
+}
+
 /// What a kernel works on: one plane of one input, and where its pixels lie.
 pub(crate) struct Scene<'s, P> {
     /// From output to input pixels, for the block and [`Kernel::margin`] pixels around it.
     pub(crate) grid: &'s CoordGrid<'s>,
     /// Every input pixel within [`Kernel::reach`] of a position in the block that can have a sample.
     pub(crate) patch: Patch<'s, P>,
+    /// Where pixels lie on the sky, for kernels that measure areas.
+    pub(crate) sky: Option<&'s Sky>,
 }
 
 /// A kernel with its parameters.
@@ -43,16 +57,30 @@ impl Kernel {
     pub(crate) fn margin(&self) -> usize {
         match self.resample {
             Resample::Nearest | Resample::Bilinear => 0,
+            // The far corners belong to the next pixels.
+            Resample::Exact => 1,
         }
     }
 
     /// Input pixels on each side of a position that can carry weight, the one that holds the position not counted, where an output pixel is at most
     /// `scale` input pixels long. What lies farther outside of the image has no sample.
-    pub(crate) fn reach(&self, _scale: f64) -> f64 {
+    pub(crate) fn reach(&self, scale: f64) -> f64 {
         match self.resample {
             Resample::Nearest => 0.0,
             Resample::Bilinear => 1.0,
+            // From a corner to any other, and a pixel for curved edges.
+            Resample::Exact => 2.0 * scale + 2.0,
         }
+    }
+
+    /// Whether the kernel measures areas on the sky.
+    pub(crate) fn needs_sky(&self) -> bool {
+        self.resample == Resample::Exact
+    }
+
+    /// Whether a block costs less sampled as a whole than in bands of rows.
+    pub(crate) fn likes_whole_blocks(&self) -> bool {
+        self.resample == Resample::Exact
     }
 
     /// Samples the output pixels of `block`, row by row, into `values` and `coverage` (block.nx × block.ny).
@@ -64,13 +92,17 @@ impl Kernel {
         values: &mut [T],
         coverage: &mut [T],
     ) {
-        let Scene { grid, patch } = scene;
+        let Scene { grid, patch, .. } = scene;
+        if self.resample == Resample::Exact {
+            return exact::block(scene, block, self.missing, scratch, values, coverage);
+        }
         let spoil = self.missing == Missing::Spoil;
         let min_weight = if let Missing::Renormalize { min_weight } = self.missing { min_weight } else { 1.0 };
         let rows = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
         for (y, (values, coverage)) in (block.y0..).zip(rows) {
             let (xs, ys) = scratch.row(grid, block.x0 as f64, y as f64, block.nx);
             match self.resample {
+                Resample::Exact => {}
                 Resample::Nearest => nearest::row(patch, xs, ys, values, coverage),
                 Resample::Bilinear if spoil => bilinear::row(patch, xs, ys, |taps| taps.spoiled(), values, coverage),
                 Resample::Bilinear => {
@@ -86,11 +118,12 @@ impl Kernel {
 pub(crate) struct Scratch {
     xs: Vec<f64>,
     ys: Vec<f64>,
+    exact: exact::Buffers,
 }
 
 impl Scratch {
     pub(crate) fn bytes(&self) -> usize {
-        (self.xs.capacity() + self.ys.capacity()) * size_of::<f64>()
+        (self.xs.capacity() + self.ys.capacity()) * size_of::<f64>() + self.exact.bytes()
     }
 
     /// Input coordinates of the output positions (x0 + i, y), i < n.
