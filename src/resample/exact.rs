@@ -90,7 +90,7 @@ pub(super) fn block<P: Pixel, T: Pixel>(
         let quads = Quads { below, above };
         for (k, (value, covered)) in values.iter_mut().zip(coverage).enumerate() {
             let (x, quad) = (block.x0 + k, quads.at(k));
-            let mut flat = |quad: [[f64; 2]; 4]| {
+            let flat = |quad: [[f64; 2]; 4]| {
                 if !cover.start(quad, image) {
                     return None;
                 }
