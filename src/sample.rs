@@ -4,6 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use crate::{
     Error, Pixel,
+    fits::FitsCache,
     input::{Input, Pixels},
     map::{CoordGrid, CoordinateError, PixelMap, Sky, SkyIndex},
     plan::Window,
@@ -28,7 +29,10 @@ pub(crate) struct Sampler<'p, 'a> {
 
 impl std::fmt::Debug for Sampler<'_, '_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sampler").field("input", &self.input.name()).field("kernel", &self.kernel).finish_non_exhaustive()
+        f.debug_struct("Sampler")
+            .field("input", &self.input.name())
+            .field("kernel", &self.kernel)
+            .finish_non_exhaustive()
     }
 }
 
@@ -64,7 +68,10 @@ impl<T> Workspace<T> {
 
     pub(crate) fn bytes(&self) -> usize {
         let doubles = self.double.capacity() + self.weight_pixels.capacity();
-        self.single.capacity() * 4 + doubles * 8 + self.scratch.bytes() + self.values.capacity() * (2 * size_of::<T>() + 16)
+        self.single.capacity() * 4
+            + doubles * 8
+            + self.scratch.bytes()
+            + self.values.capacity() * (2 * size_of::<T>() + 16)
     }
 }
 
@@ -102,6 +109,7 @@ impl<'p> Sampler<'p, '_> {
     /// that are rows of `window`; pixels that are not handed over have none.
     pub(crate) fn sample<T: Pixel>(
         &self,
+        files: &FitsCache,
         block: Window,
         planes: Range<usize>,
         workspace: &mut Workspace<T>,
@@ -124,7 +132,7 @@ impl<'p> Sampler<'p, '_> {
         let largest = place.cost().max(weights_place.as_ref().map_or(0, Place::cost));
         if largest > workspace.max_patch && block.area() > 1 {
             for half in halves(block) {
-                tally.merge(&self.sample(half, planes.clone(), workspace, sink)?);
+                tally.merge(&self.sample(files, half, planes.clone(), workspace, sink)?);
             }
             return Ok(tally);
         }
@@ -139,11 +147,11 @@ impl<'p> Sampler<'p, '_> {
             };
             if self.input.image.fits_f32() {
                 let mut pixels = std::mem::take(&mut workspace.single);
-                self.plane(plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
+                self.plane(files, plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
                 workspace.single = pixels;
             } else {
                 let mut pixels = std::mem::take(&mut workspace.double);
-                self.plane(plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
+                self.plane(files, plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
                 workspace.double = pixels;
             }
         }
@@ -187,6 +195,7 @@ impl<'p> Sampler<'p, '_> {
     #[allow(clippy::too_many_arguments)]
     fn plane<P: Pixel, T: Pixel>(
         &self,
+        files: &FitsCache,
         plane: usize,
         block: Window,
         place: &Place<'_>,
@@ -196,13 +205,13 @@ impl<'p> Sampler<'p, '_> {
         sink: &mut impl FnMut(Window, &[T], &[T]),
     ) -> Result<(), Error> {
         let Workspace { weight_pixels, scratch, values, coverage, weights, weights_coverage, .. } = workspace;
-        self.input.image.gather(plane, place.window, pixels)?;
+        self.input.image.gather(files, plane, place.window, pixels)?;
         let weights_scene = match &self.input.weights {
             None => None,
             Some(given) => {
                 let own = weights_place.unwrap_or(place);
                 let plane = if given.image.planes() == 1 { 0 } else { plane };
-                given.image.gather(plane, own.window, weight_pixels)?;
+                given.image.gather(files, plane, own.window, weight_pixels)?;
                 // Not a number, negative or 0: missing.
                 weight_pixels.iter_mut().filter(|w| !(**w > 0.0)).for_each(|w| *w = f64::NAN);
                 if weights_place.is_none() {
@@ -236,7 +245,7 @@ impl<'p> Sampler<'p, '_> {
 }
 
 /// How many input pixels an output pixel of the block is long at most, with room for what lies between the pixels looked at.
-fn scale(map: &dyn PixelMap, block: Window) -> f64 {
+pub(crate) fn scale(map: &dyn PixelMap, block: Window) -> f64 {
     let mut points = [[0.0; 27]; 2];
     for k in 0..9 {
         let x = block.x0 as f64 + (block.nx - 1) as f64 * 0.5 * (k % 3) as f64;

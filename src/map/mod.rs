@@ -5,6 +5,7 @@
 mod grid;
 mod pair;
 mod polynomial;
+mod rectangle;
 mod sky;
 
 pub use grid::{CoordGrid, CoordinateError, GridReport};
