@@ -171,6 +171,7 @@ impl<'p> Sampler<'p, '_> {
         let reach = self.kernel.reach(scale(map, block));
         let grid = CoordGrid::new(map, block, self.kernel.margin(), self.coordinate_error, image, reach);
         tally.grid.merge(&grid.report());
+        let reach = self.kernel.reach_on(&grid, block, reach);
         let axis = |low: f64, high: f64, n: usize| {
             // Saturating casts; positions in the outer half pixel need the edge pixel.
             let first = ((low - reach).floor().max(0.0) as usize).min(n - 1);
@@ -222,6 +223,8 @@ impl<'p> Sampler<'p, '_> {
             }
         };
         let scene = place.scene(pixels);
+        self.kernel.prepare(&scene.patch, scratch);
+        let weights_kernel = self.kernel.for_weights();
         let rows = if self.kernel.likes_whole_blocks() { block.ny } else { BAND_ROWS };
         for y0 in (0..block.ny).step_by(rows) {
             let band = Window { y0: block.y0 + y0, ny: rows.min(block.ny - y0), ..block };
@@ -231,7 +234,7 @@ impl<'p> Sampler<'p, '_> {
             if let Some(scene) = &weights_scene {
                 weights.resize(band.area(), 0.0);
                 weights_coverage.resize(band.area(), 0.0);
-                self.kernel.sample(scene, band, scratch, weights, weights_coverage);
+                weights_kernel.sample(scene, band, scratch, weights, weights_coverage);
                 for ((coverage, weight), known) in coverage.iter_mut().zip(&*weights).zip(&*weights_coverage) {
                     // Pixel on pixel, image and weights are there alike, and the coverage is theirs in common.
                     let known = if weights_place.is_none() { f64::from(u8::from(*known > 0.0)) } else { *known };

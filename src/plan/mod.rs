@@ -79,7 +79,12 @@ impl<'p, 'a> Plan<'p, 'a> {
                     input,
                     map: input.map(target)?,
                     weights_map: input.weights_map(target)?,
-                    kernel: Kernel { resample: options.resample, missing: options.missing },
+                    kernel: Kernel {
+                        resample: options.resample,
+                        missing: options.missing,
+                        flux: options.flux,
+                        antialias: options.antialias,
+                    },
                     coordinate_error: options.coordinate_error,
                     sky: Default::default(),
                 })

@@ -10,8 +10,8 @@
 //! to within the bound on the coordinates they are taken in the plane of the input's pixels, whose pixels are unit squares; elsewhere
 //! in a gnomonic plane about each output pixel.
 
-use super::{Patch, Scene, Scratch, raster::{Cover, Edges}, sphere};
-use crate::{Missing, Pixel, map::{Cap, CoordGrid, Flatness, Sky, Vector}, plan::Window};
+use super::{Kernel, Patch, Scene, Scratch, raster::{Cover, Edges}, sphere};
+use crate::{Flux, Missing, Pixel, map::{Cap, CoordGrid, Flatness, Sky, Vector}, plan::Window};
 
 /// Parts of an output pixel's area that are nothing but rounding.
 const NOTHING: f64 = 1e-9;
@@ -36,42 +36,50 @@ impl Buffers {
     }
 }
 
-/// What has been found of one output pixel: Σap and Σa over the pixels that are there, and the area of those that are missing.
+/// What has been found of one output pixel.
 #[derive(Clone, Copy, Default)]
 struct Sums {
+    /// Σap over the pixels that are there; their parts Σ(a/A)p, A the area of an input pixel, where flux is to be kept.
     value: f64,
+    /// Σa over the pixels that are there.
     area: f64,
+    /// Σa over those that are missing.
     missing: f64,
 }
 
 impl Sums {
-    fn add(&mut self, area: f64, pixel: f64, nothing: f64) {
+    /// Adds a pixel that shares `area` with the output pixel, and counts by its part of `whole`.
+    fn add(&mut self, area: f64, whole: f64, pixel: f64, nothing: f64) {
         // A finite pixel always counts, so that the sums are those of the quick way; one that is not only if it is really met.
         if pixel.is_finite() || area > nothing && !pixel.is_nan() {
-            self.value += area * pixel;
+            self.value += area / whole * pixel;
             self.area += area;
         } else if area > nothing {
             self.missing += area;
         }
     }
 
-    /// Value and coverage; none where missing pixels spoil the sample or next to nothing is left.
-    fn sample(&self, area: f64, missing: Missing) -> Option<(f64, f64)> {
-        let enough = match missing {
+    /// Value and coverage for an output pixel of some area; none where missing pixels spoil the sample or next to nothing is left.
+    fn sample(&self, area: f64, kernel: &Kernel) -> Option<(f64, f64)> {
+        let enough = match kernel.missing {
             Missing::Spoil => self.missing == 0.0,
             Missing::Renormalize { min_weight } => self.area >= min_weight * (self.area + self.missing),
         };
         let coverage = self.area / area;
         // A pixel that is covered as a whole is so to rounding only.
         let coverage = if (coverage - 1.0).abs() < NOTHING { 1.0 } else { coverage };
-        (enough && coverage > NOTHING).then(|| (self.value / self.area, coverage))
+        let value = match kernel.flux {
+            Flux::SurfaceBrightness => self.value / self.area,
+            Flux::Conserve => self.value / coverage,
+        };
+        (enough && coverage > NOTHING).then_some((value, coverage))
     }
 }
 
 pub(super) fn block<P: Pixel, T: Pixel>(
     scene: &Scene<'_, P>,
+    kernel: &Kernel,
     block: Window,
-    missing: Missing,
     scratch: &mut Scratch,
     values: &mut [T],
     coverage: &mut [T],
@@ -99,14 +107,14 @@ pub(super) fn block<P: Pixel, T: Pixel>(
                 cover.add(high, k, true);
                 cover.add(between, k, true);
                 cover.finish();
-                flat(&scene.patch, cover).sample(cover.area, missing)
+                in_plane(&scene.patch, cover).sample(cover.area, kernel)
             };
             let spherical = |near: Option<[[f64; 2]; 4]>| {
                 let sky = scene.sky?;
                 let corners = sky.output_corners(x, y)?;
                 let pixel = sphere::Pixel::new(&corners)?;
                 let near = near.map_or(Near::Cap(&corners), Near::Quad);
-                spherical(&scene.patch, sky, &pixel, near).sample(pixel.area, missing)
+                on_sphere(&scene.patch, sky, &pixel, near, kernel.flux == Flux::Conserve).sample(pixel.area, kernel)
             };
             let sample = match scene.sky.map_or(Flatness::Flat, |sky| sky.flatness(x, y)) {
                 Flatness::Flat => quad.and_then(flat),
@@ -165,10 +173,11 @@ fn is_whole(quad: &[[f64; 2]; 4], grid: &CoordGrid<'_>, x: usize, y: usize) -> b
 }
 
 /// The sums over the unit squares that a quadrilateral covers.
-fn flat<P: Pixel>(patch: &Patch<'_, P>, cover: &Cover) -> Sums {
+fn in_plane<P: Pixel>(patch: &Patch<'_, P>, cover: &Cover) -> Sums {
     let mut sums = Sums::default();
     for (y, areas) in cover.rows() {
-        for (area, pixel) in areas.iter().zip(patch.row(y, cover.x0)) {
+        let pixels = patch.run(y, cover.x0, areas.len()).unwrap_or(&[]);
+        for (area, pixel) in areas.iter().zip(pixels) {
             sums.value += area * pixel.to_f64();
             sums.area += area;
         }
@@ -176,23 +185,27 @@ fn flat<P: Pixel>(patch: &Patch<'_, P>, cover: &Cover) -> Sums {
     if !sums.value.is_finite() {
         sums = Sums::default();
         for (y, areas) in cover.rows() {
-            let pixels = areas.iter().zip(patch.row(y, cover.x0));
-            pixels.for_each(|(area, pixel)| sums.add(*area, pixel.to_f64(), NOTHING * cover.area));
+            let pixels = patch.run(y, cover.x0, areas.len()).unwrap_or(&[]);
+            for (area, pixel) in areas.iter().zip(pixels) {
+                sums.add(*area, 1.0, pixel.to_f64(), NOTHING * cover.area);
+            }
         }
     }
     sums
 }
 
 /// The sums over the input pixels that meet an output pixel on the sphere.
-fn spherical<P: Pixel>(patch: &Patch<'_, P>, sky: &Sky, pixel: &sphere::Pixel, near: Near<'_>) -> Sums {
+fn on_sphere<P: Pixel>(patch: &Patch<'_, P>, sky: &Sky, pixel: &sphere::Pixel, near: Near<'_>, shares: bool) -> Sums {
     let mut sums = Sums::default();
     let mut within = |window: Window| {
         for y in window.y0..window.y0 + window.ny {
-            let pixels = patch.row(y, window.x0).iter().take(window.nx);
+            let pixels = patch.run(y, window.x0, window.nx).unwrap_or(&[]);
             for (x, value) in (window.x0..).zip(pixels) {
-                let area = sky.input_corners(x, y).map_or(0.0, |corners| pixel.overlap(&corners));
+                let Some(corners) = sky.input_corners(x, y) else { continue };
+                let area = pixel.overlap(&corners);
                 if area > 0.0 {
-                    sums.add(area, value.to_f64(), NOTHING * pixel.area);
+                    let whole = if shares { pixel.area_of(&corners) } else { 1.0 };
+                    sums.add(area, whole, value.to_f64(), NOTHING * pixel.area);
                 }
             }
         }

@@ -69,6 +69,11 @@ impl Pixel {
         Some(out)
     }
 
+    /// Area in steradians of an input pixel close by.
+    pub(super) fn area_of(&self, corners: &[Vector; 4]) -> f64 {
+        self.project(corners).map_or(f64::NAN, |quad| excess(&quad).abs())
+    }
+
     /// Area in steradians that it shares with an input pixel.
     pub(super) fn overlap(&self, corners: &[Vector; 4]) -> f64 {
         let Some(quad) = self.project(corners) else { return 0.0 };

@@ -8,7 +8,9 @@
 
 pub(crate) mod area;
 pub(crate) mod combine;
+pub(crate) mod convolution;
 pub(crate) mod interpolate;
+pub(crate) mod spline;
 
 use combine::Combine;
 
