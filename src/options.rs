@@ -19,60 +19,7 @@ use crate::{Error, Progress, map::CoordinateError};
 pub struct Options {
     /// The resampling kernel. Default: [`Resample::Bilinear`].
     pub resample: Resample,
-    /// How input pixels rain onto output pixels: each is shrunk to a drop of side `pixfrac` whose value is shared among the output
-/// pixels under it. The value of an output pixel is Σ a w d / Σ a w over the drops, and its coverage Σ a w: a is the part of a drop that falls on the
-/// pixel, w the input pixel's weight (1 without weights), d its value. Several inputs combined by [`Combine::Mean`] are
-/// drizzled into one image, with the footprint as its weight image.
-///
-/// Missing pixels give no drops, whatever [`Options::missing`] says. Weights lie pixel on pixel.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Drizzle {
-    /// Side of a drop in input pixels: above 0, at most 1; [`DrizzleKernel::Point`] does not use it. Default: 1.
-    pub pixfrac: f64,
-    /// Shape of a drop. Default: [`DrizzleKernel::Square`].
-    pub kernel: DrizzleKernel,
-}
-
-impl Default for Drizzle {
-    fn default() -> Self {
-        Drizzle { pixfrac: 1.0, kernel: DrizzleKernel::default() }
-    }
-}
-
-impl Drizzle {
-    /// Sets [`pixfrac`](Self::pixfrac).
-    #[must_use]
-    pub fn pixfrac(mut self, pixfrac: f64) -> Self {
-        self.pixfrac = pixfrac;
-        self
-    }
-
-    /// Sets [`kernel`](Self::kernel).
-    #[must_use]
-    pub fn kernel(mut self, kernel: DrizzleKernel) -> Self {
-        self.kernel = kernel;
-        self
-    }
-}
-
-/// The shapes of drops.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DrizzleKernel {
-    /// The input pixel, shrunk about its centre, with its corners where they lie in the output and straight sides between them.
-    #[default]
-    Square,
-    /// A point: all of the drop falls on the output pixel that holds the centre.
-    Point,
-    /// A square along the axes of the output, of the drop's area.
-    Turbo,
-    /// A Gaussian of full width `pixfrac` at half maximum, at the centres of the output pixels up to 2.5 σ, and 1.2 input pixels at least,
-    /// from the centre along each axis.
-    Gaussian,
-}
-
-/// What interpolating kernels keep where pixel sizes change. Default: [`Flux::SurfaceBrightness`].
+    /// What interpolating kernels keep where pixel sizes change. Default: [`Flux::SurfaceBrightness`].
     pub flux: Flux,
     /// Whether interpolating kernels are widened where output pixels are larger than input pixels, so that nothing is skipped: by the
     /// ratio of their lengths along each axis of the input (GDAL's warper does so); splines are averaged over a box instead. Costs the
@@ -234,6 +181,59 @@ pub enum Resample {
     Exact,
     /// Drizzle (Fruchter & Hook 2002), as the package drizzle.
     Drizzle(Drizzle),
+}
+
+/// How input pixels rain onto output pixels: each is shrunk to a drop of side `pixfrac` whose value is shared among the output
+/// pixels under it. The value of an output pixel is Σ a w d / Σ a w over the drops, and its coverage Σ a w: a is the part of a drop that falls on the
+/// pixel, w the input pixel's weight (1 without weights), d its value. Several inputs combined by [`Combine::Mean`] are
+/// drizzled into one image, with the footprint as its weight image.
+///
+/// Missing pixels give no drops, whatever [`Options::missing`] says. Weights lie pixel on pixel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Drizzle {
+    /// Side of a drop in input pixels: above 0, at most 1; [`DrizzleKernel::Point`] does not use it. Default: 1.
+    pub pixfrac: f64,
+    /// Shape of a drop. Default: [`DrizzleKernel::Square`].
+    pub kernel: DrizzleKernel,
+}
+
+impl Default for Drizzle {
+    fn default() -> Self {
+        Drizzle { pixfrac: 1.0, kernel: DrizzleKernel::default() }
+    }
+}
+
+impl Drizzle {
+    /// Sets [`pixfrac`](Self::pixfrac).
+    #[must_use]
+    pub fn pixfrac(mut self, pixfrac: f64) -> Self {
+        self.pixfrac = pixfrac;
+        self
+    }
+
+    /// Sets [`kernel`](Self::kernel).
+    #[must_use]
+    pub fn kernel(mut self, kernel: DrizzleKernel) -> Self {
+        self.kernel = kernel;
+        self
+    }
+}
+
+/// The shapes of drops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DrizzleKernel {
+    /// The input pixel, shrunk about its centre, with its corners where they lie in the output and straight sides between them.
+    #[default]
+    Square,
+    /// A point: all of the drop falls on the output pixel that holds the centre.
+    Point,
+    /// A square along the axes of the output, of the drop's area.
+    Turbo,
+    /// A Gaussian of full width `pixfrac` at half maximum, at the centres of the output pixels up to 2.5 σ, and 1.2 input pixels at least,
+    /// from the centre along each axis.
+    Gaussian,
 }
 
 /// What interpolating kernels keep where input and output pixels differ in size.

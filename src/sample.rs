@@ -6,7 +6,7 @@ use crate::{
     Error, Pixel,
     fits::FitsCache,
     input::{Input, Pixels},
-    map::{CoordGrid, CoordinateError, PixelMap, Sky, SkyIndex},
+    map::{CoordGrid, CoordinateError, Inverse, PixelMap, Sky, SkyIndex},
     plan::Window,
     resample::{Kernel, Patch, Scene, Scratch},
     summary::Tally,
@@ -25,6 +25,10 @@ pub(crate) struct Sampler<'p, 'a> {
     pub(crate) coordinate_error: CoordinateError,
     /// Of the image and of the weights.
     pub(crate) sky: [SkyIndex; 2],
+    /// From input to output pixels, for kernels that start from input pixels.
+    pub(crate) inverse: Option<Arc<Inverse>>,
+    /// Shape (ny, nx) of the output.
+    pub(crate) target: [usize; 2],
 }
 
 impl std::fmt::Debug for Sampler<'_, '_> {
@@ -83,12 +87,16 @@ struct Place<'g> {
     /// Shape (ny, nx) of the image.
     image: [usize; 2],
     sky: Option<Sky>,
+    /// Of the window's pixels in the output, and the output's shape.
+    forward: Option<CoordGrid<'g>>,
+    target: [usize; 2],
 }
 
-impl Place<'_> {
+impl<'g> Place<'g> {
     fn scene<'s, P>(&'s self, pixels: &'s [P]) -> Scene<'s, P> {
         let patch = Patch { pixels, window: self.window, image: self.image };
-        Scene { grid: &self.grid, patch, sky: self.sky.as_ref() }
+        let (sky, forward) = (self.sky.as_ref(), self.forward.as_ref());
+        Scene { grid: &self.grid, patch, sky, forward, target: self.target, weights: None }
     }
 
     /// Input pixels worth of memory that the block takes.
@@ -97,7 +105,12 @@ impl Place<'_> {
         self.window.area() * if corners { 4 } else { 1 }
     }
 
-    fn prepare(&mut self, map: &dyn PixelMap) {
+    fn prepare(&mut self, map: &dyn PixelMap, inverse: Option<&'g Inverse>, error: CoordinateError) {
+        self.forward = inverse.map(|inverse| {
+            // Farther outside no drop of these pixels touches the output.
+            let pad = 3.0 * scale(inverse, self.window) + 1.0;
+            CoordGrid::new(inverse, self.window, 1, error, self.target, pad)
+        });
         if let Some(sky) = self.sky.as_mut().filter(|sky| !sky.is_flat()) {
             sky.with_input(map, self.window);
         }
@@ -136,9 +149,9 @@ impl<'p> Sampler<'p, '_> {
             }
             return Ok(tally);
         }
-        place.prepare(&*self.map);
+        place.prepare(&*self.map, self.inverse.as_deref(), self.coordinate_error);
         if let (Some(place), Some(map)) = (&mut weights_place, &self.weights_map) {
-            place.prepare(&**map);
+            place.prepare(&**map, None, self.coordinate_error);
         }
         for plane in planes {
             let mut counted = |window: Window, samples: &[T], weights: &[T]| {
@@ -190,7 +203,7 @@ impl<'p> Sampler<'p, '_> {
                 window = window.map_or(found, |window| Some(found.map_or(window, |found| window.hull(&found))));
             }
         }
-        Some(Place { grid, window: window?, image, sky })
+        Some(Place { grid, window: window?, image, sky, forward: None, target: self.target })
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -222,7 +235,14 @@ impl<'p> Sampler<'p, '_> {
                 Some(own.scene(weight_pixels))
             }
         };
-        let scene = place.scene(pixels);
+        let mut scene = place.scene(pixels);
+        let weights_scene = match weights_scene {
+            Some(own) if self.kernel.needs_forward() => {
+                scene.weights = Some(own.patch);
+                None
+            }
+            own => own,
+        };
         self.kernel.prepare(&scene.patch, scratch);
         let weights_kernel = self.kernel.for_weights();
         let rows = if self.kernel.likes_whole_blocks() { block.ny } else { BAND_ROWS };

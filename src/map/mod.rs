@@ -3,12 +3,14 @@
 //! [`PixelMap`] is the exact answer, for slices of points; [`CoordGrid`] is the cheap one, with a certificate.
 
 mod grid;
+mod inverse;
 mod pair;
 mod polynomial;
 mod rectangle;
 mod sky;
 
 pub use grid::{CoordGrid, CoordinateError, GridReport};
+pub(crate) use inverse::Inverse;
 pub use pair::WcsMap;
 pub(crate) use sky::{Cap, Flatness, Sky, SkyIndex, Vector, cross, dot, minus};
 

@@ -5,6 +5,7 @@
 
 mod bilinear;
 mod cubic;
+mod drizzle;
 mod exact;
 mod interpolate;
 mod jacobian;
@@ -54,6 +55,12 @@ pub(crate) struct Scene<'s, P> {
     pub(crate) patch: Patch<'s, P>,
     /// Where pixels lie on the sky, for kernels that measure areas.
     pub(crate) sky: Option<&'s Sky>,
+    /// From input to output pixels, for kernels that start from input pixels.
+    pub(crate) forward: Option<&'s CoordGrid<'s>>,
+    /// Shape (ny, nx) of the whole output, where `forward` ends.
+    pub(crate) target: [usize; 2],
+    /// Weights of the pixels of the patch, for kernels that weigh pixels themselves.
+    pub(crate) weights: Option<Patch<'s, f64>>,
 }
 
 /// A kernel with its parameters.
@@ -100,6 +107,8 @@ impl Kernel {
             Resample::Lanczos5 => (5.0, 0),
             // From a corner to any other, and a pixel for curved edges.
             Resample::Exact => return 2.0 * scale + 2.0,
+            // A drop may lie askew on the output pixels, whose centres it is asked for.
+            Resample::Drizzle(drizzle) => return 2.0 * drizzle::radius(&drizzle) + scale + 1.0,
         };
         let wide = if self.antialias { (support + 0.5) * scale.max(1.0) } else { support };
         wide + margin as f64 + if self.derives() { scale } else { 0.0 }
@@ -107,7 +116,7 @@ impl Kernel {
 
     /// The reach for a block whose coordinates are known: a map may stretch more somewhere in it than where its scale was looked at.
     pub(crate) fn reach_on(&self, grid: &CoordGrid<'_>, block: Window, reach: f64) -> f64 {
-        if !self.antialias || self.needs_sky() {
+        if !self.antialias || self.likes_whole_blocks() {
             return reach;
         }
         let mut scratch = Scratch::default();
@@ -125,9 +134,14 @@ impl Kernel {
         self.resample == Resample::Exact
     }
 
+    /// Whether the kernel starts from input pixels, and so needs the map from there and weighs them itself.
+    pub(crate) fn needs_forward(&self) -> bool {
+        matches!(self.resample, Resample::Drizzle(_))
+    }
+
     /// Whether a block costs less sampled as a whole than in bands of rows.
     pub(crate) fn likes_whole_blocks(&self) -> bool {
-        self.resample == Resample::Exact
+        matches!(self.resample, Resample::Exact | Resample::Drizzle(_))
     }
 
     /// What a kernel has to compute of a patch once, before its rows are sampled.
@@ -148,8 +162,12 @@ impl Kernel {
         values: &mut [T],
         coverage: &mut [T],
     ) {
-        if self.resample == Resample::Exact {
-            return exact::block(scene, self, block, scratch, values, coverage);
+        match &self.resample {
+            Resample::Exact => return exact::block(scene, self, block, scratch, values, coverage),
+            Resample::Drizzle(drizzle) => {
+                return drizzle::block(scene, drizzle, self.flux, block, scratch, values, coverage);
+            }
+            _ => {}
         }
         let rows = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
         for (y, (values, coverage)) in (block.y0..).zip(rows) {
@@ -195,7 +213,7 @@ impl Kernel {
             Resample::Lanczos4 => row.sample(patch, &*lanczos::LANCZOS4),
             Resample::Lanczos5 => row.sample(patch, &*lanczos::LANCZOS5),
             // Not sampled row by row.
-            Resample::Exact => {}
+            Resample::Exact | Resample::Drizzle(_) => {}
         }
     }
 }
@@ -249,12 +267,13 @@ pub(crate) struct Scratch {
     coefficients: spline::Coefficients,
     wide: widen::WideTaps,
     exact: exact::Buffers,
+    drizzle: drizzle::Buffers,
 }
 
 impl Scratch {
     pub(crate) fn bytes(&self) -> usize {
         let own = (self.xs.capacity() + self.ys.capacity()) * size_of::<f64>();
-        own + self.jacobians.bytes() + self.coefficients.bytes() + self.wide.bytes() + self.exact.bytes()
+        own + self.jacobians.bytes() + self.coefficients.bytes() + self.wide.bytes() + self.exact.bytes() + self.drizzle.bytes()
     }
 
     /// Input coordinates of the output positions (x0 + i, y), i < n.
