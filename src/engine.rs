@@ -22,6 +22,7 @@ use ndarray::{ArrayViewMut2, ArrayViewMutD, Axis};
 use crate::{
     Error, Intermediate, Pixel,
     combine::Accumulator,
+    fits::FitsCache,
     plan::{Plan, Window},
     progress::{Meter, Phase},
     sample,
@@ -63,6 +64,7 @@ pub(crate) struct Engine<'r, 'a> {
     /// Planes of the output, all leading dimensions taken together.
     planes: usize,
     crew: &'r Crew,
+    files: FitsCache,
     /// Bytes that a worker may use.
     share: usize,
     tallies: Mutex<Vec<Tally>>,
@@ -89,6 +91,7 @@ impl<'r, 'a> Engine<'r, 'a> {
             window,
             planes,
             crew: &crew,
+            files: plan.files(),
             share: plan.share(crew.workers())?,
             tallies: Mutex::new(vec![Tally::default(); plan.inputs().len()]),
             unread,
@@ -260,7 +263,7 @@ impl<'r, 'a> Engine<'r, 'a> {
     ) -> Result<(), Error> {
         // Nobody outside of the plan's bounds has a sample, so that all storages see the same pixels.
         let Some(block) = self.plan.part(input, block) else { return Ok(()) };
-        let sampled = self.plan.sampler(input).sample(block, planes, workspace, sink);
+        let sampled = self.plan.sampler(input).sample(&self.files, block, planes, workspace, sink);
         let tally = sampled.map_err(|error| error.of_input(input, self.plan.inputs()[input].name()))?;
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner)[input].merge(&tally);
         Ok(())

@@ -6,6 +6,7 @@ use ndarray::{ArrayView, Dimension};
 
 use crate::{
     Error, FitsImage, Hdu, InputPixel, Pixel, Wcs,
+    fits::{FitsCache, Precision},
     map::{PixelMap, WcsMap},
     pixel::AnyView,
     plan::Window,
@@ -63,14 +64,15 @@ impl<'a> Input<'a> {
     /// # Errors
     /// If the file or the HDU cannot be read as an image, or its header holds no usable celestial WCS.
     pub fn from_fits(path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
-        let image = FitsImage::open(path.as_ref(), hdu)?;
-        let wcs = image.wcs()?;
+        let image = FitsImage::open(path, hdu)?;
+        let wcs = Wcs::from_header(image.header())?;
         Ok(Self::from_image(image, wcs))
     }
 
     /// An image in a FITS file that has been opened already, and a WCS, which may be another than that of its header.
     pub fn from_image(image: FitsImage, wcs: Wcs) -> Self {
-        Self::new(image.name(), Pixels::Fits(Arc::new(image)), Geometry::Wcs(Box::new(wcs)))
+        let name = format!("{} HDU {}", image.path().display(), image.number());
+        Self::new(name, Pixels::Fits(Arc::new(image)), Geometry::Wcs(Box::new(wcs)))
     }
 
     fn new(name: String, image: Pixels<'a>, geometry: Geometry) -> Self {
@@ -105,7 +107,8 @@ impl<'a> Input<'a> {
     /// If the file or the HDU cannot be read as an image, or has a WCS that cannot be used.
     pub fn with_weights_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
         let image = FitsImage::open(path.as_ref(), hdu)?;
-        let wcs = if image.header().get("CTYPE1").is_some() { Some(Box::new(image.wcs()?)) } else { None };
+        let own = image.header().get("CTYPE1").is_some();
+        let wcs = if own { Some(Box::new(Wcs::from_header(image.header())?)) } else { None };
         self.weights = Some(Weights { image: Pixels::Fits(Arc::new(image)), wcs });
         Ok(self)
     }
@@ -222,17 +225,23 @@ impl Pixels<'_> {
     pub(crate) fn fits_f32(&self) -> bool {
         match self {
             Pixels::Array(array) => matches!(array, AnyView::U8(_) | AnyView::I16(_) | AnyView::F32(_)),
-            Pixels::Fits(image) => image.fits_f32(),
+            Pixels::Fits(image) => image.patch_precision() == Precision::F32,
         }
     }
 
     /// Gathers a rectangle of a plane into `pixels` (row-major); missing pixels become NaN.
-    pub(crate) fn gather<P: Pixel>(&self, plane: usize, window: Window, pixels: &mut Vec<P>) -> Result<(), Error> {
+    pub(crate) fn gather<P: Pixel>(
+        &self,
+        files: &FitsCache,
+        plane: usize,
+        window: Window,
+        pixels: &mut Vec<P>,
+    ) -> Result<(), Error> {
         pixels.clear();
         pixels.resize(window.nx * window.ny, P::NAN);
         match self {
             Pixels::Array(array) => array.gather(plane, window, pixels),
-            Pixels::Fits(image) => image.read_patch(plane, window, pixels)?,
+            Pixels::Fits(image) => files.pixels(image)?.read_patch(plane, window, pixels)?,
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ mod wcs;
 
 pub use coadd::reproject_and_coadd;
 pub use error::Error;
-pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, Value};
+pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value};
 pub use input::Input;
 pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
 pub use options::{Combine, Intermediate, Missing, Options, Parallel, ProgressCallback, Resample};
@@ -28,4 +28,4 @@ pub use plan::{Plan, Window};
 pub use progress::{Phase, Progress};
 pub use storage::{MappedArray, MappedElement};
 pub use summary::{InputSummary, Status, Summary};
-pub use wcs::Wcs;
+pub use wcs::{Frame, Wcs, WcsOptions};

@@ -4,6 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use crate::{
     Error, Pixel,
+    fits::FitsCache,
     input::{Input, Pixels},
     map::{CoordGrid, CoordinateError, PixelMap},
     plan::Window,
@@ -86,6 +87,7 @@ impl<'p> Sampler<'p, '_> {
     /// that are rows of `window`; pixels that are not handed over have none.
     pub(crate) fn sample<T: Pixel>(
         &self,
+        files: &FitsCache,
         block: Window,
         planes: Range<usize>,
         workspace: &mut Workspace<T>,
@@ -107,7 +109,7 @@ impl<'p> Sampler<'p, '_> {
         let largest = place.window.area().max(weights_place.as_ref().map_or(0, |place| place.window.area()));
         if largest > workspace.max_patch && block.area() > 1 {
             for half in halves(block) {
-                tally.merge(&self.sample(half, planes.clone(), workspace, sink)?);
+                tally.merge(&self.sample(files, half, planes.clone(), workspace, sink)?);
             }
             return Ok(tally);
         }
@@ -118,11 +120,11 @@ impl<'p> Sampler<'p, '_> {
             };
             if self.input.image.fits_f32() {
                 let mut pixels = std::mem::take(&mut workspace.single);
-                self.plane(plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
+                self.plane(files, plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
                 workspace.single = pixels;
             } else {
                 let mut pixels = std::mem::take(&mut workspace.double);
-                self.plane(plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
+                self.plane(files, plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
                 workspace.double = pixels;
             }
         }
@@ -149,6 +151,7 @@ impl<'p> Sampler<'p, '_> {
     #[allow(clippy::too_many_arguments)]
     fn plane<P: Pixel, T: Pixel>(
         &self,
+        files: &FitsCache,
         plane: usize,
         block: Window,
         place: &Place<'_>,
@@ -158,13 +161,13 @@ impl<'p> Sampler<'p, '_> {
         sink: &mut impl FnMut(Window, &[T], &[T]),
     ) -> Result<(), Error> {
         let Workspace { weight_pixels, scratch, values, coverage, weights, weights_coverage, .. } = workspace;
-        self.input.image.gather(plane, place.window, pixels)?;
+        self.input.image.gather(files, plane, place.window, pixels)?;
         let weights_scene = match &self.input.weights {
             None => None,
             Some(given) => {
                 let own = weights_place.unwrap_or(place);
                 let plane = if given.image.planes() == 1 { 0 } else { plane };
-                given.image.gather(plane, own.window, weight_pixels)?;
+                given.image.gather(files, plane, own.window, weight_pixels)?;
                 // Not a number, negative or 0: missing.
                 weight_pixels.iter_mut().filter(|w| !(**w > 0.0)).for_each(|w| *w = f64::NAN);
                 if weights_place.is_none() {

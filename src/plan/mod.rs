@@ -7,8 +7,9 @@ pub use window::Window;
 use ndarray::{ArrayViewMut, Dimension};
 
 use crate::{
-    Error, Input, Options, Pixel, Summary, Wcs,
+    Error, Input, Intermediate, Options, Pixel, Summary, Wcs,
     engine::Engine,
+    fits::FitsCache,
     resample::Kernel,
     sample::Sampler,
     schedule::Crew,
@@ -16,6 +17,8 @@ use crate::{
 
 /// Bytes a worker may use where `memory_limit` does not say otherwise.
 const SHARE: u64 = 96 << 20;
+/// Files mapped at a time.
+const MAPPED_FILES: usize = 32;
 /// Bytes without which a worker cannot work.
 const MIN_SHARE: u64 = 1 << 20;
 
@@ -168,6 +171,15 @@ impl<'p, 'a> Plan<'p, 'a> {
             return Err(Error::Memory { what, needed, limit, remedy: "use fewer threads".to_owned() });
         }
         Ok(share.min(SHARE) as usize)
+    }
+
+    /// For a run: few files mapped at a time, decoded images in memory as far as the limit allows and in mapped temporaries beyond.
+    pub(crate) fn files(&self) -> FitsCache {
+        let dir = match &self.options.intermediate {
+            Intermediate::Mapped { dir } => dir.clone(),
+            _ => None,
+        };
+        FitsCache::new(MAPPED_FILES, self.options.memory_limit.map_or(u64::MAX, |limit| limit / 2), dir)
     }
 
     /// Whether `bytes` fit into the half of the memory limit that is not for workspaces.
