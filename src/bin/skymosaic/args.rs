@@ -130,7 +130,7 @@ pub(crate) struct Header {
     #[arg(long, value_name = "N|NAME|all", default_value = "", hide_default_value = true, value_parser = hdus)]
     pub(crate) hdu: Hdus,
     #[command(flatten)]
-    pub(crate) sky: Sky,
+    pub(crate) sky: crate::header::Sky,
 }
 
 /// Arguments of `demo`.

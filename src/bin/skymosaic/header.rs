@@ -58,3 +58,8 @@ fn target_header(path: &Path) -> Result<Header, Failure> {
         (Err(error), None) => Err(Failure::new(format!("is neither FITS nor header text: {error}"))),
     }
 }
+
+/// The optimal target of some images.
+pub(crate) fn optimal(inputs: &[skymosaic::Input<'_>], _sky: &Sky) -> Result<Wcs, Failure> {
+    Ok(skymosaic::find_optimal_celestial_wcs(inputs)?)
+}

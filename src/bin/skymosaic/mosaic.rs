@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{ArrayD, ArrayView3, ArrayViewD, ArrayViewMutD};
 use skymosaic::{
     CoordinateError, FitsElement, FitsImage, FitsOutput, Hdu, Header, Input, Intermediate, Options, Parallel, Phase, Pixel,
-    PixelMap, Plan, Summary, Value, Wcs, WcsMap,
+    PixelMap, Plan, Summary, Wcs, WcsMap,
 };
 
 use crate::{
@@ -33,7 +33,6 @@ const FOOTPRINT_IN_MEMORY: usize = 256 << 20;
 /// An image that is to be mosaicked, and what its header says beyond the WCS.
 pub(crate) struct Image {
     pub(crate) input: Input<'static>,
-    number: usize,
     unit: Option<String>,
     /// Cards of the axes that are not celestial, and what they refer to; of cubes only.
     planes: Header,
@@ -60,11 +59,11 @@ fn images_of(path: &Path, hdus: &Hdus) -> Result<Vec<FitsImage>, Failure> {
 impl Image {
     fn new(path: &Path, image: FitsImage) -> Result<Image, Failure> {
         let number = image.number();
-        let name = format!("{}: HDU {number}", path.display());
-        let wcs = image.wcs().map_err(|error| Failure::from(error).about(&name))?;
+        let about = |error| Failure::from(error).about(format!("{} HDU {number}", path.display()));
+        let wcs = Wcs::from_header(image.header()).map_err(about)?;
         let unit = image.header().text("BUNIT").ok().flatten().map(str::to_owned);
         let planes = if planes(image.shape()) > 1 { plane_axes(image.header()) } else { Header::new() };
-        Ok(Image { input: Input::from_image(image, wcs).named(name), number, unit, planes })
+        Ok(Image { input: Input::from_image(image, wcs), unit, planes })
     }
 }
 
@@ -145,7 +144,7 @@ fn with_weights(mut images: Vec<Image>, args: &Mosaic) -> Result<Vec<Image>, Fai
         return Err(Failure::new(counts).help("with --hdu all, a weights file has as many images as its input"));
     }
     for (image, (path, number)) in images.iter_mut().zip(weights) {
-        let about = |error| Failure::from(error).about(format!("--weights {}: HDU {number}", path.display()));
+        let about = |error| Failure::from(error).about(format!("--weights {} HDU {number}", path.display()));
         image.input = image.input.clone().with_weights_fits(path, &Hdu::Number(number)).map_err(about)?;
     }
     Ok(images)
