@@ -55,7 +55,10 @@ impl<'a> Input<'a> {
     }
 
     /// An array of shape (..., ny, nx) and the map between the output's pixels and its own, whatever that is made of.
-    pub fn from_array_with_map<P: InputPixel, D: Dimension>(array: ArrayView<'a, P, D>, map: Arc<dyn PixelMap>) -> Self {
+    pub fn from_array_with_map<P: InputPixel, D: Dimension>(
+        array: ArrayView<'a, P, D>,
+        map: Arc<dyn PixelMap>,
+    ) -> Self {
         Self::new("array".to_owned(), Pixels::Array(P::erase(array.into_dyn())), Geometry::Map(map))
     }
 
@@ -96,8 +99,7 @@ impl<'a> Input<'a> {
     /// Weights of shape (ny, nx), or with the image's leading dimensions, that have a WCS of their own.
     #[must_use]
     pub fn with_weights_on<P: InputPixel, D: Dimension>(mut self, weights: ArrayView<'a, P, D>, wcs: Wcs) -> Self {
-        self.weights =
-            Some(Weights { image: Pixels::Array(P::erase(weights.into_dyn())), wcs: Some(Box::new(wcs)) });
+        self.weights = Some(Weights { image: Pixels::Array(P::erase(weights.into_dyn())), wcs: Some(Box::new(wcs)) });
         self
     }
 
@@ -175,7 +177,8 @@ impl<'a> Input<'a> {
         if let Some(weights) = &self.weights {
             let got = weights.image.shape();
             let own = weights.wcs.is_some();
-            let plane = got.len() >= 2 && !got.contains(&0) && (own || got.iter().rev().take(2).eq(shape.iter().rev().take(2)));
+            let plane =
+                got.len() >= 2 && !got.contains(&0) && (own || got.iter().rev().take(2).eq(shape.iter().rev().take(2)));
             if !plane || !(fits(got, leading) || fits(got, &[])) {
                 return Err(Error::Shape {
                     what: "weights".to_owned(),

@@ -96,7 +96,8 @@ impl Options {
     }
 
     pub(crate) fn validate(&self) -> Result<(), Error> {
-        let refuse = |option, got: String, expected: &str| Err(Error::Option { option, got, expected: expected.to_owned() });
+        let refuse =
+            |option, got: String, expected: &str| Err(Error::Option { option, got, expected: expected.to_owned() });
         if !(16..=4096).contains(&self.tile) {
             return refuse("tile", self.tile.to_string(), "16 to 4096 pixels");
         }

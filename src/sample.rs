@@ -27,7 +27,10 @@ pub(crate) struct Sampler<'p, 'a> {
 
 impl std::fmt::Debug for Sampler<'_, '_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sampler").field("input", &self.input.name()).field("kernel", &self.kernel).finish_non_exhaustive()
+        f.debug_struct("Sampler")
+            .field("input", &self.input.name())
+            .field("kernel", &self.kernel)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,7 +66,10 @@ impl<T> Workspace<T> {
 
     pub(crate) fn bytes(&self) -> usize {
         let doubles = self.double.capacity() + self.weight_pixels.capacity();
-        self.single.capacity() * 4 + doubles * 8 + self.scratch.bytes() + self.values.capacity() * (2 * size_of::<T>() + 16)
+        self.single.capacity() * 4
+            + doubles * 8
+            + self.scratch.bytes()
+            + self.values.capacity() * (2 * size_of::<T>() + 16)
     }
 }
 
@@ -132,7 +138,13 @@ impl<'p> Sampler<'p, '_> {
     }
 
     /// Where the samples of a block lie in an image; `None` if none of them can lie in it.
-    fn place<'m>(&self, map: &'m dyn PixelMap, block: Window, pixels: &Pixels<'_>, tally: &mut Tally) -> Option<Place<'m>> {
+    fn place<'m>(
+        &self,
+        map: &'m dyn PixelMap,
+        block: Window,
+        pixels: &Pixels<'_>,
+        tally: &mut Tally,
+    ) -> Option<Place<'m>> {
         let image @ [ny, nx] = pixels.plane();
         let reach = self.kernel.reach(scale(map, block));
         let grid = CoordGrid::new(map, block, self.kernel.margin(), self.coordinate_error, image, reach);
@@ -198,7 +210,7 @@ impl<'p> Sampler<'p, '_> {
 }
 
 /// How many input pixels an output pixel of the block is long at most, with room for what lies between the pixels looked at.
-fn scale(map: &dyn PixelMap, block: Window) -> f64 {
+pub(crate) fn scale(map: &dyn PixelMap, block: Window) -> f64 {
     let mut points = [[0.0; 27]; 2];
     for k in 0..9 {
         let x = block.x0 as f64 + (block.nx - 1) as f64 * 0.5 * (k % 3) as f64;

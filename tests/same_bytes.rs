@@ -83,7 +83,11 @@ fn any_number_of_threads_tile_and_storage() {
             let expected = run(&field, &options);
             for threads in [1, 2, 3, 8] {
                 let threads = Parallel::Threads(NonZeroUsize::new(threads).unwrap());
-                assert_same(&format!("{combine:?} {threads:?}"), &run(&field, &options.clone().parallel(threads)), &expected);
+                assert_same(
+                    &format!("{combine:?} {threads:?}"),
+                    &run(&field, &options.clone().parallel(threads)),
+                    &expected,
+                );
             }
             for tile in [16, 100, 4096] {
                 assert_same(&format!("{combine:?} tile {tile}"), &run(&field, &options.clone().tile(tile)), &expected);
@@ -142,9 +146,15 @@ fn planes_of_a_cube_are_images() {
     let cubes: Vec<Array3<f64>> = field
         .images
         .iter()
-        .map(|(image, ..)| Array3::from_shape_fn((planes, image.nrows(), image.ncols()), |(p, y, x)| image[[y, x]] * (p as f64 - 3.0)))
+        .map(|(image, ..)| {
+            Array3::from_shape_fn((planes, image.nrows(), image.ncols()), |(p, y, x)| image[[y, x]] * (p as f64 - 3.0))
+        })
         .collect();
-    let inputs: Vec<_> = cubes.iter().zip(&field.images).map(|(cube, (.., wcs, _))| Input::from_array(cube.view(), wcs.clone())).collect();
+    let inputs: Vec<_> = cubes
+        .iter()
+        .zip(&field.images)
+        .map(|(cube, (.., wcs, _))| Input::from_array(cube.view(), wcs.clone()))
+        .collect();
     for storage in [Intermediate::None, Intermediate::Memory] {
         let options = Options::default().intermediate(storage);
         let shape = (planes, TARGET[0], TARGET[1]);
@@ -158,7 +168,10 @@ fn planes_of_a_cube_are_images() {
                 .collect();
             let (mut one, mut foot) = (Array2::<f64>::zeros(TARGET), Array2::<f64>::zeros(TARGET));
             reproject_and_coadd(&images, &field.target, one.view_mut(), foot.view_mut(), &serial()).unwrap();
-            let got = (output.index_axis(Axis(0), plane).to_owned().into_dyn(), footprint.index_axis(Axis(0), plane).to_owned().into_dyn());
+            let got = (
+                output.index_axis(Axis(0), plane).to_owned().into_dyn(),
+                footprint.index_axis(Axis(0), plane).to_owned().into_dyn(),
+            );
             assert_same(&format!("plane {plane}"), &got, &(one.into_dyn(), foot.into_dyn()));
         }
     }

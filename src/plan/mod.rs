@@ -1,8 +1,15 @@
 //! Which inputs touch which part of the output, and what carrying it out will take.
 
+mod bounds;
+mod overlap;
 mod window;
 
+use bounds::Extent;
+use overlap::TileTree;
+pub(crate) use window::Tiles;
 pub use window::Window;
+
+use std::sync::OnceLock;
 
 use ndarray::{ArrayViewMut, Dimension};
 
@@ -11,10 +18,13 @@ use crate::{
     engine::Engine,
     fits::FitsCache,
     resample::Kernel,
-    sample::Sampler,
+    sample::{self, Sampler},
     schedule::Crew,
 };
 
+/// How many times the scale at the reference point a projection may stretch a pixel before kernels that span output pixels miss
+/// some at the border of an image.
+const MAX_DISTORTION: f64 = 4.0;
 /// Bytes a worker may use where `memory_limit` does not say otherwise.
 const SHARE: u64 = 96 << 20;
 /// Files mapped at a time.
@@ -29,6 +39,13 @@ pub struct Plan<'p, 'a> {
     shape: Vec<usize>,
     options: Options,
     samplers: Vec<Sampler<'p, 'a>>,
+    tiles: Tiles,
+    /// The tiles that each input may touch, in order.
+    touched: Vec<Vec<u32>>,
+    /// The inputs that may touch each tile, in order.
+    touching: Vec<Vec<u32>>,
+    /// Each input's sub-grids, once somebody has asked for them.
+    bounds: Vec<OnceLock<Vec<Window>>>,
 }
 
 impl<'p, 'a> Plan<'p, 'a> {
@@ -52,6 +69,9 @@ impl<'p, 'a> Plan<'p, 'a> {
             }
         };
         let crew = Crew::hire(options.parallel)?;
+        let tiles = Tiles::new(window_of(shape), options.tile);
+        let sky = |x: f64, y: f64| target.pixel_to_vector(x, y);
+        let tree = TileTree::new(&sky, tiles);
         let samplers = crew.map(inputs.len(), |index| {
             let input = &inputs[index];
             let sampler = || {
@@ -66,7 +86,21 @@ impl<'p, 'a> Plan<'p, 'a> {
             };
             sampler().map_err(|error: Error| error.of_input(index, input.name()))
         })?;
-        Ok(Plan { inputs, shape: shape.to_vec(), options: options.clone(), samplers })
+        let touched = crew.map(inputs.len(), |index| {
+            let input = &inputs[index];
+            let Some(wcs) = input.wcs() else { return Ok(tree.all()) };
+            let frames = wcs.frame().to(target.frame())?;
+            let sky = |x: f64, y: f64| wcs.pixel_to_vector(x, y).map(|v| frames.apply(v));
+            let pad = samplers[index].kernel.reach(MAX_DISTORTION * target.pixel_scale() / wcs.pixel_scale());
+            let extent = Extent::of_image(&sky, input.image.plane(), pad);
+            Ok(extent.map_or_else(Vec::new, |extent| tree.touched(&extent)))
+        })?;
+        let mut touching = vec![Vec::new(); tiles.count()];
+        for (input, touched) in touched.iter().enumerate() {
+            touched.iter().for_each(|tile| touching[*tile as usize].push(input as u32));
+        }
+        let bounds = inputs.iter().map(|_| OnceLock::new()).collect();
+        Ok(Plan { inputs, shape: shape.to_vec(), options: options.clone(), samplers, tiles, touched, touching, bounds })
     }
 
     /// Carries the plan out. Both buffers have the plan's shape, any strides, and are overwritten.
@@ -115,10 +149,7 @@ impl<'p, 'a> Plan<'p, 'a> {
 
     /// The whole target.
     pub fn whole(&self) -> Window {
-        match self.shape[..] {
-            [.., ny, nx] => Window::new(0, 0, nx, ny),
-            _ => Window::default(),
-        }
+        window_of(&self.shape)
     }
 
     /// Shape of the output, slowest axis first: (..., ny, nx).
@@ -136,9 +167,15 @@ impl<'p, 'a> Plan<'p, 'a> {
         self.inputs
     }
 
-    /// The windows of the target that, together, hold every output pixel that an input covers. Empty if it covers none.
-    pub fn bounds(&self, _input: usize) -> &[Window] {
-        &[]
+    /// The sub-grids of an input: windows of the target that, together, hold every output pixel that it covers, few pixels larger than
+    /// needed. Several if a seam or a pole of the target splits it; none if it lies outside.
+    pub fn bounds(&self, input: usize) -> &[Window] {
+        let Some(bounds) = self.bounds.get(input) else { return &[] };
+        bounds.get_or_init(|| {
+            let Sampler { map, input: image, kernel, .. } = &self.samplers[input];
+            let pad = kernel.reach(sample::scale(&**map, self.whole()));
+            overlap::rectangles(&**map, &self.tiles, &self.touched[input], image.image.plane(), pad)
+        })
     }
 
     /// Planes of the output, all leading dimensions taken together.
@@ -150,14 +187,26 @@ impl<'p, 'a> Plan<'p, 'a> {
         &self.samplers[input]
     }
 
-    /// The inputs that may have samples in a tile, in order.
-    pub(crate) fn touching(&self, tile: Window) -> impl Iterator<Item = usize> {
-        0..self.inputs.len()
+    /// The tiles, or parts of tiles, that make up a window, row by row from the left.
+    pub(crate) fn tiles_in(&self, window: Window) -> Vec<Window> {
+        let (first, last) = (
+            self.tiles.holding(window.x0, window.y0),
+            self.tiles.holding(window.x0 + window.nx - 1, window.y0 + window.ny - 1),
+        );
+        let ((x0, y0), (x1, y1)) = (self.tiles.place(first), self.tiles.place(last));
+        let rows = (y0..=y1).flat_map(|y| (x0..=x1).map(move |x| y * self.tiles.columns() + x));
+        rows.filter_map(|tile| self.tiles.window(tile).intersection(&window)).collect()
     }
 
-    /// The smallest window that holds all that an input may have of a tile.
-    pub(crate) fn part(&self, input: usize, tile: Window) -> Option<Window> {
-        Some(tile)
+    /// The inputs that may have samples in a part of a tile, in order.
+    pub(crate) fn touching(&self, part: Window) -> impl Iterator<Item = usize> {
+        let tile = self.tiles.holding(part.x0, part.y0);
+        self.touching.get(tile).into_iter().flatten().map(|input| *input as usize)
+    }
+
+    /// The smallest window that holds all that an input may have of a part of a tile.
+    pub(crate) fn part(&self, input: usize, part: Window) -> Option<Window> {
+        self.bounds(input).iter().filter_map(|window| window.intersection(&part)).reduce(|a, b| a.hull(&b))
     }
 
     /// Bytes that each of so many workers may use.
@@ -195,3 +244,14 @@ impl<'p, 'a> Plan<'p, 'a> {
         }
     }
 }
+
+/// The pixels of an output of shape (..., ny, nx).
+fn window_of(shape: &[usize]) -> Window {
+    match *shape {
+        [.., ny, nx] => Window::new(0, 0, nx, ny),
+        _ => Window::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,11 +6,7 @@
 mod bilinear;
 mod nearest;
 
-use crate::{
-    Missing, Pixel, Resample,
-    map::CoordGrid,
-    plan::Window,
-};
+use crate::{Missing, Pixel, Resample, map::CoordGrid, plan::Window};
 
 /// A rectangle of one plane of an input: native-endian, scaled, missing pixels NaN.
 #[derive(Debug)]
