@@ -135,8 +135,8 @@ fn expose(sky: &Sky, number: usize, path: &Path) -> Result<(), Failure> {
         for (x, pixel) in row.iter_mut().enumerate() {
             let noise = (sky::NOISE.powi(2) + 0.04 * *pixel).sqrt() * random.gauss();
             let dead = match number {
-                DEAD_COLUMNS => x == 137 || x == 138,
-                DEAD_PIXELS => random.uniform() < 0.003 || (x as f64 - 96.0).hypot(y as f64 - 250.0) < 7.0,
+                DEAD_COLUMNS => x == 52 || x == 53,
+                DEAD_PIXELS => x < 110 && random.uniform() < 0.01 || (x as f64 - 40.0).hypot(y as f64 - 250.0) < 7.0,
                 _ => false,
             };
             *pixel = if dead { f64::NAN } else { background + *pixel + noise };

@@ -3,13 +3,33 @@
 use std::{fs::File, io::Read, path::Path};
 
 use clap::Args;
-use skymosaic::{FitsImage, Hdu, Header, Wcs};
+use skymosaic::{Error, FitsImage, Frame, Hdu, Header, Input, OptimalOptions, Wcs, find_optimal_celestial_wcs_of};
 
 use crate::{Failure, args, mosaic, say};
 
 /// What the optimal target is to be like.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Debug)]
 pub(crate) struct Sky {
+    /// icrs, fk5, fk4, galactic, supergalactic or ecliptic. Default: that of the first input
+    #[arg(long, value_name = "FRAME", value_parser = frame)]
+    frame: Option<Frame>,
+    /// Three letters: TAN, CAR, AIT, …
+    #[arg(long, value_name = "CODE", default_value = TANGENT)]
+    projection: String,
+    /// Size of a pixel: 1.5arcsec, 2arcmin, 0.001deg. Default: the smallest of the inputs
+    #[arg(long, value_name = "ANGLE", value_parser = angle)]
+    resolution: Option<f64>,
+    /// Turn the target so that it is as small as possible. Default: north is up
+    #[arg(long)]
+    auto_rotate: bool,
+}
+
+const TANGENT: &str = "TAN";
+
+impl Default for Sky {
+    fn default() -> Sky {
+        Sky { frame: None, projection: TANGENT.to_owned(), resolution: None, auto_rotate: false }
+    }
 }
 
 /// `skymosaic header`.
@@ -60,6 +80,64 @@ fn target_header(path: &Path) -> Result<Header, Failure> {
 }
 
 /// The optimal target of some images.
-pub(crate) fn optimal(inputs: &[skymosaic::Input<'_>], _sky: &Sky) -> Result<Wcs, Failure> {
-    Ok(skymosaic::find_optimal_celestial_wcs(inputs)?)
+pub(crate) fn optimal(inputs: &[Input<'_>], sky: &Sky) -> Result<Wcs, Failure> {
+    let mut options = OptimalOptions::default().projection(&sky.projection).auto_rotate(sky.auto_rotate);
+    options.frame = sky.frame.clone();
+    options.resolution = sky.resolution;
+    let places = inputs.iter().filter_map(|input| match input.shape()[..] {
+        [.., ny, nx] => Some((input.wcs()?, [ny, nx])),
+        _ => None,
+    });
+    match find_optimal_celestial_wcs_of(places, &options) {
+        Ok((wcs, shape)) => Ok(wcs.with_shape(shape)),
+        Err(Error::Input { index, source, .. }) => {
+            Err(Failure::from(*source).about(inputs.get(index).map_or("input", Input::name)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A frame by name.
+fn frame(text: &str) -> Result<Frame, String> {
+    Ok(match &*text.to_ascii_lowercase() {
+        "icrs" => Frame::Icrs,
+        "fk5" => Frame::FK5_J2000,
+        "fk4" => Frame::fk4(1950.0),
+        "galactic" => Frame::Galactic,
+        "supergalactic" => Frame::Supergalactic,
+        "ecliptic" => Frame::Ecliptic { equinox: 2000.0 },
+        _ => return Err("expected icrs, fk5, fk4, galactic, supergalactic or ecliptic".to_owned()),
+    })
+}
+
+/// An angle in degrees: a number and a unit; seconds of arc without one.
+fn angle(text: &str) -> Result<f64, String> {
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic() && c != 'e' || "\"'°′″".contains(c)).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let per_degree = match unit.trim() {
+        "" | "arcsec" | "as" | "\"" | "″" => 3600.0,
+        "arcmin" | "'" | "′" => 60.0,
+        "deg" | "d" | "°" => 1.0,
+        "mas" => 3.6e6,
+        _ => f64::NAN,
+    };
+    match number.trim().parse::<f64>().map(|number| number / per_degree) {
+        Ok(degrees) if degrees > 0.0 && degrees.is_finite() => Ok(degrees),
+        _ => Err("expected an angle above 0, such as 1.5arcsec, 2arcmin or 0.001deg".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn angles_have_units() {
+        for (text, degrees) in [("3600", 1.0), ("1.8e3arcsec", 0.5), ("6'", 0.1), ("0.25deg", 0.25), ("36 mas", 1e-5)] {
+            assert_eq!(angle(text), Ok(degrees), "{text}");
+        }
+        for text in ["", "deg", "-1", "0", "1 parsec", "nan", "inf"] {
+            assert!(angle(text).is_err(), "{text}");
+        }
+    }
 }
