@@ -163,7 +163,7 @@ fn sky_to_pixel_and_back_is_the_identity() -> Result<(), Box<dyn Error>> {
         for k in (0..lon.len()).filter(|&k| shown[k]) {
             let turn = (x[k] - lon[k] + 540.0).rem_euclid(360.0) - 180.0;
             let error = (turn * lat[k].to_radians().cos()).hypot(y[k] - lat[k]);
-            if !(error <= entry.0) {
+            if error > entry.0 {
                 *entry = (error, format!("{:?} {line}", [lon[k], lat[k]]));
             }
         }

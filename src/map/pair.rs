@@ -72,6 +72,14 @@ impl WcsMap {
         }
     }
 
+    /// A native direction of the target as one of the input.
+    fn turn(&self, v: [f64; 3]) -> [f64; 3] {
+        match &self.path {
+            Path::Rotation(matrix, _) => rotate(matrix, v),
+            Path::Frames(there, _) => WcsMap::through(there, &self.target, &self.input, v),
+        }
+    }
+
     /// A frame map between the native directions of two descriptions.
     fn through(frames: &FrameMap, from: &Wcs, to: &Wcs, v: [f64; 3]) -> [f64; 3] {
         let into_native = inverse_rotation(to.native_to_celestial());
@@ -113,11 +121,22 @@ impl PixelMap for WcsMap {
             return false;
         }
         for v in &mut lattice {
-            *v = match &self.path {
-                Path::Rotation(matrix, _) => rotate(matrix, *v),
-                Path::Frames(there, _) => WcsMap::through(there, &self.target, &self.input, *v),
-            };
+            *v = self.turn(*v);
         }
         smooth(&self.input, &lattice)
+    }
+
+    /// Vectors in the input's native frame.
+    fn output_to_sky(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) -> bool {
+        self.target.pixels_to_native(x, y, z);
+        for ((x, y), z) in x.iter_mut().zip(y).zip(z) {
+            [*x, *y, *z] = self.turn([*x, *y, *z]);
+        }
+        true
+    }
+
+    fn input_to_sky(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) -> bool {
+        self.input.pixels_to_native(x, y, z);
+        true
     }
 }
