@@ -13,4 +13,6 @@ pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
 pub use pixel::{InputPixel, Pixel};
 pub use plan::Window;
 pub use storage::{MappedArray, MappedElement};
-pub use wcs::{Frame, LookupTables, Wcs, WcsOptions};
+pub use wcs::{
+    Frame, LookupTables, OptimalOptions, Wcs, WcsOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of,
+};

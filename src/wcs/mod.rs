@@ -19,6 +19,7 @@ mod frame;
 mod frame_matrix;
 mod header;
 mod linear;
+mod optimal;
 
 mod projection;
 mod rotation;
@@ -26,6 +27,7 @@ mod trig;
 
 pub use distortion::LookupTables;
 pub use frame::Frame;
+pub use optimal::{OptimalOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of};
 
 use crate::error::Error;
 use crate::fits::Header;
