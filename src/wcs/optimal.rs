@@ -154,8 +154,9 @@ pub fn find_optimal_celestial_wcs_of<'w>(
     let area: f64 = inputs.iter().map(|(wcs, [ny, nx])| *ny as f64 * *nx as f64 * wcs.pixel_scale().powi(2)).sum();
     let covered = area / draft.resolution.powi(2);
     let pixels = width * height;
-    if !(pixels <= MOST_PIXELS) || (pixels > SPARSE_PIXELS && pixels > SPARSE_RATIO * covered) {
-        let problem = if !(pixels <= MOST_PIXELS) {
+    // Finite, as the bounds are.
+    if pixels > MOST_PIXELS || (pixels > SPARSE_PIXELS && pixels > SPARSE_RATIO * covered) {
+        let problem = if pixels > MOST_PIXELS {
             "more than 2^40 pixels".to_owned()
         } else {
             format!("{:.0} times the area of the inputs", pixels / covered)

@@ -36,9 +36,8 @@ impl Bounds {
     }
 
     fn add(&mut self, point: [f64; 2]) {
-        for axis in 0..2 {
-            self.min[axis] = self.min[axis].min(point[axis]);
-            self.max[axis] = self.max[axis].max(point[axis]);
+        for ((min, max), value) in self.min.iter_mut().zip(&mut self.max).zip(point) {
+            (*min, *max) = (min.min(value), max.max(value));
         }
     }
 }
