@@ -1,29 +1,12 @@
 //! The certified map against the exact one, position by position, over maps with and without seams, poles and holes.
 
+mod random;
+
+use random::Random;
 use skymosaic::{CoordGrid, CoordinateError, GridReport, PixelMap, Window};
 
 type Vector = [f64; 3];
 type Rotation = [Vector; 3];
-
-/// A small generator, so that the positions are the same on every run (xorshift64*, Vigna 2016).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.next()
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() * n as f64) as usize
-    }
-}
 
 /// A map given by a function of one point and, where it knows better, of what is smooth.
 struct Analytic<F, S> {
@@ -118,8 +101,10 @@ fn check(name: &str, map: &dyn PixelMap, extent: [usize; 2], shape: [usize; 2], 
             if k % 2 == 0 {
                 start = start.map(|v| (2.0 * v).round() / 2.0);
             }
-            let start =
-                [start[0].clamp(low[0], low[0] + size[0] - 0.5), start[1].clamp(low[1], low[1] + size[1] - 0.5)];
+            let start = [
+                (start[0].clamp(low[0], low[0] + size[0] - 0.5) * 1_048_576.0).round() / 1_048_576.0,
+                start[1].clamp(low[1], low[1] + size[1] - 0.5),
+            ];
             let n = 1 + random.below(((low[0] + size[0] - start[0]) as usize).clamp(1, 60));
             let n = n.min((low[0] + size[0] - start[0]).ceil() as usize).max(1);
             let (mut xs, mut ys) = (vec![0.0; n], vec![0.0; n]);

@@ -4,7 +4,7 @@ mod common;
 
 use std::num::NonZeroUsize;
 
-use common::{bits, noise, tan};
+use common::field::{bits, noise, tan};
 use ndarray::{Array2, Array3, ArrayD, Axis, s};
 use skymosaic::{
     Combine, Input, Intermediate, Missing, Options, Parallel, Plan, Resample, Wcs, Window, reproject_and_coadd,
@@ -14,9 +14,11 @@ const TARGET: [usize; 2] = [310, 330];
 const COMBINATIONS: [Combine; 7] =
     [Combine::Mean, Combine::Sum, Combine::First, Combine::Last, Combine::Min, Combine::Max, Combine::Median];
 
+type Image = (Array2<f64>, Array2<f32>, Array2<i16>, Wcs, Option<Array2<f64>>);
+
 struct Field {
     target: Wcs,
-    images: Vec<(Array2<f64>, Array2<f32>, Array2<i16>, Wcs, Option<Array2<f64>>)>,
+    images: Vec<Image>,
 }
 
 /// Eleven overlapping, rotated images with missing pixels; some with weights.
@@ -33,22 +35,20 @@ fn field() -> Field {
 }
 
 fn inputs(field: &Field) -> Vec<Input<'_>> {
-    let input = |(k, (double, single, integer, wcs, weights)): (
-        usize,
-        &(Array2<f64>, _, Array2<i16>, Wcs, Option<Array2<f64>>),
-    )| {
-        let single: &Array2<f32> = single;
-        let input = match k % 3 {
-            0 => Input::from_array(double.view(), wcs.clone()),
-            1 => Input::from_array(single.view(), wcs.clone()),
-            _ => Input::from_array(integer.view(), wcs.clone()),
-        };
-        match weights {
-            Some(weights) => input.with_weights(weights.view()),
-            None => input,
-        }
+    field.images.iter().enumerate().map(|(k, image)| input(k, image)).collect()
+}
+
+/// The element types take turns.
+fn input(k: usize, (double, single, integer, wcs, weights): &Image) -> Input<'_> {
+    let input = match k % 3 {
+        0 => Input::from_array(double.view(), wcs.clone()),
+        1 => Input::from_array(single.view(), wcs.clone()),
+        _ => Input::from_array(integer.view(), wcs.clone()),
     };
-    field.images.iter().enumerate().map(input).collect()
+    match weights {
+        Some(weights) => input.with_weights(weights.view()),
+        None => input,
+    }
 }
 
 fn run(field: &Field, options: &Options) -> (ArrayD<f64>, ArrayD<f64>) {

@@ -1,11 +1,17 @@
 //! FITS files: the only room that knows the format and names `fitsio` (cfitsio).
 
 mod card;
+mod decode;
 mod header;
+mod pixels;
+mod read;
+mod scan;
 mod write;
 
 pub use card::Value;
 pub use header::Header;
+pub(crate) use pixels::{FitsCache, Precision};
+pub use read::{FitsImage, Hdu, PixelType};
 pub(crate) use write::NewFile;
 pub(crate) use write::same_file;
 pub use write::{FitsElement, FitsOutput};

@@ -10,6 +10,7 @@ use memmap2::MmapMut;
 use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
 
 use super::Header;
+use super::pixels::PatchPixel;
 use super::{BLOCK, is_structural};
 use crate::Error;
 use crate::storage::{self, MappedElement};
@@ -106,7 +107,7 @@ fn follow_links(path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// A number that a FITS output is made of: `f32` or `f64`.
-pub trait FitsElement: MappedElement {
+pub trait FitsElement: MappedElement + PatchPixel {
     /// The `BITPIX` of the image.
     const BITPIX: i64;
     /// The bytes of one number.

@@ -5,6 +5,7 @@
 mod grid;
 mod pair;
 mod polynomial;
+mod rectangle;
 
 pub use grid::{CoordGrid, CoordinateError, GridReport};
 pub use pair::WcsMap;

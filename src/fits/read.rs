@@ -1,0 +1,308 @@
+//! Reading the structure of FITS files: which HDUs there are, and what an image is like. No pixels.
+//!
+//! The headers are read here and not by cfitsio: a path is a path, whatever characters it has, nothing but the
+//! headers is touched, and every number in them is checked before it is believed.
+
+use std::fmt;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex};
+
+use ndarray::{ArrayD, IxDyn};
+
+use super::pixels::{Decoded, FitsCache};
+use super::scan::{Kind, Scan};
+use super::{FitsElement, Header};
+use crate::Error;
+
+/// Which HDU of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Hdu {
+    /// The first one that holds an image (of at least two axes).
+    #[default]
+    First,
+    /// By its number; 0 is the primary HDU.
+    Number(usize),
+    /// By its `EXTNAME`, without regard to case, or `EXTNAME,EXTVER`; `PRIMARY` is the primary HDU.
+    Name(String),
+}
+
+impl FromStr for Hdu {
+    type Err = Error;
+
+    /// A number, a name, or name and version separated by a comma.
+    fn from_str(text: &str) -> Result<Hdu, Error> {
+        let text = text.trim();
+        if text.is_empty() {
+            let expected = "the number of an HDU (0 is the primary), its EXTNAME, or EXTNAME,EXTVER".to_owned();
+            return Err(Error::Option { option: "hdu", got: "\"\"".to_owned(), expected });
+        }
+        Ok(text.parse().map_or_else(|_| Hdu::Name(text.to_owned()), Hdu::Number))
+    }
+}
+
+impl fmt::Display for Hdu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hdu::First => f.write_str("(first image)"),
+            Hdu::Number(number) => write!(f, "{number}"),
+            Hdu::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// The type of the numbers that an image is stored as, before `BSCALE` and `BZERO`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PixelType {
+    /// `BITPIX` = 8.
+    U8,
+    /// `BITPIX` = 16.
+    I16,
+    /// `BITPIX` = 32.
+    I32,
+    /// `BITPIX` = 64.
+    I64,
+    /// `BITPIX` = -32.
+    F32,
+    /// `BITPIX` = -64.
+    F64,
+}
+
+impl PixelType {
+    pub(super) fn from_bitpix(bitpix: i64) -> Option<PixelType> {
+        Some(match bitpix {
+            8 => PixelType::U8,
+            16 => PixelType::I16,
+            32 => PixelType::I32,
+            64 => PixelType::I64,
+            -32 => PixelType::F32,
+            -64 => PixelType::F64,
+            _ => return None,
+        })
+    }
+
+    /// Bytes of one pixel.
+    #[must_use]
+    pub fn size(self) -> usize {
+        match self {
+            PixelType::U8 => 1,
+            PixelType::I16 => 2,
+            PixelType::I32 | PixelType::F32 => 4,
+            PixelType::I64 | PixelType::F64 => 8,
+        }
+    }
+
+    pub(super) fn bitpix(self) -> i64 {
+        match self {
+            PixelType::F32 => -32,
+            PixelType::F64 => -64,
+            _ => 8 * self.size() as i64,
+        }
+    }
+
+    pub(super) fn is_float(self) -> bool {
+        matches!(self, PixelType::F32 | PixelType::F64)
+    }
+}
+
+/// How stored numbers become values: stored × scale + zero, with `blank` missing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scaling {
+    /// `BSCALE`.
+    pub scale: f64,
+    /// `BZERO`.
+    pub zero: f64,
+    /// `BLANK`, of integers only.
+    pub blank: Option<i64>,
+}
+
+/// What tells one state of one file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FileState {
+    device: u64,
+    inode: u64,
+    pub(super) size: u64,
+    modified: (i64, i64),
+}
+
+impl FileState {
+    pub(crate) fn new(metadata: &Metadata) -> FileState {
+        FileState {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
+/// An image in a FITS file: its header, shape and type. The file is closed; pixels are read when they are needed.
+///
+/// Files may be compressed as a whole with gzip, HDUs with the tile compression of `fpack`; the header is that of
+/// the uncompressed image.
+#[derive(Debug)]
+pub struct FitsImage {
+    pub(super) path: PathBuf,
+    pub(super) state: FileState,
+    pub(super) number: usize,
+    pub(super) name: String,
+    pub(super) version: i64,
+    pub(super) header: Header,
+    pub(super) shape: Vec<usize>,
+    pub(super) pixel_type: PixelType,
+    pub(super) scaling: Scaling,
+    pub(super) gzip: bool,
+    pub(super) tiled: bool,
+    /// Rows of a tile, if it is tiled.
+    pub(super) tile_rows: usize,
+    /// Where the data begins in the (unzipped) file. If it is not tiled, it holds the whole image: checked against
+    /// the size of the file when it was opened, unless the file is gzipped.
+    pub(super) offset: u64,
+    pub(super) decoded: Mutex<Option<Arc<Decoded>>>,
+}
+
+impl FitsImage {
+    /// Finds an image and reads its header. No character of the path has a special meaning.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read; [`Error::Fits`] if it is not FITS, truncated or contradicts itself;
+    /// [`Error::Hdu`] if the HDU does not exist or holds no image, with those that do.
+    pub fn open(path: impl AsRef<Path>, hdu: &Hdu) -> Result<FitsImage, Error> {
+        let mut scan = Scan::open(path.as_ref())?;
+        let mut images = Vec::new();
+        let mut refused = None;
+        loop {
+            let found = match scan.next_hdu() {
+                Ok(Some(found)) => found,
+                Err(error) if refused.is_none() => return Err(error),
+                _ => break,
+            };
+            let wanted = match hdu {
+                Hdu::First => matches!(found.kind, Kind::Image(_)),
+                Hdu::Number(number) => found.number == *number,
+                Hdu::Name(name) => found.is_called(name),
+            };
+            match &found.kind {
+                Kind::Image(_) if wanted => return scan.image(found),
+                Kind::Image(layout) => images.push(format!("{} ({})", found.label(), layout.size())),
+                Kind::Other(what) if wanted && refused.is_none() => refused = Some(what.clone()),
+                Kind::Other(_) => {}
+            }
+        }
+        let what = refused.unwrap_or_else(|| match hdu {
+            Hdu::First => "the file has no image".to_owned(),
+            _ => "there is no such HDU".to_owned(),
+        });
+        let instead = match hdu {
+            Hdu::First => String::new(),
+            _ if images.is_empty() => "; no HDU of the file holds an image".to_owned(),
+            _ => format!("; the images of the file are in HDU {}", images.join(", ")),
+        };
+        Err(Error::Hdu { path: scan.path, hdu: hdu.to_string(), problem: what + &instead })
+    }
+
+    /// All images of a file, in order. Only headers are read. Tables and empty HDUs are passed over.
+    ///
+    /// # Errors
+    /// As [`open`](FitsImage::open).
+    pub fn open_all(path: impl AsRef<Path>) -> Result<Vec<FitsImage>, Error> {
+        let mut scan = Scan::open(path.as_ref())?;
+        let mut images = Vec::new();
+        while let Some(found) = scan.next_hdu()? {
+            if matches!(found.kind, Kind::Image(_)) {
+                images.push(scan.image(found)?);
+            }
+        }
+        if images.is_empty() {
+            let problem = "the file has no image".to_owned();
+            return Err(Error::Hdu { path: scan.path, hdu: "all".to_owned(), problem });
+        }
+        Ok(images)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Number of the HDU; 0 is the primary.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// `EXTNAME`, or an empty string.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `EXTVER`, 1 if there is none.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// The header, as that of an uncompressed image.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Takes the header out, where memory matters: what is needed of it is known.
+    pub(crate) fn take_header(&mut self) -> Header {
+        std::mem::take(&mut self.header)
+    }
+
+    /// Length of the axes, slowest first: (ny, nx) or (…, ny, nx); none is 0.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Type of the stored numbers.
+    #[must_use]
+    pub fn pixel_type(&self) -> PixelType {
+        self.pixel_type
+    }
+
+    /// Whether the pixels must be decoded (gzip or tile compression) before they can be read, rather than mapped.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        self.gzip || self.tiled
+    }
+
+    /// All pixels, of shape (…, ny, nx): stored × `BSCALE` + `BZERO`, computed in f64, with NaN for what is `BLANK`
+    /// or NaN.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if they do not fit in memory; [`Error::Fits`] if the file has changed since it was opened,
+    /// or compressed data is corrupt; [`Error::Io`].
+    pub fn read<P: FitsElement>(&self) -> Result<ArrayD<P>, Error> {
+        let cache = FitsCache::new(1, u64::MAX, None);
+        let pixels = cache.pixels(self)?;
+        self.release();
+        // As many pixels as the data has room for, which was checked.
+        let count = self.shape.iter().product();
+        let mut values = Vec::new();
+        values.try_reserve_exact(count).map_err(|_| Error::Memory {
+            what: format!("HDU {} of {}", self.number, self.path.display()),
+            needed: (count as u64).saturating_mul(size_of::<P>() as u64),
+            limit: usize::MAX as u64,
+            remedy: "read it in parts".to_owned(),
+        })?;
+        values.resize(count, P::default());
+        pixels.read_planes(&mut values)?;
+        ArrayD::from_shape_vec(IxDyn(&self.shape), values).map_err(|error| self.wrong(error))
+    }
+
+    /// Bytes of the image once it is uncompressed.
+    #[must_use]
+    pub fn data_bytes(&self) -> u64 {
+        // Checked when the header was read.
+        self.shape.iter().map(|&length| length as u64).product::<u64>().saturating_mul(self.pixel_type.size() as u64)
+    }
+}
