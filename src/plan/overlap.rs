@@ -80,13 +80,13 @@ impl TileTree {
     }
 }
 
-/// Where an image of shape (ny, nx) lies in another frame. `None` if no position in it has a direction.
+/// Where an image of shape (ny, nx), with `pad` pixels around, lies in another frame. `None` if no position in it has a direction.
 ///
 /// # Errors
 /// [`Error::Wcs`] if the two frames have no known relation.
-pub(crate) fn extent_of_wcs(input: &Wcs, shape: [usize; 2], frame: &Frame) -> Result<Option<Extent>, Error> {
+pub(crate) fn extent_of_wcs(input: &Wcs, shape: [usize; 2], pad: f64, frame: &Frame) -> Result<Option<Extent>, Error> {
     let frames = input.frame().to(frame)?;
-    Ok(Extent::of_image(&|x, y| Some(frames.apply(input.pixel_to_vector(x, y)?)), shape))
+    Ok(Extent::of_image(&|x, y| Some(frames.apply(input.pixel_to_vector(x, y)?)), shape, pad))
 }
 
 impl Level {

@@ -408,7 +408,7 @@ mod headers {
         let [ny, nx] = shapes[0];
         let tiles = Tiles::new(Window { x0: 0, y0: 0, nx, ny }, side);
         let tree = TileTree::of_wcs(target, tiles);
-        let extent = extent_of_wcs(input, shapes[1], target.frame()).unwrap();
+        let extent = extent_of_wcs(input, shapes[1], 0.0, target.frame()).unwrap();
         let touched = extent.map(|extent| tree.touched(&extent)).unwrap_or_default();
         let map = WcsMap::new(target, input).unwrap();
         let found = rectangles(&map, &tiles, &touched, shapes[1], 0.0);
@@ -494,7 +494,7 @@ mod headers {
             let start = Instant::now();
             let mut touched = 0;
             for image in &images {
-                if let Some(extent) = extent_of_wcs(image, [2000, 2000], target.frame()).unwrap() {
+                if let Some(extent) = extent_of_wcs(image, [2000, 2000], 0.0, target.frame()).unwrap() {
                     touched += tree.touched(&extent).len();
                 }
             }

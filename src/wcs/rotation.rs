@@ -58,7 +58,6 @@ fn degrees(radians: f64) -> f64 {
     radians * 180.0 / PI
 }
 
-
 impl Reference {
     /// LONPOLE, with its default: φ_0, plus 180° if the fiducial point is north of the native one.
     pub(crate) fn phi_p(&self) -> f64 {
