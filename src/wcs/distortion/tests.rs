@@ -298,3 +298,30 @@ fn no_spoiled_card_makes_anything_panic() {
     println!("{read} spoiled headers read, {refused} refused");
     assert!(read > 0 && refused > 0);
 }
+
+#[test]
+#[ignore = "measures"]
+fn cost_per_point() {
+    let golden: Value = serde_json::from_str(include_str!("../../../tests/golden/distortion.json")).unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let header = Header::parse(case["header"].as_str().unwrap()).unwrap();
+        let Ok(Interpreted { pixel, plane, .. }) = interpret(&header, None, Some(&tables(case))) else { continue };
+        let time = |map: &dyn Fn(f64, f64) -> Option<[f64; 2]>, scale: f64| {
+            let start = std::time::Instant::now();
+            let n = 100_000;
+            let points = (0..n).filter_map(|i| map(scale * f64::from(i % 1000), scale * f64::from(i / 1000)));
+            let sum: f64 = points.map(|p| p[0] + p[1]).sum();
+            assert!(sum.is_finite());
+            start.elapsed().as_nanos() as f64 / f64::from(n)
+        };
+        if let Some(d) = &pixel {
+            let (forward, inverse) = (time(&|x, y| d.forward(x, y), 1.0), time(&|x, y| d.inverse(x, y), 1.0));
+            println!("{name}: forward {forward:.1} ns, inverse {inverse:.1} ns");
+        }
+        if let Some(d) = &plane {
+            let (forward, inverse) = (time(&|x, y| d.forward(x, y), 1e-4), time(&|x, y| d.inverse(x, y), 1e-4));
+            println!("{name}: forward {forward:.1} ns, inverse {inverse:.1} ns");
+        }
+    }
+}
