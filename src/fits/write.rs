@@ -283,8 +283,5 @@ fn header_records(mandatory: Header, header: &Header) -> Vec<u8> {
     let names = mandatory.get("EXTNAME").is_some();
     let mut cards = mandatory;
     cards.append(header.filtered(|keyword| !is_structural(keyword) && !(names && keyword == "EXTNAME")));
-    let mut records: Vec<u8> = cards.to_string().into_bytes();
-    records.retain(|&byte| byte != b'\n');
-    records.resize(records.len().next_multiple_of(BLOCK), b' ');
-    records
+    cards.to_records()
 }
