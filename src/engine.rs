@@ -22,11 +22,12 @@ use ndarray::{ArrayViewMut2, ArrayViewMutD, Axis};
 use crate::{
     Error, Intermediate, Pixel,
     combine::Accumulator,
+    fits::FitsCache,
     plan::{Plan, Window},
     progress::{Meter, Phase},
     sample,
     schedule::Crew,
-    storage::Buffer,
+    storage::{Buffer, Storage},
     summary::{InputSummary, Status, Summary, Tally},
 };
 
@@ -57,12 +58,13 @@ struct Workspace<T> {
 }
 
 /// A plan being carried out for one window of the target.
-pub(crate) struct Engine<'r> {
-    plan: &'r Plan<'r, 'r>,
+pub(crate) struct Engine<'r, 'a> {
+    plan: &'r Plan<'r, 'a>,
     window: Window,
     /// Planes of the output, all leading dimensions taken together.
     planes: usize,
     crew: &'r Crew,
+    files: FitsCache,
     /// Bytes that a worker may use.
     share: usize,
     tallies: Mutex<Vec<Tally>>,
@@ -73,22 +75,23 @@ pub(crate) struct Engine<'r> {
     covered: AtomicU64,
 }
 
-impl<'r> Engine<'r> {
+impl<'r, 'a> Engine<'r, 'a> {
     pub(crate) fn run<T: Pixel>(
-        plan: &'r Plan<'r, 'r>,
+        plan: &'r Plan<'r, 'a>,
         window: Window,
         output: ArrayViewMutD<'_, T>,
         footprint: ArrayViewMutD<'_, T>,
     ) -> Result<Summary, Error> {
         let crew = Crew::hire(plan.options().parallel)?;
         let planes = plan.planes();
-        let tiles = tiles(plan.options().tile, window);
+        let tiles = plan.tiles_in(window);
         let unread = (0..plan.inputs().len()).map(|_| AtomicUsize::new(0)).collect();
         let engine = Engine {
             plan,
             window,
             planes,
             crew: &crew,
+            files: plan.files(),
             share: plan.share(crew.workers())?,
             tallies: Mutex::new(vec![Tally::default(); plan.inputs().len()]),
             unread,
@@ -96,24 +99,22 @@ impl<'r> Engine<'r> {
             peak: AtomicU64::new(0),
             covered: AtomicU64::new(0),
         };
-        let dir = match &plan.options().intermediate {
+        let storage = match &plan.options().intermediate {
             Intermediate::None => {
                 engine.combine(&tiles, output, footprint, None)?;
                 return Ok(engine.summary());
             }
-            Intermediate::Memory => None,
-            Intermediate::Mapped { dir } => Some(dir.as_deref()),
+            Intermediate::Memory => Storage::Memory,
+            Intermediate::Mapped { dir } => Storage::Mapped { dir: dir.clone() },
         };
         let pieces = engine.pieces(&tiles);
         let cells: usize = pieces.iter().map(|(_, _, window)| 2 * planes * window.area()).sum();
-        let mut buffer = match dir {
-            None => {
-                plan.afford("the intermediates in memory", (cells * size_of::<T>()) as u64)?;
-                engine.hold(0, (cells * size_of::<T>()) as u64);
-                Buffer::<T>::in_memory(cells)?
-            }
-            Some(dir) => Buffer::mapped(cells, dir)?,
-        };
+        if storage == Storage::Memory {
+            let bytes = (cells * size_of::<T>()) as u64;
+            plan.afford("the intermediates in memory", bytes)?;
+            engine.hold(0, bytes);
+        }
+        let mut buffer = Buffer::<T>::new(cells, &storage, "the resampled sub-grids of the inputs")?;
         engine.store(&pieces, buffer.as_mut_slice())?;
         let mut stored: Vec<Vec<Stored<'_, T>>> = tiles.iter().map(|_| Vec::new()).collect();
         let mut rest = buffer.as_slice();
@@ -148,23 +149,33 @@ impl<'r> Engine<'r> {
         }
         let total = jobs.iter().map(|(_, window, _)| (window.area() * self.planes) as u64).sum();
         let meter = Meter::new(self.plan.options().progress.as_ref(), Phase::Resampling, total);
-        self.crew.for_each(jobs, || self.workspace::<T>(), |(input, window, cells), workspace| {
-            let (samples, weights) = cells.split_at_mut(self.planes * window.area());
-            // A sub-grid pixel that gets no sample keeps weight 0.
-            weights.fill(T::default());
-            samples.fill(T::default());
-            self.sample(input, window, 0..self.planes, &mut workspace.sampling, &mut |plane, block, from, from_weights| {
-                let plane = plane * window.area();
-                for (row, y) in (block.y0..block.y0 + block.ny).enumerate() {
-                    let to = plane + (y - window.y0) * window.nx + (block.x0 - window.x0);
-                    let from_row = row * block.nx..(row + 1) * block.nx;
-                    samples[to..to + block.nx].copy_from_slice(&from[from_row.clone()]);
-                    weights[to..to + block.nx].copy_from_slice(&from_weights[from_row]);
-                }
-            })?;
-            self.account(workspace);
-            meter.advance((window.area() * self.planes) as u64)
-        })
+        self.crew.for_each(
+            jobs,
+            || self.workspace::<T>(),
+            |(input, window, cells), workspace| {
+                let (samples, weights) = cells.split_at_mut(self.planes * window.area());
+                // A sub-grid pixel that gets no sample keeps weight 0.
+                weights.fill(T::default());
+                samples.fill(T::default());
+                self.sample(
+                    input,
+                    window,
+                    0..self.planes,
+                    &mut workspace.sampling,
+                    &mut |plane, block, from, from_weights| {
+                        let plane = plane * window.area();
+                        for (row, y) in (block.y0..block.y0 + block.ny).enumerate() {
+                            let to = plane + (y - window.y0) * window.nx + (block.x0 - window.x0);
+                            let from_row = row * block.nx..(row + 1) * block.nx;
+                            samples[to..to + block.nx].copy_from_slice(&from[from_row.clone()]);
+                            weights[to..to + block.nx].copy_from_slice(&from_weights[from_row]);
+                        }
+                    },
+                )?;
+                self.account(workspace);
+                meter.advance((window.area() * self.planes) as u64)
+            },
+        )
     }
 
     /// Combines tile by tile, from stored pieces (by tile) or resampling as it goes.
@@ -185,21 +196,26 @@ impl<'r> Engine<'r> {
                 });
             }
         }
-        self.crew.for_each(jobs, || self.workspace::<T>(), |mut tile, workspace| {
-            let touching: Vec<usize> = match stored {
-                None => self.plan.touching(tile.window).collect(),
-                Some(stored) => stored[tile.number].iter().map(|piece| piece.input).collect(),
-            };
-            let per_pixel = tile.planes.len() * Accumulator::<T>::bytes_per_pixel(self.plan.options().combine, touching.len());
-            for block in blocks(tile.window, self.share / 2 / per_pixel) {
-                self.block(&mut tile, block, &touching, stored, workspace)?;
-            }
-            if stored.is_none() {
-                touching.iter().for_each(|input| self.read(*input));
-            }
-            self.account(workspace);
-            meter.advance((tile.window.area() * tile.planes.len()) as u64)
-        })
+        self.crew.for_each(
+            jobs,
+            || self.workspace::<T>(),
+            |mut tile, workspace| {
+                let touching: Vec<usize> = match stored {
+                    None => self.plan.touching(tile.window).collect(),
+                    Some(stored) => stored[tile.number].iter().map(|piece| piece.input).collect(),
+                };
+                let per_pixel =
+                    tile.planes.len() * Accumulator::<T>::bytes_per_pixel(self.plan.options().combine, touching.len());
+                for block in blocks(tile.window, self.share / 2 / per_pixel) {
+                    self.block(&mut tile, block, &touching, stored, workspace)?;
+                }
+                if stored.is_none() {
+                    touching.iter().for_each(|input| self.read(*input));
+                }
+                self.account(workspace);
+                meter.advance((tile.window.area() * tile.planes.len()) as u64)
+            },
+        )
     }
 
     /// Computes and writes one block of a tile.
@@ -213,7 +229,8 @@ impl<'r> Engine<'r> {
     ) -> Result<(), Error> {
         let Workspace { sampling, accumulators, rows, .. } = workspace;
         let planes = tile.first_plane..tile.first_plane + tile.planes.len();
-        accumulators.resize_with(planes.len().max(accumulators.len()), || Accumulator::new(self.plan.options().combine));
+        accumulators
+            .resize_with(planes.len().max(accumulators.len()), || Accumulator::new(self.plan.options().combine));
         accumulators[..planes.len()].iter_mut().for_each(|accumulator| accumulator.start(block.area()));
         for (order, input) in touching.iter().enumerate() {
             accumulators[..planes.len()].iter_mut().for_each(Accumulator::next_input);
@@ -233,7 +250,8 @@ impl<'r> Engine<'r> {
         let mut covered = 0;
         for ((output, footprint), accumulator) in tile.planes.iter_mut().zip(accumulators) {
             for y in 0..block.ny {
-                let at = (block.y0 + y - tile.window.y0, block.x0 - tile.window.x0..block.x0 - tile.window.x0 + block.nx);
+                let at =
+                    (block.y0 + y - tile.window.y0, block.x0 - tile.window.x0..block.x0 - tile.window.x0 + block.nx);
                 let mut output = output.slice_mut(ndarray::s![at.0, at.1.clone()]);
                 let mut footprint = footprint.slice_mut(ndarray::s![at.0, at.1]);
                 let start = y * block.nx;
@@ -260,9 +278,7 @@ impl<'r> Engine<'r> {
         workspace: &mut sample::Workspace<T>,
         sink: &mut impl FnMut(usize, Window, &[T], &[T]),
     ) -> Result<(), Error> {
-        // Nobody outside of the plan's bounds has a sample, so that all storages see the same pixels.
-        let Some(block) = self.plan.part(input, block) else { return Ok(()) };
-        let sampled = self.plan.sampler(input).sample(block, planes, workspace, sink);
+        let sampled = self.plan.sampler(input).sample(&self.files, block, planes, workspace, sink);
         let tally = sampled.map_err(|error| error.of_input(input, self.plan.inputs()[input].name()))?;
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner)[input].merge(&tally);
         Ok(())
@@ -281,7 +297,7 @@ impl<'r> Engine<'r> {
         Workspace { sampling, accumulators: Vec::new(), rows: [Vec::new(), Vec::new()], bytes: 0 }
     }
 
-    fn account<T>(&self, workspace: &mut Workspace<T>) {
+    fn account<T: Pixel>(&self, workspace: &mut Workspace<T>) {
         let accumulators: usize = workspace.accumulators.iter().map(Accumulator::bytes).sum();
         let now = (workspace.sampling.bytes() + accumulators) as u64;
         self.hold(workspace.bytes, now);
@@ -301,7 +317,7 @@ impl<'r> Engine<'r> {
         let inputs = self.plan.inputs().iter().zip(&tallies).enumerate().map(|(index, (input, tally))| InputSummary {
             name: input.name().to_owned(),
             status: if tally.resampled > 0 { Status::Used } else { Status::NoOverlap },
-            bounds: self.plan.bounds(index).to_vec(),
+            bounds: if tally.resampled > 0 { self.plan.bounds(index).to_vec() } else { Vec::new() },
             resampled_pixels: tally.resampled,
             max_coordinate_error: tally.grid.max_error,
         });
@@ -312,7 +328,8 @@ impl<'r> Engine<'r> {
             resampled_pixels: total.resampled,
             coordinate_error: self.plan.options().coordinate_error,
             max_coordinate_error: total.grid.max_error,
-            exact_fraction: total.grid.exact_fraction(),
+            exact_fraction: total.grid.exact_pixels as f64
+                / (total.grid.exact_pixels + total.grid.approximated_pixels).max(1) as f64,
             peak_bytes: self.peak.into_inner(),
         }
     }
@@ -325,22 +342,13 @@ impl<T> Stored<'_, T> {
         let (samples, weights) = self.cells.split_at(all * self.window.area());
         for plane in planes {
             for y in part.y0..part.y0 + part.ny {
-                let start = plane * self.window.area() + (y - self.window.y0) * self.window.nx + part.x0 - self.window.x0;
+                let start =
+                    plane * self.window.area() + (y - self.window.y0) * self.window.nx + part.x0 - self.window.x0;
                 let row = Window { y0: y, ny: 1, ..part };
                 sink(plane, row, &samples[start..start + part.nx], &weights[start..start + part.nx]);
             }
         }
     }
-}
-
-/// The window cut by the lines of absolute multiples of `edge`, row by row from the left.
-pub(crate) fn tiles(edge: usize, window: Window) -> Vec<Window> {
-    let cuts = |start: usize, n: usize| {
-        let end = start + n;
-        (start / edge..end.div_ceil(edge)).map(move |i| (start.max(i * edge), end.min((i + 1) * edge)))
-    };
-    let rows = cuts(window.y0, window.ny);
-    rows.flat_map(|(y0, y1)| cuts(window.x0, window.nx).map(move |(x0, x1)| Window::new(x0, y0, x1 - x0, y1 - y0))).collect()
 }
 
 /// A tile cut into blocks of at most `area` pixels (but at least one): whole rows if they fit.
@@ -353,11 +361,7 @@ fn blocks(tile: Window, area: usize) -> Vec<Window> {
 }
 
 /// Splits the output and footprint of a window into disjoint views, one pair per tile and plane, a few planes to a job.
-fn deal<'o, T>(
-    tiles: &[Window],
-    output: ArrayViewMutD<'o, T>,
-    footprint: ArrayViewMutD<'o, T>,
-) -> Vec<Tile<'o, T>> {
+fn deal<'o, T>(tiles: &[Window], output: ArrayViewMutD<'o, T>, footprint: ArrayViewMutD<'o, T>) -> Vec<Tile<'o, T>> {
     let planes: Vec<_> = planes_of(output).into_iter().zip(planes_of(footprint)).collect();
     let chunks = planes.len().div_ceil(PLANES_AT_ONCE);
     let mut jobs: Vec<Tile<'o, T>> = Vec::with_capacity(tiles.len() * chunks);

@@ -6,6 +6,7 @@ use ndarray::{ArrayView, Dimension};
 
 use crate::{
     Error, FitsImage, Hdu, InputPixel, Pixel, Wcs,
+    fits::{FitsCache, Precision},
     map::{PixelMap, WcsMap},
     pixel::AnyView,
     plan::Window,
@@ -54,7 +55,10 @@ impl<'a> Input<'a> {
     }
 
     /// An array of shape (..., ny, nx) and the map between the output's pixels and its own, whatever that is made of.
-    pub fn from_array_with_map<P: InputPixel, D: Dimension>(array: ArrayView<'a, P, D>, map: Arc<dyn PixelMap>) -> Self {
+    pub fn from_array_with_map<P: InputPixel, D: Dimension>(
+        array: ArrayView<'a, P, D>,
+        map: Arc<dyn PixelMap>,
+    ) -> Self {
         Self::new("array".to_owned(), Pixels::Array(P::erase(array.into_dyn())), Geometry::Map(map))
     }
 
@@ -63,14 +67,15 @@ impl<'a> Input<'a> {
     /// # Errors
     /// If the file or the HDU cannot be read as an image, or its header holds no usable celestial WCS.
     pub fn from_fits(path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
-        let image = FitsImage::open(path.as_ref(), hdu)?;
-        let wcs = image.wcs()?;
+        let image = FitsImage::open(path, hdu)?;
+        let wcs = Wcs::from_header(image.header())?;
         Ok(Self::from_image(image, wcs))
     }
 
     /// An image in a FITS file that has been opened already, and a WCS, which may be another than that of its header.
     pub fn from_image(image: FitsImage, wcs: Wcs) -> Self {
-        Self::new(image.name(), Pixels::Fits(Arc::new(image)), Geometry::Wcs(Box::new(wcs)))
+        let name = format!("{} HDU {}", image.path().display(), image.number());
+        Self::new(name, Pixels::Fits(Arc::new(image)), Geometry::Wcs(Box::new(wcs)))
     }
 
     fn new(name: String, image: Pixels<'a>, geometry: Geometry) -> Self {
@@ -94,8 +99,7 @@ impl<'a> Input<'a> {
     /// Weights of shape (ny, nx), or with the image's leading dimensions, that have a WCS of their own.
     #[must_use]
     pub fn with_weights_on<P: InputPixel, D: Dimension>(mut self, weights: ArrayView<'a, P, D>, wcs: Wcs) -> Self {
-        self.weights =
-            Some(Weights { image: Pixels::Array(P::erase(weights.into_dyn())), wcs: Some(Box::new(wcs)) });
+        self.weights = Some(Weights { image: Pixels::Array(P::erase(weights.into_dyn())), wcs: Some(Box::new(wcs)) });
         self
     }
 
@@ -105,7 +109,8 @@ impl<'a> Input<'a> {
     /// If the file or the HDU cannot be read as an image, or has a WCS that cannot be used.
     pub fn with_weights_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
         let image = FitsImage::open(path.as_ref(), hdu)?;
-        let wcs = if image.header().get("CTYPE1").is_some() { Some(Box::new(image.wcs()?)) } else { None };
+        let own = image.header().get("CTYPE1").is_some();
+        let wcs = if own { Some(Box::new(Wcs::from_header(image.header())?)) } else { None };
         self.weights = Some(Weights { image: Pixels::Fits(Arc::new(image)), wcs });
         Ok(self)
     }
@@ -172,7 +177,8 @@ impl<'a> Input<'a> {
         if let Some(weights) = &self.weights {
             let got = weights.image.shape();
             let own = weights.wcs.is_some();
-            let plane = got.len() >= 2 && !got.contains(&0) && (own || got.iter().rev().take(2).eq(shape.iter().rev().take(2)));
+            let plane =
+                got.len() >= 2 && !got.contains(&0) && (own || got.iter().rev().take(2).eq(shape.iter().rev().take(2)));
             if !plane || !(fits(got, leading) || fits(got, &[])) {
                 return Err(Error::Shape {
                     what: "weights".to_owned(),
@@ -222,17 +228,23 @@ impl Pixels<'_> {
     pub(crate) fn fits_f32(&self) -> bool {
         match self {
             Pixels::Array(array) => matches!(array, AnyView::U8(_) | AnyView::I16(_) | AnyView::F32(_)),
-            Pixels::Fits(image) => image.fits_f32(),
+            Pixels::Fits(image) => image.patch_precision() == Precision::F32,
         }
     }
 
     /// Gathers a rectangle of a plane into `pixels` (row-major); missing pixels become NaN.
-    pub(crate) fn gather<P: Pixel>(&self, plane: usize, window: Window, pixels: &mut Vec<P>) -> Result<(), Error> {
+    pub(crate) fn gather<P: Pixel>(
+        &self,
+        files: &FitsCache,
+        plane: usize,
+        window: Window,
+        pixels: &mut Vec<P>,
+    ) -> Result<(), Error> {
         pixels.clear();
         pixels.resize(window.nx * window.ny, P::NAN);
         match self {
             Pixels::Array(array) => array.gather(plane, window, pixels),
-            Pixels::Fits(image) => image.read_patch(plane, window, pixels)?,
+            Pixels::Fits(image) => files.pixels(image)?.read_patch(plane, window, pixels)?,
         }
         Ok(())
     }

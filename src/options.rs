@@ -19,29 +19,9 @@ use crate::{Error, Progress, map::CoordinateError};
 pub struct Options {
     /// The resampling kernel. Default: [`Resample::Bilinear`].
     pub resample: Resample,
-    /// How the samples of one output pixel become its value. w is the sample's weight: geometric coverage × input weight; samples
-/// of weight 0 are not there. The footprint is Σw over the inputs, whatever the combination.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub enum Combine {
-    /// Σwv/Σw.
-    #[default]
-    Mean,
-    /// Σwv.
-    Sum,
-    /// The first input, in the order given, that has a sample.
-    First,
-    /// The last input, in the order given, that has a sample.
-    Last,
-    /// The smallest sample.
-    Min,
-    /// The largest sample.
-    Max,
-    /// The middle sample, or the mean of the two middle ones; w only tells which samples are there.
-    Median,
-}
-
-/// What a missing input pixel does to the samples near it. Default: [`Missing::Spoil`].
+    /// How the samples of one output pixel become its value. Default: [`Combine::Mean`].
+    pub combine: Combine,
+    /// What a missing input pixel does to the samples near it. Default: [`Missing::Spoil`].
     pub missing: Missing,
     /// Value of output pixels that no input covers (footprint 0). Default: NaN.
     pub blank: f64,
@@ -116,7 +96,8 @@ impl Options {
     }
 
     pub(crate) fn validate(&self) -> Result<(), Error> {
-        let refuse = |option, got: String, expected: &str| Err(Error::Option { option, got, expected: expected.to_owned() });
+        let refuse =
+            |option, got: String, expected: &str| Err(Error::Option { option, got, expected: expected.to_owned() });
         if !(16..=4096).contains(&self.tile) {
             return refuse("tile", self.tile.to_string(), "16 to 4096 pixels");
         }
@@ -156,24 +137,24 @@ pub enum Resample {
 }
 
 /// How the samples of one output pixel become its value. w is the sample's weight: geometric coverage × input weight; samples
-/// of weight 0 are not there.
+/// of weight 0 are not there. The footprint is Σw over the inputs, whatever the combination.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Combine {
-    /// Σwv/Σw; footprint Σw.
+    /// Σwv/Σw.
     #[default]
     Mean,
-    /// Σwv; footprint Σw.
+    /// Σwv.
     Sum,
-    /// The first input, in the order given, that has a sample; footprint: its w.
+    /// The first input, in the order given, that has a sample.
     First,
-    /// The last input, in the order given, that has a sample; footprint: its w.
+    /// The last input, in the order given, that has a sample.
     Last,
-    /// The smallest sample (the first of equals); footprint: its w.
+    /// The smallest sample.
     Min,
-    /// The largest sample (the first of equals); footprint: its w.
+    /// The largest sample.
     Max,
-    /// The middle sample, or the mean of the two middle ones, w disregarded; footprint Σw.
+    /// The middle sample, or the mean of the two middle ones; w only tells which samples are there.
     Median,
 }
 

@@ -2,16 +2,12 @@
 
 use ndarray::{ArrayView2, ArrayViewD, Axis, s};
 
-use crate::plan::Window;
-
-mod sealed {
-    pub trait Sealed {}
-}
+use crate::{fits::FitsElement, plan::Window, storage::MappedElement};
 
 /// Element type of outputs and of every resampled sample: `f32` or `f64`.
 ///
 /// Sums are always `f64`; a sample and an output pixel are rounded to the type once.
-pub trait Pixel: InputPixel + PartialOrd + Default {
+pub trait Pixel: InputPixel + FitsElement + PartialOrd {
     /// Missing.
     const NAN: Self;
     /// Rounds to nearest.
@@ -19,9 +15,7 @@ pub trait Pixel: InputPixel + PartialOrd + Default {
 }
 
 /// Element type of inputs, weights and FITS images: `u8`, `i16`, `i32`, `i64`, `f32` or `f64`.
-pub trait InputPixel: sealed::Sealed + Copy + Send + Sync + std::fmt::Debug + 'static {
-    /// The FITS `BITPIX` of the type.
-    const BITPIX: i64;
+pub trait InputPixel: MappedElement + std::fmt::Debug {
     /// Exact except for `i64` above 2⁵³, which is rounded to nearest.
     fn to_f64(self) -> f64;
     /// Type-erased view, so that inputs of different types can stand in one list.
@@ -48,10 +42,8 @@ pub enum AnyView<'a> {
 }
 
 macro_rules! input_pixel {
-    ($($type:ty, $bitpix:expr, $variant:ident);+) => {$(
-        impl sealed::Sealed for $type {}
+    ($($type:ty: $variant:ident),+) => {$(
         impl InputPixel for $type {
-            const BITPIX: i64 = $bitpix;
             #[allow(clippy::cast_lossless, clippy::unnecessary_cast)]
             #[inline(always)]
             fn to_f64(self) -> f64 {
@@ -63,7 +55,7 @@ macro_rules! input_pixel {
         }
     )+};
 }
-input_pixel!(u8, 8, U8; i16, 16, I16; i32, 32, I32; i64, 64, I64; f32, -32, F32; f64, -64, F64);
+input_pixel!(u8: U8, i16: I16, i32: I32, i64: I64, f32: F32, f64: F64);
 
 impl Pixel for f32 {
     const NAN: f32 = f32::NAN;

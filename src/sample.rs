@@ -4,10 +4,11 @@ use std::{ops::Range, sync::Arc};
 
 use crate::{
     Error, Pixel,
+    fits::FitsCache,
     input::{Input, Pixels},
     map::{CoordGrid, CoordinateError, PixelMap},
     plan::Window,
-    resample::{Kernel, Patch, Row},
+    resample::{Kernel, Patch, Scene, Scratch},
     summary::Tally,
 };
 
@@ -24,6 +25,15 @@ pub(crate) struct Sampler<'p, 'a> {
     pub(crate) coordinate_error: CoordinateError,
 }
 
+impl std::fmt::Debug for Sampler<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sampler")
+            .field("input", &self.input.name())
+            .field("kernel", &self.kernel)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a worker needs to sample; reused from block to block.
 pub(crate) struct Workspace<T> {
     /// Input pixels that a patch may have. A block is halved until it needs no more, so that a strong reduction in scale, or
@@ -32,7 +42,7 @@ pub(crate) struct Workspace<T> {
     single: Vec<f32>,
     double: Vec<f64>,
     weight_pixels: Vec<f64>,
-    row: Row,
+    scratch: Scratch,
     values: Vec<T>,
     coverage: Vec<T>,
     weights: Vec<f64>,
@@ -46,7 +56,7 @@ impl<T> Workspace<T> {
             single: Vec::new(),
             double: Vec::new(),
             weight_pixels: Vec::new(),
-            row: Row::default(),
+            scratch: Scratch::default(),
             values: Vec::new(),
             coverage: Vec::new(),
             weights: Vec::new(),
@@ -56,15 +66,26 @@ impl<T> Workspace<T> {
 
     pub(crate) fn bytes(&self) -> usize {
         let doubles = self.double.capacity() + self.weight_pixels.capacity();
-        self.single.capacity() * 4 + doubles * 8 + self.row.bytes() + self.values.capacity() * (2 * size_of::<T>() + 16)
+        self.single.capacity() * 4
+            + doubles * 8
+            + self.scratch.bytes()
+            + self.values.capacity() * (2 * size_of::<T>() + 16)
     }
 }
 
-/// A patch's place in the image and on the coordinates.
-struct Need<'g> {
+/// The coordinates of a block in one image.
+struct Place<'g> {
     grid: CoordGrid<'g>,
     /// Input pixels that any sample of the block can need.
     window: Window,
+    /// Shape (ny, nx) of the image.
+    image: [usize; 2],
+}
+
+impl Place<'_> {
+    fn scene<'s, P>(&'s self, pixels: &'s [P]) -> Scene<'s, P> {
+        Scene { grid: &self.grid, patch: Patch { pixels, window: self.window, image: self.image } }
+    }
 }
 
 impl<'p> Sampler<'p, '_> {
@@ -72,32 +93,29 @@ impl<'p> Sampler<'p, '_> {
     /// that are rows of `window`; pixels that are not handed over have none.
     pub(crate) fn sample<T: Pixel>(
         &self,
+        files: &FitsCache,
         block: Window,
         planes: Range<usize>,
         workspace: &mut Workspace<T>,
         sink: &mut impl FnMut(usize, Window, &[T], &[T]),
     ) -> Result<Tally, Error> {
         let mut tally = Tally::default();
-        let grid = CoordGrid::new(&*self.map, block, 0, self.coordinate_error, self.input.image.plane());
-        tally.grid = grid.report();
-        let Some(need) = self.need(grid, &self.input.image) else { return Ok(tally) };
-        let weights_need = match &self.weights_map {
-            None => None,
-            Some(map) => {
-                let shape = self.input.weights.as_ref().map_or([0, 0], |w| w.image.plane());
-                let grid = CoordGrid::new(&**map, block, 0, self.coordinate_error, shape);
-                let pixels = self.input.weights.as_ref().map(|w| &w.image);
-                match pixels.and_then(|pixels| self.need(grid, pixels)) {
-                    Some(need) => Some(need),
-                    // The image's weights are unknown, which is as good as 0, in the whole block.
-                    None => return Ok(tally),
+        let Some(place) = self.place(&*self.map, block, &self.input.image, &mut tally) else { return Ok(tally) };
+        let weights_place = match (&self.weights_map, &self.input.weights) {
+            (Some(map), Some(weights)) => {
+                let place = self.place(&**map, block, &weights.image, &mut tally);
+                // Where the weights end the weight is 0.
+                if place.is_none() {
+                    return Ok(tally);
                 }
+                place
             }
+            _ => None,
         };
-        let largest = need.window.area().max(weights_need.as_ref().map_or(0, |need| need.window.area()));
+        let largest = place.window.area().max(weights_place.as_ref().map_or(0, |place| place.window.area()));
         if largest > workspace.max_patch && block.area() > 1 {
             for half in halves(block) {
-                tally.merge(&self.sample(half, planes.clone(), workspace, sink)?);
+                tally.merge(&self.sample(files, half, planes.clone(), workspace, sink)?);
             }
             return Ok(tally);
         }
@@ -108,69 +126,79 @@ impl<'p> Sampler<'p, '_> {
             };
             if self.input.image.fits_f32() {
                 let mut pixels = std::mem::take(&mut workspace.single);
-                self.plane(plane, block, &need, weights_need.as_ref(), &mut pixels, workspace, &mut counted)?;
+                self.plane(files, plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
                 workspace.single = pixels;
             } else {
                 let mut pixels = std::mem::take(&mut workspace.double);
-                self.plane(plane, block, &need, weights_need.as_ref(), &mut pixels, workspace, &mut counted)?;
+                self.plane(files, plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
                 workspace.double = pixels;
             }
         }
         Ok(tally)
     }
 
-    /// The pixels of an image that samples of the grid's window can need, if any.
-    fn need<'g>(&self, grid: CoordGrid<'g>, pixels: &Pixels<'_>) -> Option<Need<'g>> {
-        let [ny, nx] = pixels.plane();
+    /// Where the samples of a block lie in an image; `None` if none of them can lie in it.
+    fn place<'m>(
+        &self,
+        map: &'m dyn PixelMap,
+        block: Window,
+        pixels: &Pixels<'_>,
+        tally: &mut Tally,
+    ) -> Option<Place<'m>> {
+        let image @ [ny, nx] = pixels.plane();
+        let reach = self.kernel.reach(scale(map, block));
+        let grid = CoordGrid::new(map, block, self.kernel.margin(), self.coordinate_error, image, reach);
+        tally.grid.merge(&grid.report());
         let [x_min, x_max, y_min, y_max] = grid.bounds()?;
-        let support = self.kernel.support() as f64;
         let axis = |low: f64, high: f64, n: usize| {
             // Saturating casts; positions in the outer half pixel need the edge pixel.
-            let first = ((low - support).floor().max(0.0) as usize).min(n - 1);
-            let last = ((high + support).ceil().max(0.0) as usize).min(n - 1);
+            let first = ((low - reach).floor().max(0.0) as usize).min(n - 1);
+            let last = ((high + reach).ceil().max(0.0) as usize).min(n - 1);
             (first, last - first + 1)
         };
         let ((x0, nx), (y0, ny)) = (axis(x_min, x_max, nx), axis(y_min, y_max, ny));
-        Some(Need { grid, window: Window::new(x0, y0, nx, ny) })
+        Some(Place { grid, window: Window::new(x0, y0, nx, ny), image })
     }
 
     #[allow(clippy::too_many_arguments)]
     fn plane<P: Pixel, T: Pixel>(
         &self,
+        files: &FitsCache,
         plane: usize,
         block: Window,
-        need: &Need<'_>,
-        weights_need: Option<&Need<'_>>,
+        place: &Place<'_>,
+        weights_place: Option<&Place<'_>>,
         pixels: &mut Vec<P>,
         workspace: &mut Workspace<T>,
         sink: &mut impl FnMut(Window, &[T], &[T]),
     ) -> Result<(), Error> {
-        let Workspace { weight_pixels, row, values, coverage, weights, weights_coverage, .. } = workspace;
-        self.input.image.gather(plane, need.window, pixels)?;
-        let weight_patch = match &self.input.weights {
+        let Workspace { weight_pixels, scratch, values, coverage, weights, weights_coverage, .. } = workspace;
+        self.input.image.gather(files, plane, place.window, pixels)?;
+        let weights_scene = match &self.input.weights {
             None => None,
             Some(given) => {
-                let need = weights_need.unwrap_or(need);
+                let own = weights_place.unwrap_or(place);
                 let plane = if given.image.planes() == 1 { 0 } else { plane };
-                given.image.gather(plane, need.window, weight_pixels)?;
+                given.image.gather(files, plane, own.window, weight_pixels)?;
+                // Not a number, negative or 0: missing.
                 weight_pixels.iter_mut().filter(|w| !(**w > 0.0)).for_each(|w| *w = f64::NAN);
-                if weights_need.is_none() {
+                if weights_place.is_none() {
                     let missing = pixels.iter_mut().zip(&*weight_pixels).filter(|(_, w)| w.is_nan());
                     missing.for_each(|(pixel, _)| *pixel = P::NAN);
                 }
-                Some((&need.grid, Patch { pixels: &**weight_pixels, window: need.window, image: given.image.plane() }))
+                Some(own.scene(weight_pixels))
             }
         };
-        let patch = Patch { pixels: &**pixels, window: need.window, image: self.input.image.plane() };
+        let scene = place.scene(pixels);
         for y0 in (0..block.ny).step_by(BAND_ROWS) {
             let band = Window { y0: block.y0 + y0, ny: BAND_ROWS.min(block.ny - y0), ..block };
             values.resize(band.area(), T::default());
             coverage.resize(band.area(), T::default());
-            self.kernel.sample(&need.grid, band, &patch, row, values, coverage);
-            if let Some((grid, patch)) = &weight_patch {
+            self.kernel.sample(&scene, band, scratch, values, coverage);
+            if let Some(scene) = &weights_scene {
                 weights.resize(band.area(), 0.0);
                 weights_coverage.resize(band.area(), 0.0);
-                self.kernel.sample(grid, band, patch, row, weights, weights_coverage);
+                self.kernel.sample(scene, band, scratch, weights, weights_coverage);
                 for ((coverage, weight), known) in coverage.iter_mut().zip(&*weights).zip(&*weights_coverage) {
                     *coverage = T::from_f64(coverage.to_f64() * weight * known);
                 }
@@ -179,6 +207,23 @@ impl<'p> Sampler<'p, '_> {
         }
         Ok(())
     }
+}
+
+/// How many input pixels an output pixel of the block is long at most, with room for what lies between the pixels looked at.
+pub(crate) fn scale(map: &dyn PixelMap, block: Window) -> f64 {
+    let mut points = [[0.0; 27]; 2];
+    for k in 0..9 {
+        let x = block.x0 as f64 + (block.nx - 1) as f64 * 0.5 * (k % 3) as f64;
+        let y = block.y0 as f64 + (block.ny - 1) as f64 * 0.5 * (k / 3) as f64;
+        for (step, [dx, dy]) in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]].into_iter().enumerate() {
+            points[0][3 * k + step] = x + dx;
+            points[1][3 * k + step] = y + dy;
+        }
+    }
+    let [xs, ys] = &mut points;
+    map.to_input(xs, ys);
+    let steps = (0..27).map(|k| (xs[k] - xs[k - k % 3]).hypot(ys[k] - ys[k - k % 3]));
+    1.5 * steps.filter(|step| step.is_finite()).fold(0.0, f64::max)
 }
 
 /// The block in two, across its longer side.

@@ -1,6 +1,9 @@
 //! What a run did.
 
-use crate::{map::{CoordinateError, GridReport}, plan::Window};
+use crate::{
+    map::{CoordinateError, GridReport},
+    plan::Window,
+};
 
 /// What [`reproject_and_coadd`](crate::reproject_and_coadd) did, input by input and as a whole.
 #[derive(Clone, Debug)]

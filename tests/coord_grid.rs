@@ -118,8 +118,10 @@ fn check(name: &str, map: &dyn PixelMap, extent: [usize; 2], shape: [usize; 2], 
             if k % 2 == 0 {
                 start = start.map(|v| (2.0 * v).round() / 2.0);
             }
-            let start =
-                [start[0].clamp(low[0], low[0] + size[0] - 0.5), start[1].clamp(low[1], low[1] + size[1] - 0.5)];
+            let start = [
+                (start[0].clamp(low[0], low[0] + size[0] - 0.5) * 1_048_576.0).round() / 1_048_576.0,
+                start[1].clamp(low[1], low[1] + size[1] - 0.5),
+            ];
             let n = 1 + random.below(((low[0] + size[0] - start[0]) as usize).clamp(1, 60));
             let n = n.min((low[0] + size[0] - start[0]).ceil() as usize).max(1);
             let (mut xs, mut ys) = (vec![0.0; n], vec![0.0; n]);

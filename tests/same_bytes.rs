@@ -4,7 +4,7 @@ mod common;
 
 use std::num::NonZeroUsize;
 
-use common::{bits, noise, tan};
+use common::field::{bits, noise, tan};
 use ndarray::{Array2, Array3, ArrayD, Axis, s};
 use skymosaic::{
     Combine, Input, Intermediate, Missing, Options, Parallel, Plan, Resample, Wcs, Window, reproject_and_coadd,
@@ -14,9 +14,11 @@ const TARGET: [usize; 2] = [310, 330];
 const COMBINATIONS: [Combine; 7] =
     [Combine::Mean, Combine::Sum, Combine::First, Combine::Last, Combine::Min, Combine::Max, Combine::Median];
 
+type Image = (Array2<f64>, Array2<f32>, Array2<i16>, Wcs, Option<Array2<f64>>);
+
 struct Field {
     target: Wcs,
-    images: Vec<(Array2<f64>, Array2<f32>, Array2<i16>, Wcs, Option<Array2<f64>>)>,
+    images: Vec<Image>,
 }
 
 /// Eleven overlapping, rotated images with missing pixels; some with weights.
@@ -33,19 +35,20 @@ fn field() -> Field {
 }
 
 fn inputs(field: &Field) -> Vec<Input<'_>> {
-    let input = |(k, (double, single, integer, wcs, weights)): (usize, &(Array2<f64>, _, Array2<i16>, Wcs, Option<Array2<f64>>))| {
-        let single: &Array2<f32> = single;
-        let input = match k % 3 {
-            0 => Input::from_array(double.view(), wcs.clone()),
-            1 => Input::from_array(single.view(), wcs.clone()),
-            _ => Input::from_array(integer.view(), wcs.clone()),
-        };
-        match weights {
-            Some(weights) => input.with_weights(weights.view()),
-            None => input,
-        }
+    field.images.iter().enumerate().map(|(k, image)| input(k, image)).collect()
+}
+
+/// The element types take turns.
+fn input(k: usize, (double, single, integer, wcs, weights): &Image) -> Input<'_> {
+    let input = match k % 3 {
+        0 => Input::from_array(double.view(), wcs.clone()),
+        1 => Input::from_array(single.view(), wcs.clone()),
+        _ => Input::from_array(integer.view(), wcs.clone()),
     };
-    field.images.iter().enumerate().map(input).collect()
+    match weights {
+        Some(weights) => input.with_weights(weights.view()),
+        None => input,
+    }
 }
 
 fn run(field: &Field, options: &Options) -> (ArrayD<f64>, ArrayD<f64>) {
@@ -80,7 +83,11 @@ fn any_number_of_threads_tile_and_storage() {
             let expected = run(&field, &options);
             for threads in [1, 2, 3, 8] {
                 let threads = Parallel::Threads(NonZeroUsize::new(threads).unwrap());
-                assert_same(&format!("{combine:?} {threads:?}"), &run(&field, &options.clone().parallel(threads)), &expected);
+                assert_same(
+                    &format!("{combine:?} {threads:?}"),
+                    &run(&field, &options.clone().parallel(threads)),
+                    &expected,
+                );
             }
             for tile in [16, 100, 4096] {
                 assert_same(&format!("{combine:?} tile {tile}"), &run(&field, &options.clone().tile(tile)), &expected);
@@ -139,9 +146,15 @@ fn planes_of_a_cube_are_images() {
     let cubes: Vec<Array3<f64>> = field
         .images
         .iter()
-        .map(|(image, ..)| Array3::from_shape_fn((planes, image.nrows(), image.ncols()), |(p, y, x)| image[[y, x]] * (p as f64 - 3.0)))
+        .map(|(image, ..)| {
+            Array3::from_shape_fn((planes, image.nrows(), image.ncols()), |(p, y, x)| image[[y, x]] * (p as f64 - 3.0))
+        })
         .collect();
-    let inputs: Vec<_> = cubes.iter().zip(&field.images).map(|(cube, (.., wcs, _))| Input::from_array(cube.view(), wcs.clone())).collect();
+    let inputs: Vec<_> = cubes
+        .iter()
+        .zip(&field.images)
+        .map(|(cube, (.., wcs, _))| Input::from_array(cube.view(), wcs.clone()))
+        .collect();
     for storage in [Intermediate::None, Intermediate::Memory] {
         let options = Options::default().intermediate(storage);
         let shape = (planes, TARGET[0], TARGET[1]);
@@ -155,7 +168,10 @@ fn planes_of_a_cube_are_images() {
                 .collect();
             let (mut one, mut foot) = (Array2::<f64>::zeros(TARGET), Array2::<f64>::zeros(TARGET));
             reproject_and_coadd(&images, &field.target, one.view_mut(), foot.view_mut(), &serial()).unwrap();
-            let got = (output.index_axis(Axis(0), plane).to_owned().into_dyn(), footprint.index_axis(Axis(0), plane).to_owned().into_dyn());
+            let got = (
+                output.index_axis(Axis(0), plane).to_owned().into_dyn(),
+                footprint.index_axis(Axis(0), plane).to_owned().into_dyn(),
+            );
             assert_same(&format!("plane {plane}"), &got, &(one.into_dyn(), foot.into_dyn()));
         }
     }

@@ -11,7 +11,7 @@ mod write;
 
 pub use card::Value;
 pub use header::Header;
-pub(crate) use pixels::{FitsCache, PatchPixel, Pixels, Precision, Rect};
+pub(crate) use pixels::{FitsCache, Precision};
 pub use read::{FitsImage, Hdu, PixelType};
 pub(crate) use write::NewFile;
 pub(crate) use write::same_file;

@@ -14,16 +14,8 @@ use super::decode;
 use super::read::{FileState, FitsImage, PixelType, Scaling};
 use super::scan::open_file;
 use crate::Error;
+use crate::plan::Window;
 use crate::storage::{Buffer, Storage, map_file};
-
-/// A rectangle of pixels of an image: columns `x0..x0 + nx`, rows `y0..y0 + ny`, 0-based.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rect {
-    pub(crate) x0: usize,
-    pub(crate) y0: usize,
-    pub(crate) nx: usize,
-    pub(crate) ny: usize,
-}
 
 /// The type that holds every pixel of an image without loss (or as well as any does).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,20 +207,20 @@ impl Pixels {
     ///
     /// # Errors
     /// [`Error::Shape`] if the patch is not within the image or `out` is too small for it.
-    pub(crate) fn read_patch<P: PatchPixel>(&self, plane: usize, rect: Rect, out: &mut [P]) -> Result<(), Error> {
+    pub(crate) fn read_patch<P: PatchPixel>(&self, plane: usize, window: Window, out: &mut [P]) -> Result<(), Error> {
         match self.pixel_type {
-            PixelType::U8 => self.read_rows(plane, rect, out, P::from_u8),
-            PixelType::I16 => self.read_rows(plane, rect, out, P::from_i16),
-            PixelType::I32 => self.read_rows(plane, rect, out, P::from_i32),
-            PixelType::I64 => self.read_rows(plane, rect, out, P::from_i64),
-            PixelType::F32 => self.read_rows(plane, rect, out, P::from_f32),
-            PixelType::F64 => self.read_rows(plane, rect, out, P::from_f64),
+            PixelType::U8 => self.read_rows(plane, window, out, P::read_u8),
+            PixelType::I16 => self.read_rows(plane, window, out, P::read_i16),
+            PixelType::I32 => self.read_rows(plane, window, out, P::read_i32),
+            PixelType::I64 => self.read_rows(plane, window, out, P::read_i64),
+            PixelType::F32 => self.read_rows(plane, window, out, P::read_f32),
+            PixelType::F64 => self.read_rows(plane, window, out, P::read_f64),
         }
     }
 
     /// Reads the whole image.
     pub(super) fn read_planes<P: PatchPixel>(&self, out: &mut [P]) -> Result<(), Error> {
-        let whole = Rect { x0: 0, y0: 0, nx: self.nx, ny: self.ny };
+        let whole = Window::new(0, 0, self.nx, self.ny);
         let planes = out.chunks_mut(self.ny.saturating_mul(self.nx).max(1));
         planes.enumerate().try_for_each(|(plane, out)| self.read_patch(plane, whole, out))
     }
@@ -236,11 +228,11 @@ impl Pixels {
     fn read_rows<P>(
         &self,
         plane: usize,
-        rect: Rect,
+        window: Window,
         out: &mut [P],
         convert: fn(&[u8], &Scaling, &mut [P]),
     ) -> Result<(), Error> {
-        let Rect { x0, y0, nx, ny } = rect;
+        let Window { x0, y0, nx, ny } = window;
         let wrong = || Error::Shape {
             what: format!("the patch of plane {plane} from column {x0} and row {y0}"),
             got: vec![ny, nx],
@@ -267,17 +259,17 @@ impl Pixels {
 /// A type that patches are read as: `f32` or `f64`. Each function converts a row of numbers as they are stored.
 pub trait PatchPixel: Copy {
     /// From `u8`.
-    fn from_u8(row: &[u8], scaling: &Scaling, out: &mut [Self]);
+    fn read_u8(row: &[u8], scaling: &Scaling, out: &mut [Self]);
     /// From `i16`.
-    fn from_i16(row: &[u8], scaling: &Scaling, out: &mut [Self]);
+    fn read_i16(row: &[u8], scaling: &Scaling, out: &mut [Self]);
     /// From `i32`.
-    fn from_i32(row: &[u8], scaling: &Scaling, out: &mut [Self]);
+    fn read_i32(row: &[u8], scaling: &Scaling, out: &mut [Self]);
     /// From `i64`.
-    fn from_i64(row: &[u8], scaling: &Scaling, out: &mut [Self]);
+    fn read_i64(row: &[u8], scaling: &Scaling, out: &mut [Self]);
     /// From `f32`.
-    fn from_f32(row: &[u8], scaling: &Scaling, out: &mut [Self]);
+    fn read_f32(row: &[u8], scaling: &Scaling, out: &mut [Self]);
     /// From `f64`.
-    fn from_f64(row: &[u8], scaling: &Scaling, out: &mut [Self]);
+    fn read_f64(row: &[u8], scaling: &Scaling, out: &mut [Self]);
 }
 
 fn convert<const N: usize, P>(row: &[u8], out: &mut [P], value: impl Fn([u8; N]) -> P) {
@@ -289,10 +281,10 @@ fn convert<const N: usize, P>(row: &[u8], out: &mut [P], value: impl Fn([u8; N])
 macro_rules! patch_pixel {
     ($($pixel:ident),*) => {
         $(impl PatchPixel for $pixel {
-            patch_pixel!(integer $pixel: from_u8 u8, from_i16 i16, from_i32 i32);
-            patch_pixel!(float $pixel: from_f32 f32, from_f64 f64);
+            patch_pixel!(integer $pixel: read_u8 u8, read_i16 i16, read_i32 i32);
+            patch_pixel!(float $pixel: read_f32 f32, read_f64 f64);
 
-            fn from_i64(row: &[u8], scaling: &Scaling, out: &mut [$pixel]) {
+            fn read_i64(row: &[u8], scaling: &Scaling, out: &mut [$pixel]) {
                 let Scaling { scale, zero, blank } = *scaling;
                 if scale == 1.0 && zero.fract() == 0.0 && zero.abs() <= u64::MAX as f64 {
                     // Rounded once: BZERO = 2^63 makes unsigned integers, which f64 sums would round twice.

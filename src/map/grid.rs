@@ -4,8 +4,13 @@
 //! position never depends on the window, the tile or the thread.
 
 use super::PixelMap;
-use super::polynomial::{Polynomial, Rectangle, SAMPLES, sample_points};
+use super::polynomial::{Polynomial, SAMPLES, sample_points};
+use super::rectangle::{Rectangle, enlarged, hull, intersection};
 use crate::plan::Window;
+
+mod cover;
+
+use cover::leaf_range;
 
 /// Side of the largest cells, output pixels.
 const LARGEST: f64 = 512.0;
@@ -113,13 +118,16 @@ pub struct CoordGrid<'m> {
     centres_x: Vec<f64>,
     centres_y: Vec<f64>,
     bounds: Option<Rectangle>,
+    region: Region,
     report: GridReport,
 }
 
-/// What is the same for all cells while a grid is built.
-struct Builder {
+/// What a grid is for.
+#[derive(Clone, Copy)]
+struct Region {
     /// Output positions that will be asked for.
     area: Rectangle,
+    /// The same without the margin.
     window: Rectangle,
     /// The input enlarged by the pad.
     input: Rectangle,
@@ -143,7 +151,7 @@ impl<'m> CoordGrid<'m> {
         let low = [window.x0 as f64 - 0.5, window.y0 as f64 - 0.5];
         let high = [low[0] + window.nx as f64, low[1] + window.ny as f64];
         let m = margin as f64;
-        let builder = Builder {
+        let region = Region {
             area: [[low[0] - m, high[0] + m], [low[1] - m, high[1] + m]],
             window: [[low[0], high[0]], [low[1], high[1]]],
             input: [[-0.5 - pad, input_shape[1] as f64 - 0.5 + pad], [-0.5 - pad, input_shape[0] as f64 - 0.5 + pad]],
@@ -152,12 +160,12 @@ impl<'m> CoordGrid<'m> {
                 CoordinateError::Exact => 1e-4,
             },
         };
-        let origin = builder.area.map(|range| top_cell(range[0]));
+        let origin = region.area.map(|range| top_cell(range[0]));
         let count = if window.is_empty() {
             [0, 0]
         } else {
             [0, 1].map(|axis| {
-                let last = ((builder.area[axis][1] + 0.5) / LARGEST).ceil();
+                let last = ((region.area[axis][1] + 0.5) / LARGEST).ceil();
                 (last - origin[axis]) as usize
             })
         };
@@ -171,19 +179,15 @@ impl<'m> CoordGrid<'m> {
             centres_x: Vec::new(),
             centres_y: Vec::new(),
             bounds: None,
+            region,
             report: GridReport::default(),
         };
-        let mut level: Vec<(usize, Square)> = (0..grid.cells.len())
-            .map(|k| {
-                let cell = [origin[0] + (k % count[0]) as f64, origin[1] + (k / count[0]) as f64];
-                (k, Square { low: cell.map(|c| c * LARGEST - 0.5), size: LARGEST })
-            })
-            .collect();
+        let mut level: Vec<_> = (0..grid.cells.len()).map(|k| (k, grid.top_square(k))).collect();
         let mut leaves = Vec::new();
         while !level.is_empty() {
-            level = grid.refine(&builder, &level, &mut leaves);
+            level = grid.refine(&region, &level, &mut leaves);
         }
-        grid.evaluate_leaves(&builder, &leaves);
+        grid.evaluate_leaves(&region, &leaves);
         if grid.exact {
             let all = (window.nx as u64).saturating_mul(window.ny as u64);
             grid.report = GridReport { exact_pixels: all, ..GridReport::default() };
@@ -191,10 +195,16 @@ impl<'m> CoordGrid<'m> {
         grid
     }
 
+    fn top_square(&self, cell: usize) -> Square {
+        let (column, row) = (cell % self.count[0], cell / self.count[0]);
+        let low = [self.origin[0] + column as f64, self.origin[1] + row as f64].map(|k| k * LARGEST - 0.5);
+        Square { low, size: LARGEST }
+    }
+
     /// Settles the cells of one level; returns the quarters of those that have to be divided.
     fn refine(
         &mut self,
-        builder: &Builder,
+        region: &Region,
         level: &[(usize, Square)],
         leaves: &mut Vec<(usize, Square)>,
     ) -> Vec<(usize, Square)> {
@@ -209,8 +219,8 @@ impl<'m> CoordGrid<'m> {
             }
             self.map.to_input(&mut xs, &mut ys);
             for ((cell, square), (xs, ys)) in batch.iter().zip(xs.chunks(SAMPLES).zip(ys.chunks(SAMPLES))) {
-                let fitted = Polynomial::fit(square.low, square.size, xs, ys, builder.bound / 32.0);
-                match fitted.map(|fitted| self.settle(builder, *cell, square, fitted)) {
+                let fitted = Polynomial::fit(square.low, square.size, xs, ys, region.bound / 32.0);
+                match fitted.map(|fitted| self.settle(region, *cell, square, fitted)) {
                     Some(true) => {}
                     _ => divided.push((*cell, *square)),
                 }
@@ -225,16 +235,14 @@ impl<'m> CoordGrid<'m> {
             let first = self.cells.len();
             self.cells[cell] = Cell::Split(first);
             self.cells.extend([Cell::Unbuilt; 4]);
-            next.extend(
-                (0..4).map(|k| (first + k, square.quarter(k))).filter(|(_, q)| q.clip(&builder.area).is_some()),
-            );
+            next.extend((0..4).map(|k| (first + k, square.quarter(k))).filter(|(_, q)| q.clip(&region.area).is_some()));
         }
         next
     }
 
     /// Whether the polynomials are good enough for the cell, or for saying that it lies outside; if so, the cell is settled.
-    fn settle(&mut self, builder: &Builder, cell: usize, square: &Square, fitted: Polynomial) -> bool {
-        let good = SAFETY * fitted.error <= builder.bound;
+    fn settle(&mut self, region: &Region, cell: usize, square: &Square, fitted: Polynomial) -> bool {
+        let good = SAFETY * fitted.error <= region.bound;
         let slack = SAFETY * fitted.error;
         let range = fitted.range(square.x(), square.y());
         let spread = (range[0][1] - range[0][0]).max(range[1][1] - range[1][0]);
@@ -242,18 +250,18 @@ impl<'m> CoordGrid<'m> {
             return false;
         }
         // A rough fit proves nothing unless it has converged: its error must be small against what it describes.
-        if (good || slack <= 0.25 * spread) && intersection(&enlarged(&range, slack), &builder.input).is_none() {
+        if (good || slack <= 0.25 * spread) && intersection(&enlarged(&range, slack), &region.input).is_none() {
             self.cells[cell] = Cell::Outside;
-            self.report.outside_pixels += pixels(square.clip(&builder.window));
+            self.report.outside_pixels += pixels(square.clip(&region.window));
             return true;
         }
         if !good {
             return false;
         }
-        if let Some(part) = square.clip(&builder.area) {
-            self.include(builder, &enlarged(&fitted.range(part[0], part[1]), slack));
+        if let Some(part) = square.clip(&region.area) {
+            self.include(region, &enlarged(&fitted.range(part[0], part[1]), slack));
         }
-        let here = pixels(square.clip(&builder.window));
+        let here = pixels(square.clip(&region.window));
         self.report.approximated_pixels += here;
         self.report.max_error = self.report.max_error.max(fitted.error);
         self.cells[cell] = Cell::Polynomial(self.polynomials.len());
@@ -262,10 +270,10 @@ impl<'m> CoordGrid<'m> {
     }
 
     /// Evaluates the pixel centres of the smallest cells, all in one call.
-    fn evaluate_leaves(&mut self, builder: &Builder, leaves: &[(usize, Square)]) {
+    fn evaluate_leaves(&mut self, region: &Region, leaves: &[(usize, Square)]) {
         for (slot, (cell, square)) in leaves.iter().enumerate() {
             self.cells[*cell] = Cell::Exact(slot * LEAF * LEAF);
-            self.report.exact_pixels += pixels(square.clip(&builder.window));
+            self.report.exact_pixels += pixels(square.clip(&region.window));
             for k in 0..LEAF * LEAF {
                 self.centres_x.push(square.low[0] + 0.5 + (k % LEAF) as f64);
                 self.centres_y.push(square.low[1] + 0.5 + (k / LEAF) as f64);
@@ -273,23 +281,23 @@ impl<'m> CoordGrid<'m> {
         }
         self.map.to_input(&mut self.centres_x, &mut self.centres_y);
         for (slot, (_, square)) in leaves.iter().enumerate() {
-            let Some(part) = square.clip(&builder.area) else { continue };
+            let Some(part) = square.clip(&region.area) else { continue };
             let at = slot * LEAF * LEAF;
             let range = leaf_range(
-                builder,
+                region,
                 square,
                 &part,
                 &self.centres_x[at..at + LEAF * LEAF],
                 &self.centres_y[at..at + LEAF * LEAF],
             );
             if let Some(range) = range {
-                self.include(builder, &range);
+                self.include(region, &range);
             }
         }
     }
 
-    fn include(&mut self, builder: &Builder, range: &Rectangle) {
-        if let Some(part) = intersection(range, &builder.input) {
+    fn include(&mut self, region: &Region, range: &Rectangle) {
+        if let Some(part) = intersection(range, &region.input) {
             self.bounds = Some(match &self.bounds {
                 Some(bounds) => hull(bounds, &part),
                 None => part,
@@ -299,9 +307,11 @@ impl<'m> CoordGrid<'m> {
 
     /// Input coordinates of the output positions `(x0 + i, y)`, NaN where undefined or known to lie outside of the padded input.
     ///
+    /// `x0` is rounded to a multiple of 2⁻³² pixel, so that `x0 + i` is the same number in whatever run it is reached.
     /// `xs` and `ys` have the same length; positions outside of the window and its margin are evaluated exactly.
     pub fn row(&self, x0: f64, y: f64, xs: &mut [f64], ys: &mut [f64]) {
         let n = xs.len().min(ys.len());
+        let x0 = on_lattice(x0);
         let mut waiting = 0;
         let mut i = 0;
         while i < n {
@@ -309,7 +319,7 @@ impl<'m> CoordGrid<'m> {
             let end = run_end(x0, i, edge, n);
             let settled = match cell {
                 Cell::Polynomial(k) => {
-                    self.polynomials[k].row(x0, i, y, &mut xs[i..end], &mut ys[i..end]);
+                    self.polynomials[k].row(x0 + i as f64, y, &mut xs[i..end], &mut ys[i..end]);
                     true
                 }
                 Cell::Outside => {
@@ -382,6 +392,13 @@ impl<'m> CoordGrid<'m> {
     }
 }
 
+/// The nearest multiple of 2⁻³²: sums of these with whole numbers are exact (up to 2²¹ pixels; beyond, `x` is its own nearest).
+fn on_lattice(x: f64) -> f64 {
+    const STEPS: f64 = 4_294_967_296.0;
+    let rounded = (x * STEPS).round() / STEPS;
+    if rounded.is_finite() { rounded } else { x }
+}
+
 /// Index of the top cell of a position: the largest `k` with `k · LARGEST - 0.5 <= x`.
 fn top_cell(x: f64) -> f64 {
     let k = ((x + 0.5) / LARGEST).floor();
@@ -402,54 +419,7 @@ fn run_end(x0: f64, from: usize, edge: f64, n: usize) -> usize {
     end
 }
 
-/// The input positions that lie in one smallest cell, from its pixel centres: what lies between them is at most a step away.
-fn leaf_range(builder: &Builder, square: &Square, part: &Rectangle, xs: &[f64], ys: &[f64]) -> Option<Rectangle> {
-    let size = [0, 1].map(|axis| builder.input[axis][1] - builder.input[axis][0]);
-    let mut step = [0.0_f64; 2];
-    for k in 0..LEAF * LEAF {
-        let right = (k % LEAF + 1 < LEAF).then_some(k + 1);
-        let above = (k / LEAF + 1 < LEAF).then_some(k + LEAF);
-        for other in [right, above].into_iter().flatten() {
-            for (axis, values) in [xs, ys].into_iter().enumerate() {
-                let jump = (values[other] - values[k]).abs();
-                // Across a seam the coordinate jumps by the size of the image; both sides have pixels of their own.
-                if jump < 0.5 * size[axis] {
-                    step[axis] = step[axis].max(jump);
-                }
-            }
-        }
-    }
-    let reach = 1.0 + 2.0 * step[0].max(step[1]);
-    let wide = enlarged(&builder.input, reach);
-    let mut range: Option<Rectangle> = None;
-    for k in 0..LEAF * LEAF {
-        let out = [square.low[0] + 0.5 + (k % LEAF) as f64, square.low[1] + 0.5 + (k / LEAF) as f64];
-        // A position of the window may belong to a pixel whose centre is just outside of it.
-        let near = (0..2).all(|a| out[a] > part[a][0] - 1.0 && out[a] < part[a][1] + 1.0);
-        let here = [[xs[k]; 2], [ys[k]; 2]];
-        if near && intersection(&here, &wide).is_some() {
-            range = Some(range.map_or(here, |range| hull(&range, &here)));
-        }
-    }
-    range.map(|range| enlarged(&range, reach))
-}
-
 /// Whole pixels in a part of a cell, both of which end between pixels.
 fn pixels(part: Option<Rectangle>) -> u64 {
     part.map_or(0, |[x, y]| ((x[1] - x[0]) * (y[1] - y[0])) as u64)
-}
-
-fn enlarged(r: &Rectangle, by: f64) -> Rectangle {
-    r.map(|[low, high]| [low - by, high + by])
-}
-
-fn hull(a: &Rectangle, b: &Rectangle) -> Rectangle {
-    [0, 1].map(|axis| [a[axis][0].min(b[axis][0]), a[axis][1].max(b[axis][1])])
-}
-
-/// Common part of two closed rectangles; `None` if there is none or a coordinate is NaN.
-fn intersection(a: &Rectangle, b: &Rectangle) -> Option<Rectangle> {
-    let part = [0, 1].map(|axis| [a[axis][0].max(b[axis][0]), a[axis][1].min(b[axis][1])]);
-    let whole = a.iter().all(|range| range[0] <= range[1]);
-    (whole && part.iter().all(|range| range[0] <= range[1])).then_some(part)
 }

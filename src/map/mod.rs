@@ -3,9 +3,12 @@
 //! [`PixelMap`] is the exact answer, for slices of points; [`CoordGrid`] is the cheap one, with a certificate.
 
 mod grid;
+mod pair;
 mod polynomial;
+mod rectangle;
 
 pub use grid::{CoordGrid, CoordinateError, GridReport};
+pub use pair::WcsMap;
 
 /// The exact map between the pixels of the output and those of one input.
 ///

@@ -1,5 +1,6 @@
 //! A map over one square cell as a pair of tensor polynomials: fitted at Chebyshev nodes, checked elsewhere.
 
+use super::rectangle::Rectangle;
 use std::array::from_fn;
 use std::f64::consts::PI;
 use std::sync::LazyLock;
@@ -63,9 +64,6 @@ pub(super) struct Polynomial {
     pub(super) error: f64,
 }
 
-/// A closed rectangle: `[x0, x1]`, `[y0, y1]`.
-pub(super) type Rectangle = [[f64; 2]; 2];
-
 /// Appends the points at which the square of side `size` with lower corner `low` is to be sampled.
 pub(super) fn sample_points(low: [f64; 2], size: f64, xs: &mut Vec<f64>, ys: &mut Vec<f64>) {
     let half = 0.5 * size;
@@ -117,14 +115,14 @@ impl Polynomial {
         for (k, (x, y)) in checks.enumerate() {
             let (u, v) = (STENCIL.checks[k % CHECKS], STENCIL.checks[k / CHECKS]);
             let (mut fx, mut fy) = ([0.0], [0.0]);
-            fitted.row(fitted.centre[0] + half * u, 0, fitted.centre[1] + half * v, &mut fx, &mut fy);
+            fitted.row(fitted.centre[0] + half * u, fitted.centre[1] + half * v, &mut fx, &mut fy);
             fitted.error = fitted.error.max((fx[0] - x).hypot(fy[0] - y));
         }
         Some(fitted)
     }
 
-    /// Input coordinates of the output positions `(x0 + first + k, y)`.
-    pub(super) fn row(&self, x0: f64, first: usize, y: f64, xs: &mut [f64], ys: &mut [f64]) {
+    /// Input coordinates of the output positions `(x0 + k, y)`.
+    pub(super) fn row(&self, x0: f64, y: f64, xs: &mut [f64], ys: &mut [f64]) {
         let dy = y - self.centre[1];
         let [cx, cy] = &self.coefficients;
         let [mut px, mut py] = [cx[DEGREE], cy[DEGREE]];
@@ -134,13 +132,13 @@ impl Polynomial {
                 py[i] = py[i] * dy + cy[j][i];
             }
         }
-        let run = Run { x0, first: first as f64, centre: self.centre[0] };
+        let t = x0 - self.centre[0];
         match self.degree {
-            0 | 1 => run.evaluate::<2>(&px, &py, xs, ys),
-            2 => run.evaluate::<3>(&px, &py, xs, ys),
-            3 => run.evaluate::<4>(&px, &py, xs, ys),
-            4 => run.evaluate::<5>(&px, &py, xs, ys),
-            _ => run.evaluate::<N>(&px, &py, xs, ys),
+            0 | 1 => evaluate::<2>(t, &px, &py, xs, ys),
+            2 => evaluate::<3>(t, &px, &py, xs, ys),
+            3 => evaluate::<4>(t, &px, &py, xs, ys),
+            4 => evaluate::<5>(t, &px, &py, xs, ys),
+            _ => evaluate::<N>(t, &px, &py, xs, ys),
         }
     }
 
@@ -175,27 +173,30 @@ impl Polynomial {
     }
 }
 
-/// Output positions `x0 + (first + k)` and the centre of their cell.
-struct Run {
-    x0: f64,
-    first: f64,
-    centre: f64,
-}
-
-impl Run {
-    /// Horner's scheme with `M` coefficients, without fused operations: the same bits on every machine. The order of the
-    /// additions makes a position's bits depend on nothing but the position.
-    #[inline]
-    fn evaluate<const M: usize>(&self, px: &[f64; N], py: &[f64; N], xs: &mut [f64], ys: &mut [f64]) {
-        for (k, (x, y)) in xs.iter_mut().zip(ys).enumerate() {
-            let t = (self.x0 + (self.first + f64::from(k as i32))) - self.centre;
-            let (mut a, mut b) = (px[M - 1], py[M - 1]);
-            for i in (0..M - 1).rev() {
-                a = a * t + px[i];
-                b = b * t + py[i];
-            }
-            *x = a;
-            *y = b;
+/// Horner's scheme with `M` coefficients at `t, t + 1, …`, without fused operations: the same bits on every machine. The sums
+/// that step `t` are exact, so a position's bits do not depend on where the run begins.
+#[inline]
+fn evaluate<const M: usize>(t: f64, px: &[f64; N], py: &[f64; N], xs: &mut [f64], ys: &mut [f64]) {
+    const LANES: usize = 4;
+    let polynomial = |p: &[f64; N], t: &[f64; LANES]| {
+        let mut value = [p[M - 1]; LANES];
+        for i in (0..M - 1).rev() {
+            value = from_fn(|l| value[l] * t[l] + p[i]);
+        }
+        value
+    };
+    let mut lanes: [f64; LANES] = from_fn(|l| t + l as f64);
+    let (chunks_x, rest_x) = xs.as_chunks_mut::<LANES>();
+    let (chunks_y, rest_y) = ys.as_chunks_mut::<LANES>();
+    for (x, y) in chunks_x.iter_mut().zip(chunks_y) {
+        *x = polynomial(px, &lanes);
+        *y = polynomial(py, &lanes);
+        lanes = lanes.map(|t| t + LANES as f64);
+    }
+    for (rest, p) in [(rest_x, px), (rest_y, py)] {
+        let values = polynomial(p, &lanes);
+        for (to, value) in rest.iter_mut().zip(values) {
+            *to = value;
         }
     }
 }

@@ -1,5 +1,257 @@
-//! Which inputs touch which part of the output.
+//! Which inputs touch which part of the output, and what carrying it out will take.
 
+mod bounds;
+mod overlap;
 mod window;
 
+use bounds::Extent;
+use overlap::TileTree;
+pub(crate) use window::Tiles;
 pub use window::Window;
+
+use std::sync::OnceLock;
+
+use ndarray::{ArrayViewMut, Dimension};
+
+use crate::{
+    Error, Input, Intermediate, Options, Pixel, Summary, Wcs,
+    engine::Engine,
+    fits::FitsCache,
+    resample::Kernel,
+    sample::{self, Sampler},
+    schedule::Crew,
+};
+
+/// How many times the scale at the reference point a projection may stretch a pixel before kernels that span output pixels miss
+/// some at the border of an image.
+const MAX_DISTORTION: f64 = 4.0;
+/// Bytes a worker may use where `memory_limit` does not say otherwise.
+const SHARE: u64 = 96 << 20;
+/// Files mapped at a time.
+const MAPPED_FILES: usize = 32;
+/// Bytes without which a worker cannot work.
+const MIN_SHARE: u64 = 1 << 20;
+
+/// Everything that can be known before a pixel is read: made once, inspected, then run whole or window by window.
+#[derive(Debug)]
+pub struct Plan<'p, 'a> {
+    inputs: &'p [Input<'a>],
+    shape: Vec<usize>,
+    options: Options,
+    samplers: Vec<Sampler<'p, 'a>>,
+    tiles: Tiles,
+    /// The tiles that each input may touch, in order.
+    touched: Vec<Vec<u32>>,
+    /// The inputs that may touch each tile, in order.
+    touching: Vec<Vec<u32>>,
+    /// Each input's sub-grids, once somebody has asked for them.
+    bounds: Vec<OnceLock<Vec<Window>>>,
+}
+
+impl<'p, 'a> Plan<'p, 'a> {
+    /// Plans a mosaic of `shape` (..., ny, nx) on the pixels of `target`. Leading dimensions are those of the inputs, one to one.
+    ///
+    /// # Errors
+    /// If there are no inputs, an input's shape does not fit, its WCS cannot be related to the target's, or an option makes no sense.
+    pub fn new(inputs: &'p [Input<'a>], target: &Wcs, shape: &[usize], options: &Options) -> Result<Self, Error> {
+        options.validate()?;
+        if inputs.is_empty() {
+            return Err(Error::NoInputs);
+        }
+        let leading = match shape {
+            [leading @ .., ny, nx] if *ny > 0 && *nx > 0 && !leading.contains(&0) => leading,
+            _ => {
+                return Err(Error::Shape {
+                    what: "the output".to_owned(),
+                    got: shape.to_vec(),
+                    expected: "(..., ny, nx) with pixels in it".to_owned(),
+                });
+            }
+        };
+        let crew = Crew::hire(options.parallel)?;
+        let tiles = Tiles::new(window_of(shape), options.tile);
+        let sky = |x: f64, y: f64| target.pixel_to_vector(x, y);
+        let tree = TileTree::new(&sky, tiles);
+        let samplers = crew.map(inputs.len(), |index| {
+            let input = &inputs[index];
+            let sampler = || {
+                input.validate(leading)?;
+                Ok(Sampler {
+                    input,
+                    map: input.map(target)?,
+                    weights_map: input.weights_map(target)?,
+                    kernel: Kernel { resample: options.resample, missing: options.missing },
+                    coordinate_error: options.coordinate_error,
+                })
+            };
+            sampler().map_err(|error: Error| error.of_input(index, input.name()))
+        })?;
+        let touched = crew.map(inputs.len(), |index| {
+            let input = &inputs[index];
+            let Some(wcs) = input.wcs() else { return Ok(tree.all()) };
+            let frames = wcs.frame().to(target.frame())?;
+            let sky = |x: f64, y: f64| wcs.pixel_to_vector(x, y).map(|v| frames.apply(v));
+            let pad = samplers[index].kernel.reach(MAX_DISTORTION * target.pixel_scale() / wcs.pixel_scale());
+            let extent = Extent::of_image(&sky, input.image.plane(), pad);
+            Ok(extent.map_or_else(Vec::new, |extent| tree.touched(&extent)))
+        })?;
+        let mut touching = vec![Vec::new(); tiles.count()];
+        for (input, touched) in touched.iter().enumerate() {
+            touched.iter().for_each(|tile| touching[*tile as usize].push(input as u32));
+        }
+        let bounds = inputs.iter().map(|_| OnceLock::new()).collect();
+        Ok(Plan { inputs, shape: shape.to_vec(), options: options.clone(), samplers, tiles, touched, touching, bounds })
+    }
+
+    /// Carries the plan out. Both buffers have the plan's shape, any strides, and are overwritten.
+    ///
+    /// # Errors
+    /// If a buffer has another shape, an input cannot be read, memory or disk do not suffice, or the progress callback says stop.
+    /// The buffers then hold an unfinished mosaic.
+    pub fn run<T: Pixel, D: Dimension>(
+        &self,
+        output: ArrayViewMut<'_, T, D>,
+        footprint: ArrayViewMut<'_, T, D>,
+    ) -> Result<Summary, Error> {
+        self.run_window(self.whole(), output, footprint)
+    }
+
+    /// Computes one window of the target: the same bytes as [`run`](Self::run) gives there. The buffers have the plan's leading dimensions
+    /// and then (window.ny, window.nx).
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and if the window does not lie in the target.
+    pub fn run_window<T: Pixel, D: Dimension>(
+        &self,
+        window: Window,
+        output: ArrayViewMut<'_, T, D>,
+        footprint: ArrayViewMut<'_, T, D>,
+    ) -> Result<Summary, Error> {
+        if !self.whole().contains(&window) {
+            return Err(Error::Shape {
+                what: "the window".to_owned(),
+                got: vec![window.y0, window.x0, window.ny, window.nx],
+                expected: format!("(y0, x0, ny, nx) with pixels in it, inside of the target {:?}", self.shape),
+            });
+        }
+        let mut shape = self.shape.clone();
+        if let [.., ny, nx] = &mut shape[..] {
+            (*ny, *nx) = (window.ny, window.nx);
+        }
+        for (what, got) in [("the output", output.shape()), ("the footprint", footprint.shape())] {
+            if got != shape {
+                let expected = format!("{shape:?} as planned");
+                return Err(Error::Shape { what: what.to_owned(), got: got.to_vec(), expected });
+            }
+        }
+        Engine::run(self, window, output.into_dyn(), footprint.into_dyn())
+    }
+
+    /// The whole target.
+    pub fn whole(&self) -> Window {
+        window_of(&self.shape)
+    }
+
+    /// Shape of the output, slowest axis first: (..., ny, nx).
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The options that the plan was made with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The inputs, in order.
+    pub fn inputs(&self) -> &'p [Input<'a>] {
+        self.inputs
+    }
+
+    /// The sub-grids of an input: windows of the target that, together, hold every output pixel that it covers, few pixels larger than
+    /// needed. Several if a seam or a pole of the target splits it; none if it lies outside.
+    pub fn bounds(&self, input: usize) -> &[Window] {
+        let Some(bounds) = self.bounds.get(input) else { return &[] };
+        bounds.get_or_init(|| {
+            let Sampler { map, input: image, kernel, .. } = &self.samplers[input];
+            let pad = kernel.reach(sample::scale(&**map, self.whole()));
+            overlap::rectangles(&**map, &self.tiles, &self.touched[input], image.image.plane(), pad)
+        })
+    }
+
+    /// Planes of the output, all leading dimensions taken together.
+    pub(crate) fn planes(&self) -> usize {
+        self.shape[..self.shape.len().saturating_sub(2)].iter().product()
+    }
+
+    pub(crate) fn sampler(&self, input: usize) -> &Sampler<'p, 'a> {
+        &self.samplers[input]
+    }
+
+    /// The tiles, or parts of tiles, that make up a window, row by row from the left.
+    pub(crate) fn tiles_in(&self, window: Window) -> Vec<Window> {
+        let (first, last) = (
+            self.tiles.holding(window.x0, window.y0),
+            self.tiles.holding(window.x0 + window.nx - 1, window.y0 + window.ny - 1),
+        );
+        let ((x0, y0), (x1, y1)) = (self.tiles.place(first), self.tiles.place(last));
+        let rows = (y0..=y1).flat_map(|y| (x0..=x1).map(move |x| y * self.tiles.columns() + x));
+        rows.filter_map(|tile| self.tiles.window(tile).intersection(&window)).collect()
+    }
+
+    /// The inputs that may have samples in a part of a tile, in order.
+    pub(crate) fn touching(&self, part: Window) -> impl Iterator<Item = usize> {
+        let tile = self.tiles.holding(part.x0, part.y0);
+        self.touching.get(tile).into_iter().flatten().map(|input| *input as usize)
+    }
+
+    /// The smallest window that holds all that an input may have of a part of a tile.
+    pub(crate) fn part(&self, input: usize, part: Window) -> Option<Window> {
+        self.bounds(input).iter().filter_map(|window| window.intersection(&part)).reduce(|a, b| a.hull(&b))
+    }
+
+    /// Bytes that each of so many workers may use.
+    pub(crate) fn share(&self, workers: usize) -> Result<usize, Error> {
+        let Some(limit) = self.options.memory_limit else { return Ok(SHARE as usize) };
+        // The other half is for decoded inputs and intermediates.
+        let share = limit / 2 / workers.max(1) as u64;
+        if share < MIN_SHARE {
+            let what = format!("work on {workers} threads");
+            let needed = 2 * MIN_SHARE * workers as u64;
+            return Err(Error::Memory { what, needed, limit, remedy: "use fewer threads".to_owned() });
+        }
+        Ok(share.min(SHARE) as usize)
+    }
+
+    /// For a run: few files mapped at a time, decoded images in memory as far as the limit allows and in mapped temporaries beyond.
+    pub(crate) fn files(&self) -> FitsCache {
+        let dir = match &self.options.intermediate {
+            Intermediate::Mapped { dir } => dir.clone(),
+            _ => None,
+        };
+        FitsCache::new(MAPPED_FILES, self.options.memory_limit.map_or(u64::MAX, |limit| limit / 2), dir)
+    }
+
+    /// Whether `bytes` fit into the half of the memory limit that is not for workspaces.
+    pub(crate) fn afford(&self, what: &str, bytes: u64) -> Result<(), Error> {
+        match self.options.memory_limit {
+            Some(limit) if bytes > limit / 2 => Err(Error::Memory {
+                what: what.to_owned(),
+                needed: 2 * bytes,
+                limit,
+                remedy: "use Intermediate::Mapped or Intermediate::None".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The pixels of an output of shape (..., ny, nx).
+fn window_of(shape: &[usize]) -> Window {
+    match *shape {
+        [.., ny, nx] => Window::new(0, 0, nx, ny),
+        _ => Window::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

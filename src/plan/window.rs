@@ -57,3 +57,58 @@ impl Window {
         Window::new(x0, y0, x1 - x0, y1 - y0)
     }
 }
+
+/// A window of the output cut into square tiles, in rows from its first pixel on; those at the end may be smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tiles {
+    area: Window,
+    side: usize,
+}
+
+impl Tiles {
+    /// A side of 0 counts as 1.
+    pub(crate) fn new(area: Window, side: usize) -> Tiles {
+        Tiles { area, side: side.max(1) }
+    }
+
+    pub(crate) fn columns(&self) -> usize {
+        self.area.nx.div_ceil(self.side)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.columns() * self.area.ny.div_ceil(self.side)
+    }
+
+    /// Column and row of a tile.
+    pub(crate) fn place(&self, tile: usize) -> (usize, usize) {
+        let columns = self.columns().max(1);
+        (tile % columns, tile / columns)
+    }
+
+    /// The pixels of a tile; an empty window beyond the last.
+    pub(crate) fn window(&self, tile: usize) -> Window {
+        let (column, row) = self.place(tile);
+        let (dx, dy) = ((column * self.side).min(self.area.nx), (row * self.side).min(self.area.ny));
+        Window {
+            x0: self.area.x0 + dx,
+            y0: self.area.y0 + dy,
+            nx: self.side.min(self.area.nx - dx),
+            ny: self.side.min(self.area.ny - dy),
+        }
+    }
+
+    /// The tile that holds a pixel of the area.
+    pub(crate) fn holding(&self, x: usize, y: usize) -> usize {
+        (y - self.area.y0) / self.side * self.columns() + (x - self.area.x0) / self.side
+    }
+
+    /// The up to eight tiles around one.
+    pub(crate) fn neighbours(&self, tile: usize) -> impl Iterator<Item = usize> + use<> {
+        let (column, row) = self.place(tile);
+        let (columns, count) = (self.columns(), self.count());
+        (row.saturating_sub(1)..=row + 1)
+            .flat_map(move |y| (column.saturating_sub(1)..=column + 1).map(move |x| (x, y)))
+            .filter(move |&(x, y)| x < columns && y * columns < count && (x, y) != (column, row))
+            .map(move |(x, y)| y * columns + x)
+    }
+}

@@ -60,9 +60,8 @@ pub(super) fn row<P: Pixel, T: Pixel>(
             // The last pixel's own centre is reached from the pixel before it, with f = 1.
             let (i, j) = ((x as usize).min(nx - 1 - dx), (y as usize).min(ny - 1 - dy));
             let (f, g) = (x - i as f64, y - j as f64);
-            let at = |i: usize, j: usize| {
-                patch.pixels.get((j - y0) * stride + (i - x0)).map_or(f64::NAN, |p| p.to_f64())
-            };
+            let at =
+                |i: usize, j: usize| patch.pixels.get((j - y0) * stride + (i - x0)).map_or(f64::NAN, |p| p.to_f64());
             let p = [at(i, j), at(i + dx, j), at(i, j + dy), at(i + dx, j + dy)];
             let sample = (1.0 - g) * ((1.0 - f) * p[0] + f * p[1]) + g * ((1.0 - f) * p[2] + f * p[3]);
             if sample.is_nan() {

@@ -20,7 +20,11 @@ pub(super) fn row<P: Pixel, T: Pixel>(
         // False for NaN, which is how an undefined position looks.
         let inside = *x >= -0.5 && *x < nx && *y >= -0.5 && *y < ny;
         let (i, j) = ((*x + 0.5) as isize - x0, (*y + 0.5) as isize - y0);
-        let pixel = if inside { patch.pixels.get((j * stride + i) as usize).map_or(f64::NAN, |p| p.to_f64()) } else { f64::NAN };
+        let pixel = if inside {
+            patch.pixels.get((j * stride + i) as usize).map_or(f64::NAN, |p| p.to_f64())
+        } else {
+            f64::NAN
+        };
         let there = !pixel.is_nan();
         *value = T::from_f64(if there { pixel } else { 0.0 });
         *cover = T::from_f64(f64::from(u8::from(there)));

@@ -1,69 +1,99 @@
-//! What several tests need: headers, noise, comparisons.
-#![allow(dead_code, reason = "each test program uses a part")]
+//! What the integration tests share: golden data, and comparison pixel by pixel.
 
-use ndarray::{Array2, ArrayD};
-use skymosaic::{Header, Wcs};
+// Every integration test that says `mod common` uses a part of it.
+#![allow(dead_code)]
 
-/// The WCS of a TAN image: reference sky position and pixel (0-based centre of the image), scale and rotation in degrees.
-pub fn tan(ra: f64, dec: f64, [ny, nx]: [usize; 2], scale: f64, rotation: f64) -> Wcs {
-    let (sin, cos) = rotation.to_radians().sin_cos();
-    wcs(&format!(
-        "NAXIS = 2\nNAXIS1 = {nx}\nNAXIS2 = {ny}\nCTYPE1 = 'RA---TAN'\nCTYPE2 = 'DEC--TAN'\nCRVAL1 = {ra:.12}\nCRVAL2 = {dec:.12}\n\
-         CRPIX1 = {}\nCRPIX2 = {}\nCD1_1 = {:e}\nCD1_2 = {:e}\nCD2_1 = {:e}\nCD2_2 = {:e}\n",
-        nx as f64 / 2.0 + 0.5,
-        ny as f64 / 2.0 + 0.5,
-        -scale * cos,
-        scale * sin,
-        scale * sin,
-        scale * cos,
-    ))
+pub(crate) mod field;
+
+use std::path::{Path, PathBuf};
+
+use ndarray::{ArrayD, ArrayViewD, Dimension, IxDyn};
+use serde_json::Value;
+
+/// A folder of golden data, tests/golden/NAME, and its index.
+pub(crate) struct Golden {
+    pub(crate) folder: PathBuf,
+    pub(crate) index: Value,
 }
 
-/// A WCS from cards, one a line.
-pub fn wcs(cards: &str) -> Wcs {
-    let header = Header::parse(cards).unwrap_or_else(|error| panic!("{error}\n{cards}"));
-    Wcs::from_header(&header).unwrap_or_else(|error| panic!("{error}\n{cards}"))
-}
-
-/// A small deterministic generator (xorshift64*), so that tests do not depend on a crate's stream.
-pub struct Random(pub u64);
-
-impl Random {
-    /// Uniform in [0, 1).
-    pub fn uniform(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 53) as f64
+impl Golden {
+    pub(crate) fn open(name: &str) -> Golden {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+        let text =
+            std::fs::read_to_string(folder.join("index.json")).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+        Golden { folder, index: serde_json::from_str(&text).unwrap() }
     }
 
-    pub fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.uniform()
+    pub(crate) fn cases(&self) -> &[Value] {
+        self.index["cases"].as_array().unwrap()
+    }
+
+    /// The path of the file that a field of a case names.
+    pub(crate) fn path(&self, field: &Value) -> PathBuf {
+        self.folder.join(field.as_str().unwrap_or_else(|| panic!("not a file name: {field}")))
+    }
+
+    /// The array that a field of a case names.
+    pub(crate) fn array(&self, field: &Value) -> ArrayD<f64> {
+        read_npy(&self.path(field))
     }
 }
 
-/// Noise between 0 and 100 on a slope, with a fraction of pixels NaN.
-pub fn noise([ny, nx]: [usize; 2], seed: u64, missing: f64) -> Array2<f64> {
-    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    Array2::from_shape_fn((ny, nx), |(y, x)| {
-        let value = random.between(0.0, 100.0) + (x + y) as f64 * 0.1;
-        if random.uniform() < missing { f64::NAN } else { value }
-    })
+/// Reads a C-ordered little-endian .npy of f8, f4, i4, i2 or u1 as f64.
+pub(crate) fn read_npy(path: &Path) -> ArrayD<f64> {
+    let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00", "{}", path.display());
+    let end = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let header = std::str::from_utf8(&bytes[10..end]).unwrap();
+    assert!(header.contains("'fortran_order': False"), "{header}");
+    let between = |from: &str, to: &str| header.split_once(from).unwrap().1.split_once(to).unwrap().0;
+    let shape: Vec<usize> = between("'shape': (", ")").split(',').filter_map(|n| n.trim().parse().ok()).collect();
+    let data = &bytes[end..];
+    let values: Vec<f64> = match between("'descr': '", "'") {
+        "<f8" => data.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect(),
+        "<f4" => data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()).into()).collect(),
+        "<i4" => data.chunks_exact(4).map(|b| i32::from_le_bytes(b.try_into().unwrap()).into()).collect(),
+        "<i2" => data.chunks_exact(2).map(|b| i16::from_le_bytes(b.try_into().unwrap()).into()).collect(),
+        "|u1" => data.iter().map(|b| f64::from(*b)).collect(),
+        other => panic!("{}: type {other}", path.display()),
+    };
+    ArrayD::from_shape_vec(IxDyn(&shape), values).unwrap()
 }
 
-/// Bits, so that NaN equals itself and 0 differs from -0.
-pub fn bits(array: &ArrayD<f64>) -> Vec<u64> {
-    array.iter().map(|v| v.to_bits()).collect()
+/// The pixel that differs most between two images.
+#[derive(Clone, Debug)]
+pub(crate) struct Worst {
+    /// |got - wanted| / |wanted|; infinite where only one of them is missing.
+    pub(crate) relative: f64,
+    pub(crate) at: Vec<usize>,
+    pub(crate) got: f64,
+    pub(crate) wanted: f64,
 }
 
-/// The largest difference and where it is; NaN must meet NaN.
-pub fn worst(got: &ArrayD<f64>, expected: &ArrayD<f64>) -> (f64, Vec<usize>) {
-    assert_eq!(got.shape(), expected.shape());
-    let mut worst = (0.0, vec![]);
-    for ((index, got), expected) in got.indexed_iter().zip(expected) {
-        let difference = if got.is_nan() && expected.is_nan() || got == expected { 0.0 } else { (got - expected).abs() };
-        if difference.is_nan() || difference > worst.0 {
-            worst = (if difference.is_nan() { f64::INFINITY } else { difference }, ndarray::Dimension::slice(&index).to_vec());
+impl std::fmt::Display for Worst {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "worst {:.2e} at {:?}: got {:?}, wanted {:?}", self.relative, self.at, self.got, self.wanted)
+    }
+}
+
+/// Compares pixel by pixel, relative to the pixel wanted; NaN equals NaN only. Pixels for which `leave_out` holds do not count.
+pub(crate) fn worst(
+    got: ArrayViewD<'_, f64>,
+    wanted: ArrayViewD<'_, f64>,
+    leave_out: impl Fn(&[usize]) -> bool,
+) -> Worst {
+    assert_eq!(got.shape(), wanted.shape());
+    let mut worst = Worst { relative: 0.0, at: vec![], got: 0.0, wanted: 0.0 };
+    for ((at, got), wanted) in got.indexed_iter().zip(&wanted) {
+        let at = at.as_array_view().to_vec();
+        let same = got == wanted || got.is_nan() && wanted.is_nan();
+        if same || leave_out(&at) {
+            continue;
+        }
+        let relative = ((got - wanted) / wanted).abs();
+        let relative = if relative.is_nan() { f64::INFINITY } else { relative };
+        if relative > worst.relative {
+            worst = Worst { relative, at, got: *got, wanted: *wanted };
         }
     }
     worst

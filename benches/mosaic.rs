@@ -1,0 +1,62 @@
+//! Cost of a mosaic per resampled pixel, serial, f32 in and out. One element is one sample (output pixel × input).
+
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
+use ndarray::Array2;
+use skymosaic::{Combine, CoordinateError, Header, Input, Options, Parallel, Plan, Resample, Wcs};
+
+const SIDE: usize = 1024;
+
+/// A TAN image of 0.2″ pixels, `offset` pixels from the target's centre, turned by `rotation` degrees.
+fn tan(side: usize, offset: [f64; 2], rotation: f64) -> Wcs {
+    let scale = 0.2 / 3600.0;
+    let (sin, cos) = rotation.to_radians().sin_cos();
+    let half = side as f64 / 2.0 + 0.5;
+    let cards = format!(
+        "CTYPE1 = 'RA---TAN'\nCTYPE2 = 'DEC--TAN'\nCRVAL1 = {}\nCRVAL2 = {}\nCRPIX1 = {half}\nCRPIX2 = {half}\n\
+         CD1_1 = {:e}\nCD1_2 = {:e}\nCD2_1 = {:e}\nCD2_2 = {:e}\n",
+        150.1 + offset[0] * scale,
+        2.2 + offset[1] * scale,
+        -scale * cos,
+        scale * sin,
+        scale * sin,
+        scale * cos,
+    );
+    Header::parse(&cards).and_then(|header| Wcs::from_header(&header)).expect("a plain TAN header")
+}
+
+fn mosaic(criterion: &mut Criterion) {
+    let images: Vec<_> = (0..4u32)
+        .map(|k| {
+            let pixels = Array2::from_shape_fn((SIDE, SIDE), |(y, x)| ((y * 31 + x * 17) % 257) as f32);
+            let offset = [f64::from(k % 2) - 0.5, f64::from(k / 2) - 0.5].map(|v| v * 0.8 * SIDE as f64);
+            (pixels, tan(SIDE, offset, f64::from(k) * 2.0 - 3.0))
+        })
+        .collect();
+    let inputs: Vec<_> = images.iter().map(|(pixels, wcs)| Input::from_array(pixels.view(), wcs.clone())).collect();
+    let side = 2 * SIDE;
+    let target = tan(side, [0.0, 0.0], 0.0);
+    let (mut output, mut footprint) = (Array2::<f32>::zeros((side, side)), Array2::<f32>::zeros((side, side)));
+    let serial = Options::default().parallel(Parallel::Serial);
+    let mut group = criterion.benchmark_group("mosaic");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    let mut bench = |name: &str, options: Options| {
+        let plan = Plan::new(&inputs, &target, &[side, side], &options).expect("a plan");
+        let summary = plan.run(output.view_mut(), footprint.view_mut()).expect("a mosaic");
+        group.throughput(Throughput::Elements(summary.resampled_pixels));
+        group.bench_function(BenchmarkId::from_parameter(name), |b| {
+            b.iter(|| plan.run(output.view_mut(), footprint.view_mut()).expect("a mosaic"));
+        });
+    };
+    bench("nearest, mean", serial.clone().resample(Resample::Nearest));
+    bench("bilinear, mean", serial.clone());
+    bench("bilinear, mean, exact coordinates", serial.clone().coordinate_error(CoordinateError::Exact));
+    for combine in [Combine::First, Combine::Max, Combine::Median] {
+        bench(&format!("bilinear, {combine:?}").to_lowercase(), serial.clone().combine(combine));
+    }
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    mosaic(&mut criterion);
+    criterion.final_summary();
+}

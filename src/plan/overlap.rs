@@ -1,0 +1,150 @@
+//! Which tiles of the output an input touches, and the rectangles around them.
+
+use super::bounds::{Cap, Caps, Extent};
+use super::window::{Tiles, Window};
+use crate::map::{CoordGrid, CoordinateError, PixelMap};
+use std::collections::BTreeMap;
+
+/// The tiles of the output with caps on the sky that contain their pixels, in a quadtree.
+#[derive(Clone, Debug)]
+pub(crate) struct TileTree {
+    tiles: Tiles,
+    /// From the tiles up: each level has a node for every 2 × 2 of the one below, the last has one. `None`: nothing there is defined.
+    levels: Vec<Level>,
+}
+
+#[derive(Clone, Debug)]
+struct Level {
+    columns: usize,
+    caps: Vec<Option<Cap>>,
+}
+
+impl TileTree {
+    /// `sky` gives the unit vector of a position of the output.
+    pub(crate) fn new(sky: &impl Fn(f64, f64) -> Option<[f64; 3]>, tiles: Tiles) -> TileTree {
+        let caps = (0..tiles.count())
+            .map(|k| {
+                let tile = tiles.window(k);
+                let range = |first: usize, n: usize| [first as f64 - 0.5, (first + n) as f64 - 0.5];
+                let mut caps = Caps { sky, finest: 16.0, budget: 40_000, found: Vec::new() };
+                caps.cover([range(tile.x0, tile.nx), range(tile.y0, tile.ny)]);
+                Cap::hull(caps.found.iter().copied(), 0.0)
+            })
+            .collect();
+        let mut levels = vec![Level { columns: tiles.columns(), caps }];
+        while let Some(below) = levels.last().filter(|level| level.caps.len() > 1) {
+            let rows = below.caps.len() / below.columns;
+            let columns = below.columns.div_ceil(2);
+            let caps = (0..columns * rows.div_ceil(2))
+                .map(|k| {
+                    let children = below.quarter(k % columns, k / columns).filter_map(|child| below.caps[child]);
+                    Cap::hull(children, 0.0)
+                })
+                .collect();
+            levels.push(Level { columns, caps });
+        }
+        TileTree { tiles, levels }
+    }
+
+    /// The tiles that the extent may touch, in order. Never one too few.
+    pub(crate) fn touched(&self, extent: &Extent) -> Vec<u32> {
+        let mut found = Vec::new();
+        let mut waiting = vec![(self.levels.len() - 1, 0)];
+        while let Some((depth, node)) = waiting.pop() {
+            let Some(level) = self.levels.get(depth) else { continue };
+            if !level.caps.get(node).is_some_and(|cap| cap.is_some_and(|cap| extent.meets(&cap))) {
+                continue;
+            }
+            if depth == 0 {
+                found.push(node as u32);
+            } else {
+                let below = &self.levels[depth - 1];
+                waiting
+                    .extend(below.quarter(node % level.columns, node / level.columns).map(|child| (depth - 1, child)));
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
+    /// What there is to do when nothing is known of an input's place on the sky.
+    pub(crate) fn all(&self) -> Vec<u32> {
+        (0..self.tiles.count() as u32).collect()
+    }
+}
+
+impl Level {
+    /// The nodes of this level below the node of the next at a column and row.
+    fn quarter(&self, column: usize, row: usize) -> impl Iterator<Item = usize> + Clone + use<> {
+        let (columns, n) = (self.columns, self.caps.len());
+        [(0, 0), (1, 0), (0, 1), (1, 1)].into_iter().filter_map(move |(i, j)| {
+            let (x, y) = (2 * column + i, 2 * row + j);
+            (x < columns && y * columns < n).then_some(y * columns + x)
+        })
+    }
+}
+
+/// The sub-grids of an input: for every connected group of touched tiles, the rectangle of output pixels that contains
+/// all whose input coordinates lie within `pad` of the input of shape (ny, nx); 8 pixels wider at most than needed unless the
+/// map varies fast. A group in which nothing is covered has none.
+pub(crate) fn rectangles(
+    map: &dyn PixelMap,
+    tiles: &Tiles,
+    touched: &[u32],
+    input_shape: [usize; 2],
+    pad: f64,
+) -> Vec<Window> {
+    groups(tiles, touched).iter().filter_map(|group| rectangle(map, tiles, group, input_shape, pad)).collect()
+}
+
+/// Works inwards from the four sides of the group: the tiles inside need not be looked at.
+fn rectangle(map: &dyn PixelMap, tiles: &Tiles, group: &[u32], input_shape: [usize; 2], pad: f64) -> Option<Window> {
+    let mut known: BTreeMap<u32, Option<Window>> = BTreeMap::new();
+    let mut sides = [None; 4];
+    for (side, found) in sides.iter_mut().enumerate() {
+        let across = |tile: u32| {
+            let (column, row) = tiles.place(tile as usize);
+            if side < 2 { column } else { row }
+        };
+        let mut ordered: Vec<(usize, u32)> = group.iter().map(|&tile| (across(tile), tile)).collect();
+        ordered.sort_unstable();
+        let mut lines: Vec<_> = ordered.chunk_by(|a, b| a.0 == b.0).collect();
+        if side % 2 == 1 {
+            lines.reverse();
+        }
+        *found = lines.iter().find_map(|line| {
+            let windows = line.iter().filter_map(|&(_, tile)| {
+                *known.entry(tile).or_insert_with(|| {
+                    // What is covered is enlarged by the error: a loose bound is as safe and needs fewer cells.
+                    let bound = CoordinateError::Pixels(0.1);
+                    CoordGrid::new(map, tiles.window(tile as usize), 0, bound, input_shape, pad).covered()
+                })
+            });
+            windows.reduce(|a, b| a.hull(&b))
+        });
+    }
+    let [left, right, low, high] = [sides[0]?, sides[1]?, sides[2]?, sides[3]?];
+    let (x0, y0) = (left.x0, low.y0);
+    Some(Window { x0, y0, nx: right.x0 + right.nx - x0, ny: high.y0 + high.ny - y0 })
+}
+
+/// Connected groups of tiles, corners counting as contact, each in order, by their first tile.
+fn groups(tiles: &Tiles, touched: &[u32]) -> Vec<Vec<u32>> {
+    let mut left: std::collections::BTreeSet<u32> = touched.iter().copied().collect();
+    let mut groups = Vec::new();
+    while let Some(first) = left.pop_first() {
+        let mut group = vec![first];
+        let mut next = 0;
+        while let Some(&tile) = group.get(next) {
+            next += 1;
+            for neighbour in tiles.neighbours(tile as usize) {
+                if left.remove(&(neighbour as u32)) {
+                    group.push(neighbour as u32);
+                }
+            }
+        }
+        group.sort_unstable();
+        groups.push(group);
+    }
+    groups
+}

@@ -1,0 +1,229 @@
+//! FITS world coordinate systems: pixels to celestial coordinates and back.
+//!
+//! A [`Wcs`] is read from a [`Header`] and answers for slices of points. The way from a pixel to the sky is
+//!
+//! | step | source | module |
+//! |---|---|---|
+//! | pixel → plane: CRPIXi, CDi_j or PCi_j and CDELTi or CROTAi, CUNITi | Greisen & Calabretta (2002) | `linear` |
+//! | plane → native direction: the projection of CTYPEi with PVi_m | Calabretta & Greisen (2002), Calabretta & Roukema (2007) | `projection` |
+//! | native → celestial: CRVALi, LONPOLE, LATPOLE as one 3 × 3 matrix | Calabretta & Greisen (2002), section 2.4 | `rotation` |
+//!
+//! Directions are unit vectors all along, so that poles and the ends of longitude need no care.
+//! The reference is wcslib, as astropy calls it: positions agree to 1e-9 degree and 1e-6 pixel, and a point is undefined
+//! where wcslib says so with its bounds checks on.
+
+mod frame;
+mod frame_matrix;
+mod header;
+mod linear;
+mod projection;
+mod rotation;
+mod trig;
+
+pub use frame::Frame;
+
+use crate::error::Error;
+use crate::fits::Header;
+use header::{Description, refuse};
+use linear::Linear;
+use projection::{Projection, UNDEFINED_VECTOR, Vector};
+use rotation::{Matrix, apply, transpose};
+use std::sync::Arc;
+use trig::{longitude_latitude, unit_vector};
+
+pub(crate) use frame::FrameMap;
+pub(crate) use rotation::{Matrix as RotationMatrix, apply as rotate, multiply, transpose as inverse_rotation};
+
+/// Points that are worked on together: their coordinates stay in the first-level cache between the steps.
+pub(crate) const BATCH: usize = 256;
+
+/// How a header is read.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct WcsOptions {
+    /// Letter of the alternative description to use, `'A'` to `'Z'`. Default: `None`, the primary description.
+    pub alternative: Option<char>,
+}
+
+impl WcsOptions {
+    /// Uses the alternative description of this letter. Default: the primary description.
+    #[must_use]
+    pub fn alternative(mut self, letter: char) -> WcsOptions {
+        self.alternative = Some(letter);
+        self
+    }
+}
+
+/// A celestial world coordinate system: the map between the pixels of a plane and the sky.
+///
+/// Pixel (0, 0) is the centre of the first pixel (FITS pixel (1, 1)). Cheap to clone; `Send` and `Sync`.
+///
+/// ```
+/// use skymosaic::{Header, Wcs};
+///
+/// let header = Header::parse(
+///     "CTYPE1 = 'RA---TAN'\nCTYPE2 = 'DEC--TAN'\nCRPIX1 = 50.5\nCRPIX2 = 50.5\n\
+///      CRVAL1 = 83.8\nCRVAL2 = -5.4\nCDELT1 = -0.001\nCDELT2 = 0.001",
+/// )?;
+/// let wcs = Wcs::from_header(&header)?;
+/// let (mut lon, mut lat) = ([49.5], [49.5]);
+/// wcs.pixel_to_celestial(&mut lon, &mut lat);
+/// assert!((lon[0] - 83.8).abs() < 1e-12 && (lat[0] + 5.4).abs() < 1e-12);
+/// # Ok::<(), skymosaic::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Wcs {
+    description: Arc<Description>,
+    frame: Frame,
+    linear: Linear,
+    /// Plane position of the fiducial point: added to what the linear part gives.
+    offset: [f64; 2],
+    projection: Projection,
+    native_to_celestial: Matrix,
+    celestial_to_native: Matrix,
+}
+
+impl Wcs {
+    /// Reads the primary description of a header.
+    ///
+    /// # Errors
+    /// [`Error::Wcs`] with the keyword and value if there is no pair of celestial axes, or they are described in a way
+    /// that is malformed, contradictory, singular or not supported.
+    pub fn from_header(header: &Header) -> Result<Wcs, Error> {
+        Wcs::from_header_with(header, &WcsOptions::default())
+    }
+
+    /// Reads the description that the options name.
+    ///
+    /// # Errors
+    /// As [`from_header`](Self::from_header).
+    pub fn from_header_with(header: &Header, options: &WcsOptions) -> Result<Wcs, Error> {
+        let description = Description::read(header, options.alternative)?;
+        if let Some(code) = &description.distortion {
+            let keyword = format!("CTYPE{}", description.axes[0] + 1);
+            return Err(refuse(keyword, code, "this distortion is not supported"));
+        }
+        let (projection, offset) = description.projection()?;
+        let native_to_celestial = description.rotation()?;
+        let [lon, lat] = &description.types;
+        Ok(Wcs {
+            frame: Frame::from_header(header, lon, lat, description.alternative)?,
+            linear: description.linear.clone(),
+            offset,
+            projection,
+            native_to_celestial,
+            celestial_to_native: transpose(&native_to_celestial),
+            description: Arc::new(description),
+        })
+    }
+
+    /// Shape (ny, nx) of the image along the celestial axes, if the header gives it (NAXISi, or ZNAXISi of a compressed image).
+    #[must_use]
+    pub fn shape(&self) -> Option<[usize; 2]> {
+        self.description.shape
+    }
+
+    /// The same description for an image of shape (ny, nx).
+    #[must_use]
+    pub fn with_shape(mut self, shape: [usize; 2]) -> Wcs {
+        Arc::make_mut(&mut self.description).shape = Some(shape);
+        self
+    }
+
+    /// The FITS axes, counted from 0, that x and y of the plane are: [0, 1] unless the celestial axes come after others.
+    #[must_use]
+    pub fn celestial_axes(&self) -> [usize; 2] {
+        let [lon, lat] = self.description.axes;
+        [lon.min(lat), lon.max(lat)]
+    }
+
+    /// The frame that longitude and latitude refer to.
+    #[must_use]
+    pub fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// Degrees a pixel: the square root of the area of a pixel at the reference point.
+    #[must_use]
+    pub fn pixel_scale(&self) -> f64 {
+        self.linear.scale()
+    }
+
+    /// Turns pixels into longitude in [0, 360) and latitude, in degrees of [`frame`](Self::frame), in place: `x`
+    /// becomes longitude and `y` latitude. Points without a place on the sky become NaN. Where one slice is longer
+    /// its rest is left as it is.
+    pub fn pixel_to_celestial(&self, x: &mut [f64], y: &mut [f64]) {
+        let mut buffer = [0.0; BATCH];
+        for (x, y) in x.chunks_mut(BATCH).zip(y.chunks_mut(BATCH)) {
+            let n = x.len().min(y.len());
+            let (Some(x), Some(y), Some(z)) = (x.get_mut(..n), y.get_mut(..n), buffer.get_mut(..n)) else { return };
+            self.pixels_to_native(x, y, z);
+            for ((x, y), z) in x.iter_mut().zip(y.iter_mut()).zip(z.iter()) {
+                let (lon, lat) = longitude_latitude(apply(&self.native_to_celestial, [*x, *y, *z]));
+                *x = if lon < 0.0 { (lon + 360.0) % 360.0 } else { lon };
+                *y = lat;
+            }
+        }
+    }
+
+    /// Turns longitude and latitude in degrees of [`frame`](Self::frame) into pixels, in place: `lon` becomes x and
+    /// `lat` y. Directions that the projection does not show become NaN.
+    pub fn celestial_to_pixel(&self, lon: &mut [f64], lat: &mut [f64]) {
+        let mut buffer = [0.0; BATCH];
+        for (x, y) in lon.chunks_mut(BATCH).zip(lat.chunks_mut(BATCH)) {
+            let n = x.len().min(y.len());
+            let (Some(x), Some(y), Some(z)) = (x.get_mut(..n), y.get_mut(..n), buffer.get_mut(..n)) else { return };
+            for ((x, y), z) in x.iter_mut().zip(y.iter_mut()).zip(z.iter_mut()) {
+                [*x, *y, *z] = apply(&self.celestial_to_native, unit_vector(*x, *y));
+            }
+            self.native_to_pixels(x, y, z);
+        }
+    }
+
+    /// Pixels in x and y to native unit vectors in x, y and z; NaN where undefined.
+    pub(crate) fn pixels_to_native(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) {
+        for (x, y) in x.iter_mut().zip(y.iter_mut()) {
+            let plane = self.linear.to_plane([*x, *y]);
+            [*x, *y] = [plane[0] + self.offset[0], plane[1] + self.offset[1]];
+        }
+        self.projection.deproject_slice(x, y, z);
+    }
+
+    /// Native unit vectors in x, y and z to pixels in x and y; NaN where undefined.
+    pub(crate) fn native_to_pixels(&self, x: &mut [f64], y: &mut [f64], z: &[f64]) {
+        self.projection.project_slice(x, y, z);
+        for (x, y) in x.iter_mut().zip(y.iter_mut()) {
+            [*x, *y] = self.linear.to_pixel([*x - self.offset[0], *y - self.offset[1]]);
+        }
+    }
+
+    /// Native direction of a pixel as a unit vector.
+    pub(crate) fn pixel_to_native(&self, x: f64, y: f64) -> Option<Vector> {
+        let (mut x, mut y, mut z) = ([x], [y], [0.0]);
+        self.pixels_to_native(&mut x, &mut y, &mut z);
+        let v = [x[0], y[0], z[0]];
+        v.iter().all(|c| c.is_finite()).then_some(v)
+    }
+
+    /// Pixel of a native direction.
+    pub(crate) fn native_to_pixel(&self, v: Vector) -> Option<[f64; 2]> {
+        let (mut x, mut y) = ([v[0]], [v[1]]);
+        self.native_to_pixels(&mut x, &mut y, &[v[2]]);
+        (x[0].is_finite() && y[0].is_finite()).then_some([x[0], y[0]])
+    }
+
+    /// Direction of a pixel as a unit vector of [`frame`](Self::frame).
+    pub(crate) fn pixel_to_vector(&self, x: f64, y: f64) -> Option<Vector> {
+        Some(apply(&self.native_to_celestial, self.pixel_to_native(x, y)?))
+    }
+
+    /// Pixel of a unit vector of [`frame`](Self::frame).
+    pub(crate) fn vector_to_pixel(&self, v: Vector) -> Option<[f64; 2]> {
+        self.native_to_pixel(apply(&self.celestial_to_native, v))
+    }
+
+    /// The rotation from native to celestial unit vectors.
+    pub(crate) fn native_to_celestial(&self) -> &Matrix {
+        &self.native_to_celestial
+    }
+}

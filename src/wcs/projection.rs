@@ -1,0 +1,221 @@
+//! Spherical projections: native unit vector to projection plane and back.
+//!
+//! Native longitude φ and latitude θ are those of Calabretta & Greisen (2002), section 2.4; a native direction is the
+//! unit vector (cos θ cos φ, cos θ sin φ, sin θ). The plane is theirs too: X to the right, Y upwards, in degrees.
+//! Undefined points are NaN in every component, so that loops over slices have no branches to spare.
+//!
+//! What is undefined follows wcslib with its bounds checks on: the far side where a projection would fold over, native
+//! longitudes beyond ±180°, latitudes beyond ±90°, and plane positions off the outline.
+
+mod conic;
+mod cylindrical;
+mod healpix;
+mod library;
+mod polyconic;
+mod pseudocylindrical;
+mod quadcube;
+mod zenithal;
+mod zenithal_series;
+
+use super::trig::{DEGREES, RADIANS};
+use conic::{Bon, Cod, Coe, Coo, Cop};
+use cylindrical::{Cyp, Mer, Sfl};
+use healpix::{Hpx, Xph};
+use library::Library;
+use polyconic::Pco;
+use pseudocylindrical::{Ait, Mol, Par};
+use quadcube::{Csc, Qsc, Tsc};
+use zenithal::{Arc, Azp, Sin, SlantSin, Stg, Szp, Tan, Zea};
+use zenithal_series::{Air, Zpn};
+
+/// A direction as a unit vector.
+pub(crate) type Vector = [f64; 3];
+/// A position in the projection plane, degrees.
+pub(crate) type Plane = [f64; 2];
+
+pub(crate) const UNDEFINED_VECTOR: Vector = [f64::NAN; 3];
+pub(crate) const UNDEFINED_PLANE: Plane = [f64::NAN; 2];
+
+/// Number of parameters PVi_0 to PVi_29 that a latitude axis can have.
+pub(crate) const PARAMETERS: usize = zenithal_series::COEFFICIENTS;
+
+/// One spherical projection. Undefined is NaN; NaN gives NaN.
+trait Project {
+    /// Native direction to plane position.
+    fn project(&self, v: Vector) -> Plane;
+    /// Plane position to native direction.
+    fn deproject(&self, p: Plane) -> Vector;
+}
+
+/// Native direction from longitude and latitude in degrees, undefined if they leave ±180° and ±90° by more than
+/// `tolerance` (the tolerances are wcslib's) or are NaN.
+fn native(phi: f64, theta: f64, tolerance: f64) -> Vector {
+    if !(phi.abs() <= 180.0 + tolerance && theta.abs() <= 90.0 + tolerance) {
+        return UNDEFINED_VECTOR;
+    }
+    let (sin_phi, cos_phi) = (phi.clamp(-180.0, 180.0) * RADIANS).sin_cos();
+    let (sin_theta, cos_theta) = (theta.clamp(-90.0, 90.0) * RADIANS).sin_cos();
+    [cos_theta * cos_phi, cos_theta * sin_phi, sin_theta]
+}
+
+/// Root of a continuous function between two bounds by Chandrupatla's method (1997, Adv. Eng. Softw. 28, 145):
+/// bisection that switches to inverse quadratic interpolation where that is safe. If the signs at the bounds agree,
+/// the bound with the smaller value.
+fn solve(low: f64, high: f64, f: impl Fn(f64) -> f64) -> f64 {
+    let (mut x1, mut x2) = (low, high);
+    let (mut f1, mut f2) = (f(x1), f(x2));
+    let mut t = 0.5;
+    if (f1 > 0.0) == (f2 > 0.0) {
+        return if f1.abs() < f2.abs() { x1 } else { x2 };
+    }
+    for _ in 0..200 {
+        let x = x1 + t * (x2 - x1);
+        let fx = f(x);
+        let (x3, f3);
+        if (fx > 0.0) == (f1 > 0.0) {
+            (x3, f3) = (x1, f1);
+        } else {
+            (x3, f3) = (x2, f2);
+            (x2, f2) = (x1, f1);
+        }
+        (x1, f1) = (x, fx);
+        let (best, value) = if f1.abs() < f2.abs() { (x1, f1) } else { (x2, f2) };
+        let resolution = (f64::EPSILON * best.abs() + f64::MIN_POSITIVE) / (x2 - x1).abs();
+        if value == 0.0 || !(resolution < 0.5) {
+            return best;
+        }
+        let (xi, phi) = ((x1 - x2) / (x3 - x2), (f1 - f2) / (f3 - f2));
+        t = if phi * phi < xi && (1.0 - phi) * (1.0 - phi) < 1.0 - xi {
+            f1 / (f2 - f1) * f3 / (f2 - f3) + (x3 - x1) / (x2 - x1) * f1 / (f3 - f1) * f2 / (f3 - f2)
+        } else {
+            0.5
+        };
+        t = t.clamp(resolution, 1.0 - resolution);
+    }
+    x1
+}
+
+/// What the code and parameters of a projection are wrong in.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The code is not one of the standard's.
+    Unknown,
+    /// Parameter PVi_m has a value for which the projection does not exist; and what it asks for.
+    Parameter(usize, &'static str),
+}
+
+macro_rules! projections {
+    ($($name:ident($type:ty)),* $(,)?) => {
+        /// One of the projections of the FITS standard with its parameters.
+        #[derive(Clone, Debug)]
+        pub(crate) enum Projection { $($name($type)),* }
+
+        impl Projection {
+            /// Native unit vector to plane position in degrees.
+            pub(crate) fn project(&self, v: Vector) -> Plane {
+                match self { $(Self::$name(p) => p.project(v)),* }
+            }
+
+            /// Plane position in degrees to native unit vector.
+            pub(crate) fn deproject(&self, p: Plane) -> Vector {
+                match self { $(Self::$name(q) => q.deproject(p)),* }
+            }
+
+            /// As [`project`](Self::project) for slices: vectors (x, y, z) in, plane positions in x and y out.
+            pub(crate) fn project_slice(&self, x: &mut [f64], y: &mut [f64], z: &[f64]) {
+                match self { $(Self::$name(p) => project_slice(p, x, y, z)),* }
+            }
+
+            /// As [`deproject`](Self::deproject) for slices: plane positions in x and y in, vectors out.
+            pub(crate) fn deproject_slice(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) {
+                match self { $(Self::$name(p) => deproject_slice(p, x, y, z)),* }
+            }
+        }
+    };
+}
+
+projections! {
+    Azp(Azp), Szp(Szp), Tan(Tan), Stg(Stg), Sin(Sin), SlantSin(SlantSin), Arc(Arc), Zpn(Zpn), Zea(Zea), Air(Air),
+    Cyp(Cyp), Cea(Library), Car(Library), Mer(Mer),
+    Sfl(Sfl), Par(Par), Mol(Mol), Ait(Ait),
+    Cop(Cop), Coe(Coe), Cod(Cod), Coo(Coo), Bon(Bon), Pco(Pco),
+    Tsc(Tsc), Csc(Csc), Qsc(Qsc), Hpx(Hpx), Xph(Xph),
+}
+
+fn project_slice(projection: &impl Project, x: &mut [f64], y: &mut [f64], z: &[f64]) {
+    for ((x, y), z) in x.iter_mut().zip(y.iter_mut()).zip(z) {
+        [*x, *y] = projection.project([*x, *y, *z]);
+    }
+}
+
+fn deproject_slice(projection: &impl Project, x: &mut [f64], y: &mut [f64], z: &mut [f64]) {
+    for ((x, y), z) in x.iter_mut().zip(y.iter_mut()).zip(z.iter_mut()) {
+        [*x, *y, *z] = projection.deproject([*x, *y]);
+    }
+}
+
+impl Projection {
+    /// The projection of a three-letter code with its parameters PVi_m of the latitude axis (`None`: the default).
+    pub(crate) fn new(code: &str, pv: &[Option<f64>; PARAMETERS]) -> Result<Projection, Refusal> {
+        let p = |m: usize, default: f64| pv.get(m).copied().flatten().unwrap_or(default);
+        let refuse = Refusal::Parameter;
+        let conic = |name: fn(f64, f64) -> Option<Projection>| {
+            let theta_a =
+                pv[1].ok_or(refuse(1, "this projection needs the middle latitude of its standard parallels"))?;
+            name(theta_a, p(2, 0.0)).ok_or(refuse(1, "the cone of this middle latitude and PVi_2 is degenerate"))
+        };
+        Ok(match code {
+            "AZP" => {
+                Projection::Azp(Azp::new(p(1, 0.0), p(2, 0.0)).ok_or(refuse(1, "expected μ ≠ -1 and |PVi_2| ≠ 90"))?)
+            }
+            "SZP" => {
+                Projection::Szp(Szp::new(p(1, 0.0), p(2, 0.0), p(3, 90.0)).ok_or(refuse(1, "expected μ sin θ_c ≠ -1"))?)
+            }
+            "TAN" => Projection::Tan(Tan),
+            "STG" => Projection::Stg(Stg),
+            "SIN" => match (p(1, 0.0), p(2, 0.0)) {
+                (0.0, 0.0) => Projection::Sin(Sin),
+                (xi, eta) => Projection::SlantSin(SlantSin { xi, eta }),
+            },
+            "ARC" => Projection::Arc(Arc),
+            "ZPN" => Projection::Zpn(
+                Zpn::new(&std::array::from_fn(|m| p(m, 0.0)))
+                    .ok_or(refuse(1, "expected a polynomial that grows from the pole outwards"))?,
+            ),
+            "ZEA" => Projection::Zea(Zea),
+            "AIR" => Projection::Air(Air::new(p(1, 90.0)).ok_or(refuse(1, "expected -90 < θ_b"))?),
+            "CYP" => Projection::Cyp(Cyp::new(p(1, 1.0), p(2, 1.0)).ok_or(refuse(2, "expected λ ≠ 0 and λ ≠ -μ"))?),
+            "CEA" => Projection::Cea(Library::cea(p(1, 1.0)).ok_or(refuse(1, "expected 0 < λ <= 1"))?),
+            "CAR" => Projection::Car(Library::car().ok_or(Refusal::Unknown)?),
+            "MER" => Projection::Mer(Mer),
+            "SFL" => Projection::Sfl(Sfl),
+            "PAR" => Projection::Par(Par),
+            "MOL" => Projection::Mol(Mol),
+            "AIT" => Projection::Ait(Ait),
+            "COP" => conic(|a, eta| Cop::new(a, eta).map(Projection::Cop))?,
+            "COE" => conic(|a, eta| Coe::new(a, eta).map(Projection::Coe))?,
+            "COD" => conic(|a, eta| Cod::new(a, eta).map(Projection::Cod))?,
+            "COO" => conic(|a, eta| Coo::new(a, eta).map(Projection::Coo))?,
+            "BON" => match pv[1].ok_or(refuse(1, "Bonne's projection needs its conformal latitude"))? {
+                0.0 => Projection::Sfl(Sfl),
+                theta1 => Projection::Bon(Bon::new(theta1).ok_or(refuse(1, "expected a finite latitude"))?),
+            },
+            "PCO" => Projection::Pco(Pco),
+            "TSC" => Projection::Tsc(Tsc),
+            "CSC" => Projection::Csc(Csc),
+            "QSC" => Projection::Qsc(Qsc),
+            "HPX" => Projection::Hpx(Hpx::new(p(1, 4.0), p(2, 3.0)).ok_or(refuse(1, "expected H > 0 and K > 0"))?),
+            "XPH" => Projection::Xph(Xph),
+            _ => return Err(Refusal::Unknown),
+        })
+    }
+
+    /// Native latitude of the fiducial point unless the header moves it (the longitude is 0 for all).
+    pub(crate) fn theta0(code: &str, pv: &[Option<f64>; PARAMETERS]) -> f64 {
+        match code {
+            "AZP" | "SZP" | "TAN" | "STG" | "SIN" | "ARC" | "ZPN" | "ZEA" | "AIR" | "XPH" => 90.0,
+            "COP" | "COE" | "COD" | "COO" => pv[1].unwrap_or(0.0),
+            _ => 0.0,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! HEALPix projections, Calabretta & Roukema (2007): HPX and its polar form XPH, the "butterfly".
+
+use super::{Plane, Project, UNDEFINED_VECTOR, Vector, native};
+use crate::wcs::trig::DEGREES;
+use std::f64::consts::FRAC_1_SQRT_2;
+
+/// HEALPix, equations (2) to (11) of Calabretta & Roukema (2007). Parameters PVi_1 = H (facets around the equator,
+/// default 4) and PVi_2 = K (facets from pole to pole, default 3) on the latitude axis.
+#[derive(Clone, Debug)]
+pub(crate) struct Hpx {
+    /// Half the width of a facet in degrees, 180° / H.
+    half: f64,
+    k: f64,
+    odd_h: bool,
+    odd_k: bool,
+    /// Y per sin θ in the equatorial regime, degrees.
+    scale: f64,
+}
+
+impl Hpx {
+    pub(super) fn new(h: f64, k: f64) -> Option<Hpx> {
+        let odd = |n: f64| (n + 0.5).floor() % 2.0 == 1.0;
+        let ok = h > 0.0 && k > 0.0 && h.is_finite() && k.is_finite();
+        ok.then(|| Hpx { half: 180.0 / h, k, odd_h: odd(h), odd_k: odd(k), scale: 90.0 * k / h })
+    }
+
+    /// Offset of a longitude (or X) from the centre of its facet. In the south facets are shifted by half for even K.
+    fn from_centre(&self, phi: f64, south: bool) -> f64 {
+        let centre = -180.0 + (2.0 * ((phi + 180.0) / (2.0 * self.half)).floor() + 1.0) * self.half;
+        let offset = phi - centre;
+        if self.odd_k || !south {
+            return offset;
+        }
+        let odd = ((phi / self.half).floor() % 2.0 != 0.0) != self.odd_h;
+        if odd { offset - self.half } else { offset + self.half }
+    }
+}
+
+impl Project for Hpx {
+    fn project(&self, [x, y, z]: Vector) -> Plane {
+        let phi = y.atan2(x) * DEGREES;
+        if z.abs() <= (self.k - 1.0) / self.k {
+            return [phi, self.scale * z];
+        }
+        // σ = sqrt(K (1 - |sin θ|)), free of cancellation at the pole.
+        let sigma = (self.k * (x * x + y * y) / (1.0 + z.abs())).sqrt();
+        let x = phi + self.from_centre(phi, z < 0.0) * (sigma - 1.0);
+        let y = self.half * (0.5 * (self.k + 1.0) - sigma);
+        // The half facet that the seam cuts off is put back on the right-hand side, as in wcslib.
+        [if x > 180.0 { 360.0 - x } else { x }, y.copysign(z)]
+    }
+
+    fn deproject(&self, [x, y]: Plane) -> Vector {
+        let equatorial = 0.5 * self.half * (self.k - 1.0);
+        if y.abs() <= equatorial {
+            return native(x, (y / self.scale).asin() * DEGREES, 1e-12);
+        }
+        let sigma = 0.5 * (self.k + 1.0) - y.abs() / self.half;
+        let fall = sigma * sigma / self.k;
+        if !(sigma >= 0.0 && fall <= 2.0) {
+            return UNDEFINED_VECTOR;
+        }
+        let offset = self.from_centre(x, y < 0.0);
+        // At the very pole every offset but zero lies outside the facet.
+        let stretched = if sigma == 0.0 { offset * 1e9 } else { offset / sigma };
+        if !(stretched.abs() < self.half + 1e-12) {
+            return UNDEFINED_VECTOR;
+        }
+        let phi = x + (stretched - offset);
+        if !(phi.abs() <= 180.0 + 1e-12) {
+            return UNDEFINED_VECTOR;
+        }
+        let (sin, cos) = phi.clamp(-180.0, 180.0).to_radians().sin_cos();
+        let c = (fall * (2.0 - fall)).sqrt();
+        [c * cos, c * sin, (1.0 - fall).copysign(y)]
+    }
+}
+
+/// HEALPix polar ("butterfly"), section 3 of Calabretta & Roukema (2007): the four polar facets of HPX with H = 4, K = 3 meet at
+/// the centre of the plane.
+#[derive(Clone, Debug)]
+pub(crate) struct Xph;
+
+impl Project for Xph {
+    fn project(&self, [x, y, z]: Vector) -> Plane {
+        let mut phi = y.atan2(x) * DEGREES;
+        if phi >= 180.0 {
+            phi -= 360.0;
+        }
+        let along = (phi + 180.0) % 90.0 - 45.0;
+        let (xi, eta) = if z.abs() <= 2.0 / 3.0 {
+            (along, 67.5 * z - 90.0)
+        } else {
+            let sigma = (3.0 * (x * x + y * y) / (1.0 + z.abs())).sqrt();
+            (along * sigma, (45.0 * (2.0 - sigma)).copysign(z) - 90.0)
+        };
+        let w = FRAC_1_SQRT_2;
+        if phi < -90.0 {
+            [w * (eta - xi), w * (-xi - eta)]
+        } else if phi < 0.0 {
+            [w * (xi + eta), w * (eta - xi)]
+        } else if phi < 90.0 {
+            [w * (xi - eta), w * (xi + eta)]
+        } else {
+            [w * (-xi - eta), w * (xi - eta)]
+        }
+    }
+
+    fn deproject(&self, [x, y]: Plane) -> Vector {
+        const TOLERANCE: f64 = 1e-12;
+        let (x, y) = (x * FRAC_1_SQRT_2, y * FRAC_1_SQRT_2);
+        let (xi, eta, quarter) = if x <= 0.0 && y > 0.0 {
+            (-x - y, x - y, -180.0)
+        } else if x < 0.0 && y <= 0.0 {
+            (x - y, x + y, -90.0)
+        } else if x >= 0.0 && y < 0.0 {
+            (x + y, y - x, 0.0)
+        } else {
+            (y - x, -x - y, 90.0)
+        };
+        let height = eta + 90.0;
+        if !(height.abs() <= 90.0) {
+            return UNDEFINED_VECTOR;
+        }
+        if height.abs() <= 45.0 {
+            if xi.abs() > 45.0 + TOLERANCE {
+                return UNDEFINED_VECTOR;
+            }
+            return native(quarter + xi + 45.0, (height / 67.5).asin() * DEGREES, TOLERANCE);
+        }
+        if height < 0.0 && height + 90.0 + TOLERANCE < xi.abs() {
+            return UNDEFINED_VECTOR;
+        }
+        let sigma = (90.0 - height.abs()) / 45.0;
+        // On the lines between the facets the quotient would be 0 / 0 at the pole.
+        let phi = if x == 0.0 {
+            if y <= 0.0 { 0.0 } else { 180.0 }
+        } else if y == 0.0 {
+            if x < 0.0 { -90.0 } else { 90.0 }
+        } else {
+            quarter + 45.0 + xi / sigma
+        };
+        if !(phi.abs() <= 180.0 + TOLERANCE) {
+            return UNDEFINED_VECTOR;
+        }
+        let fall = sigma * sigma / 3.0;
+        let (sin, cos) = phi.to_radians().sin_cos();
+        let c = (fall * (2.0 - fall)).sqrt();
+        [c * cos, c * sin, (1.0 - fall).copysign(height)]
+    }
+}
