@@ -14,8 +14,8 @@ pub use header::Header;
 pub(crate) use pixels::{FitsCache, Precision};
 pub use read::{FitsImage, Hdu, PixelType};
 pub(crate) use write::NewFile;
-pub(crate) use write::same_file;
-pub use write::{FitsElement, FitsOutput};
+
+pub use write::{FitsElement, FitsOutput, same_file};
 
 /// FITS files are made of blocks of this many bytes.
 pub(crate) const BLOCK: usize = 2880;

@@ -15,9 +15,11 @@ use super::{BLOCK, is_structural};
 use crate::Error;
 use crate::storage::{self, MappedElement};
 
-/// Whether two paths lead to one file, through symbolic and hard links. `false` if either does not exist.
-pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
-    match (a.metadata(), b.metadata()) {
+/// Whether two paths lead to one file, through symbolic and hard links: whether an output is among the inputs.
+/// `false` if either does not exist.
+#[must_use]
+pub fn same_file(a: impl AsRef<Path>, b: impl AsRef<Path>) -> bool {
+    match (a.as_ref().metadata(), b.as_ref().metadata()) {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,
     }
