@@ -28,4 +28,4 @@ pub use plan::{Plan, Window};
 pub use progress::{Phase, Progress};
 pub use storage::{MappedArray, MappedElement};
 pub use summary::{InputSummary, Status, Summary};
-pub use wcs::{Frame, Wcs, WcsOptions};
+pub use wcs::{Frame, LookupTables, Wcs, WcsOptions};

@@ -4,7 +4,6 @@ mod bounds;
 mod overlap;
 mod window;
 
-use bounds::Extent;
 use overlap::TileTree;
 pub(crate) use window::Tiles;
 pub use window::Window;
@@ -89,10 +88,8 @@ impl<'p, 'a> Plan<'p, 'a> {
         let touched = crew.map(inputs.len(), |index| {
             let input = &inputs[index];
             let Some(wcs) = input.wcs() else { return Ok(tree.all()) };
-            let frames = wcs.frame().to(target.frame())?;
-            let sky = |x: f64, y: f64| wcs.pixel_to_vector(x, y).map(|v| frames.apply(v));
             let pad = samplers[index].kernel.reach(MAX_DISTORTION * target.pixel_scale() / wcs.pixel_scale());
-            let extent = Extent::of_image(&sky, input.image.plane(), pad);
+            let extent = overlap::extent_of_wcs(wcs, input.image.plane(), pad, target.frame())?;
             Ok(extent.map_or_else(Vec::new, |extent| tree.touched(&extent)))
         })?;
         let mut touching = vec![Vec::new(); tiles.count()];

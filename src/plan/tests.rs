@@ -1,7 +1,7 @@
 //! Planning against brute force: every output pixel that falls into an input lies in a touched tile and in a rectangle.
 
 use super::bounds::Extent;
-use super::overlap::{TileTree, rectangles};
+use super::overlap::{TileTree, extent_of_wcs, rectangles};
 use super::window::{Tiles, Window};
 use crate::map::{PixelMap, WcsMap};
 use crate::{Header, Wcs};
@@ -33,13 +33,12 @@ impl Image {
     }
 
     fn extent(&self, target: &Wcs) -> Option<Extent> {
-        let frames = self.wcs.frame().to(target.frame()).unwrap();
-        Extent::of_image(&|x, y| self.wcs.pixel_to_vector(x, y).map(|v| frames.apply(v)), self.shape, 0.0)
+        extent_of_wcs(&self.wcs, self.shape, 0.0, target.frame()).unwrap()
     }
 
     fn tree(&self, side: usize) -> (Tiles, TileTree) {
         let tiles = Tiles::new(Window { x0: 0, y0: 0, nx: self.shape[1], ny: self.shape[0] }, side);
-        (tiles, TileTree::new(&|x, y| self.wcs.pixel_to_vector(x, y), tiles))
+        (tiles, TileTree::of_wcs(&self.wcs, tiles))
     }
 }
 
