@@ -2,7 +2,7 @@
 
 use super::PixelMap;
 use crate::error::Error;
-use crate::wcs::{BATCH, FrameMap, RotationMatrix, Wcs, inverse_rotation, multiply, rotate};
+use crate::wcs::{BATCH, Disc, FrameMap, RotationMatrix, Wcs, inverse_rotation, multiply, rotate};
 
 /// Output pixels to input pixels through the sky, exactly.
 ///
@@ -91,5 +91,29 @@ impl PixelMap for WcsMap {
             Path::Frames(_, back) => WcsMap::map(from, to, |v| WcsMap::through(back, from, to, v), x, y),
         }
         true
+    }
+
+    /// Whether a disc around the rectangle is free of seams, poles, horizons and edges of both projections: from a
+    /// lattice of 5 × 5 points, all of which must be defined.
+    fn is_smooth(&self, [x0, x1]: [f64; 2], [y0, y1]: [f64; 2]) -> bool {
+        const SIDE: usize = 5;
+        let at = |low: f64, high: f64, k: usize| low + (high - low) * k as f64 / (SIDE - 1) as f64;
+        let mut x: [f64; SIDE * SIDE] = std::array::from_fn(|k| at(x0, x1, k % SIDE));
+        let mut y: [f64; SIDE * SIDE] = std::array::from_fn(|k| at(y0, y1, k / SIDE));
+        let mut z = [0.0; SIDE * SIDE];
+        self.target.pixels_to_native(&mut x, &mut y, &mut z);
+        let smooth =
+            |wcs: &Wcs, lattice: &[[f64; 3]]| Disc::around(lattice, SIDE).is_some_and(|disc| wcs.is_smooth(&disc));
+        let mut lattice: [[f64; 3]; SIDE * SIDE] = std::array::from_fn(|k| [x[k], y[k], z[k]]);
+        if !smooth(&self.target, &lattice) {
+            return false;
+        }
+        for v in &mut lattice {
+            *v = match &self.path {
+                Path::Rotation(matrix, _) => rotate(matrix, *v),
+                Path::Frames(there, _) => WcsMap::through(there, &self.target, &self.input, *v),
+            };
+        }
+        smooth(&self.input, &lattice)
     }
 }

@@ -22,6 +22,7 @@ mod linear;
 
 mod projection;
 mod rotation;
+mod smooth;
 mod trig;
 
 pub use distortion::LookupTables;
@@ -39,6 +40,7 @@ use trig::{longitude_latitude, unit_vector};
 
 pub(crate) use frame::FrameMap;
 pub(crate) use rotation::{Matrix as RotationMatrix, apply as rotate, multiply, transpose as inverse_rotation};
+pub(crate) use smooth::Disc;
 
 /// Points that are worked on together: their coordinates stay in the first-level cache between the steps.
 pub(crate) const BATCH: usize = 256;
@@ -271,6 +273,11 @@ impl Wcs {
     /// Pixel of a unit vector of [`frame`](Self::frame).
     pub(crate) fn vector_to_pixel(&self, v: Vector) -> Option<[f64; 2]> {
         self.native_to_pixel(apply(&self.celestial_to_native, v))
+    }
+
+    /// Whether the projection is defined and smooth over a disc of native directions, as far as it can tell.
+    pub(crate) fn is_smooth(&self, disc: &Disc) -> bool {
+        self.projection.is_smooth(disc)
     }
 
     /// The rotation from native to celestial unit vectors.

@@ -20,6 +20,7 @@ mod zenithal_series;
 use super::trig::{DEGREES, RADIANS};
 use conic::{Bon, Cod, Coe, Coo, Cop};
 use cylindrical::{Cyp, Mer, Sfl};
+pub(crate) use healpix::Facets;
 use healpix::{Hpx, Xph};
 use library::Library;
 use polyconic::Pco;

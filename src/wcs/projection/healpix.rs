@@ -4,6 +4,15 @@ use super::{Plane, Project, UNDEFINED_VECTOR, Vector, native};
 use crate::wcs::trig::DEGREES;
 use std::f64::consts::FRAC_1_SQRT_2;
 
+/// Where the facets of a HEALPix projection meet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facets {
+    /// |sin θ| at which the polar caps begin.
+    pub(crate) transition: f64,
+    /// Degrees of longitude between edges in the caps, counted from -180°; for both parities of K.
+    pub(crate) spacing: f64,
+}
+
 /// HEALPix, equations (2) to (11) of Calabretta & Roukema (2007). Parameters PVi_1 = H (facets around the equator,
 /// default 4) and PVi_2 = K (facets from pole to pole, default 3) on the latitude axis.
 #[derive(Clone, Debug)]
@@ -22,6 +31,10 @@ impl Hpx {
         let odd = |n: f64| (n + 0.5).floor() % 2.0 == 1.0;
         let ok = h > 0.0 && k > 0.0 && h.is_finite() && k.is_finite();
         ok.then(|| Hpx { half: 180.0 / h, k, odd_h: odd(h), odd_k: odd(k), scale: 90.0 * k / h })
+    }
+
+    pub(crate) fn facets(&self) -> Facets {
+        Facets { transition: (self.k - 1.0) / self.k, spacing: self.half }
     }
 
     /// Offset of a longitude (or X) from the centre of its facet. In the south facets are shifted by half for even K.

@@ -162,6 +162,15 @@ impl Azp {
         let azp = Azp { mu, sin_gamma, cos_gamma, scale: DEGREES * (mu + 1.0), overlap };
         (azp.scale != 0.0 && cos_gamma != 0.0).then_some(azp)
     }
+
+    /// sin θ above which the projection is defined and does not diverge at any longitude.
+    pub(crate) fn limit(&self) -> f64 {
+        // The denominator μ + sin θ + tan γ cos θ cos φ vanishes furthest north on one of the meridians 0 and 180°.
+        let slant = (self.sin_gamma / self.cos_gamma).abs();
+        let t = self.mu / (1.0 + slant * slant).sqrt();
+        let divergence = if t.abs() < 1.0 { slant.atan() - t.asin() } else { -std::f64::consts::FRAC_PI_2 };
+        self.overlap.max(divergence.min(std::f64::consts::FRAC_PI_2).sin())
+    }
 }
 
 impl Project for Azp {
@@ -244,6 +253,18 @@ impl Szp {
         let szp = Szp { mu, xp: -mu * cos_theta * sin_phi, yp: mu * cos_theta * cos_phi, zp, divergence };
         (zp != 0.0).then_some(szp)
     }
+
+    /// sin θ above which the projection is defined and does not diverge at any longitude.
+    pub(crate) fn limit(&self) -> f64 {
+        let reach = self.xp.hypot(self.yp);
+        let w = 1.0 / ((self.zp - 1.0) * self.zp - 1.0 + reach * reach).sqrt();
+        // The two ends of the range of `u` in `project`, where the overlap reaches furthest north.
+        let north = [reach, -reach]
+            .map(|u| upper_latitude(u.atan2(self.zp - 1.0) * DEGREES, w.asin() * DEGREES).clamp(-90.0, 90.0));
+        let overlap =
+            if self.mu.abs() > 1.0 && w.abs() <= 1.0 { (north[0].max(north[1]) * RADIANS).sin() } else { -1.0 };
+        overlap.max(1.0 - self.zp)
+    }
 }
 
 impl Project for Szp {
@@ -280,8 +301,8 @@ impl Project for Szp {
 /// NCP projection of old is this with (0, cot δ0).
 #[derive(Clone, Debug)]
 pub(crate) struct SlantSin {
-    pub(super) xi: f64,
-    pub(super) eta: f64,
+    pub(crate) xi: f64,
+    pub(crate) eta: f64,
 }
 
 impl Project for SlantSin {
