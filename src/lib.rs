@@ -19,7 +19,7 @@ mod wcs;
 
 pub use coadd::reproject_and_coadd;
 pub use error::Error;
-pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value};
+pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value, same_file};
 pub use input::Input;
 pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
 pub use options::{
