@@ -6,6 +6,7 @@ mod header;
 mod pixels;
 mod read;
 mod scan;
+mod tables;
 mod tiles;
 mod write;
 
