@@ -58,7 +58,9 @@ impl Weights<'_> {
 impl<'a> Input<'a> {
     /// An array of shape (..., ny, nx) with any strides, and its WCS.
     pub fn from_array<P: InputPixel, D: Dimension>(array: ArrayView<'a, P, D>, wcs: Wcs) -> Self {
-        Self::new("array".to_owned(), Pixels::Array(P::erase(array.into_dyn())), Geometry::Wcs(Box::new(wcs)))
+        let pixels = Pixels::Array(P::erase(array.into_dyn()));
+        let wcs = wcs.with_shape(pixels.plane());
+        Self::new("array".to_owned(), pixels, Geometry::Wcs(Box::new(wcs)))
     }
 
     /// An array of shape (..., ny, nx) and the map between the output's pixels and its own, whatever that is made of.
@@ -106,7 +108,9 @@ impl<'a> Input<'a> {
     /// Weights of shape (ny, nx), or with the image's leading dimensions, that have a WCS of their own.
     #[must_use]
     pub fn with_weights_on<P: InputPixel, D: Dimension>(mut self, weights: ArrayView<'a, P, D>, wcs: Wcs) -> Self {
-        self.weights = Some(Weights { image: Pixels::Array(P::erase(weights.into_dyn())), wcs: Some(Box::new(wcs)) });
+        let image = Pixels::Array(P::erase(weights.into_dyn()));
+        let wcs = Some(Box::new(wcs.with_shape(image.plane())));
+        self.weights = Some(Weights { image, wcs });
         self
     }
 
