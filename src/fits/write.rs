@@ -284,6 +284,6 @@ fn image_bytes<P>(shape: &[usize]) -> Option<usize> {
 fn header_records(mandatory: Header, header: &Header) -> Vec<u8> {
     let names = mandatory.get("EXTNAME").is_some();
     let mut cards = mandatory;
-    cards.append(header.filtered(|keyword| !is_structural(keyword) && !(names && keyword == "EXTNAME")));
+    cards.append(header.filtered(|keyword| !(is_structural(keyword) || names && keyword == "EXTNAME")));
     cards.to_records()
 }
