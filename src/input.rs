@@ -48,6 +48,13 @@ pub(crate) struct Weights<'a> {
     wcs: Option<Box<Wcs>>,
 }
 
+impl Weights<'_> {
+    /// Whether they have a WCS of their own.
+    pub(crate) fn has_wcs(&self) -> bool {
+        self.wcs.is_some()
+    }
+}
+
 impl<'a> Input<'a> {
     /// An array of shape (..., ny, nx) with any strides, and its WCS.
     pub fn from_array<P: InputPixel, D: Dimension>(array: ArrayView<'a, P, D>, wcs: Wcs) -> Self {
@@ -68,7 +75,7 @@ impl<'a> Input<'a> {
     /// If the file or the HDU cannot be read as an image, or its header holds no usable celestial WCS.
     pub fn from_fits(path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
         let image = FitsImage::open(path, hdu)?;
-        let wcs = Wcs::from_header(image.header())?;
+        let wcs = image.wcs(None)?;
         Ok(Self::from_image(image, wcs))
     }
 
@@ -110,7 +117,7 @@ impl<'a> Input<'a> {
     pub fn with_weights_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
         let image = FitsImage::open(path.as_ref(), hdu)?;
         let own = image.header().get("CTYPE1").is_some();
-        let wcs = if own { Some(Box::new(Wcs::from_header(image.header())?)) } else { None };
+        let wcs = if own { Some(Box::new(image.wcs(None)?)) } else { None };
         self.weights = Some(Weights { image: Pixels::Fits(Arc::new(image)), wcs });
         Ok(self)
     }

@@ -27,9 +27,13 @@ enum Path {
 impl WcsMap {
     /// The map from the pixels of `target` to those of `input`.
     ///
+    /// An input in a cylindrical projection that reaches beyond native longitude ±180°, but spans no more than a turn, is found at whichever
+    /// of the wrapped positions lies inside its image (its shape must be known). As a target such pixels stay undefined, as in wcslib.
+    ///
     /// # Errors
     /// [`Error::Wcs`] if the frames of the two have no known relation.
     pub fn new(target: &Wcs, input: &Wcs) -> Result<WcsMap, Error> {
+        let input = &input.unwrapped().unwrap_or_else(|| input.clone());
         let (there, back) = (target.frame().to(input.frame())?, input.frame().to(target.frame())?);
         let path = match there.rotation() {
             Some(frames) => {
@@ -65,6 +69,14 @@ impl WcsMap {
                 [*x, *y, *z] = turn([*x, *y, *z]);
             }
             to.native_to_pixels(x, y, z);
+        }
+    }
+
+    /// A native direction of the target as one of the input.
+    fn turn(&self, v: [f64; 3]) -> [f64; 3] {
+        match &self.path {
+            Path::Rotation(matrix, _) => rotate(matrix, v),
+            Path::Frames(there, _) => WcsMap::through(there, &self.target, &self.input, v),
         }
     }
 
@@ -109,11 +121,22 @@ impl PixelMap for WcsMap {
             return false;
         }
         for v in &mut lattice {
-            *v = match &self.path {
-                Path::Rotation(matrix, _) => rotate(matrix, *v),
-                Path::Frames(there, _) => WcsMap::through(there, &self.target, &self.input, *v),
-            };
+            *v = self.turn(*v);
         }
         smooth(&self.input, &lattice)
+    }
+
+    /// Vectors in the input's native frame.
+    fn output_to_sky(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) -> bool {
+        self.target.pixels_to_native(x, y, z);
+        for ((x, y), z) in x.iter_mut().zip(y).zip(z) {
+            [*x, *y, *z] = self.turn([*x, *y, *z]);
+        }
+        true
+    }
+
+    fn input_to_sky(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) -> bool {
+        self.input.pixels_to_native(x, y, z);
+        true
     }
 }

@@ -18,6 +18,10 @@ impl Cyp {
         (lambda != 0.0 && scale != 0.0).then_some(Cyp { mu, lambda, scale })
     }
 
+    pub(crate) fn lambda(&self) -> f64 {
+        self.lambda
+    }
+
     /// Whether no latitude is projected to infinity.
     pub(crate) fn is_bounded(&self) -> bool {
         self.mu > 0.0 || self.mu < -1.0

@@ -38,7 +38,7 @@ impl Hpx {
     }
 
     /// Offset of a longitude (or X) from the centre of its facet. In the south facets are shifted by half for even K.
-    fn from_centre(&self, phi: f64, south: bool) -> f64 {
+    fn offset_in_facet(&self, phi: f64, south: bool) -> f64 {
         let centre = -180.0 + (2.0 * ((phi + 180.0) / (2.0 * self.half)).floor() + 1.0) * self.half;
         let offset = phi - centre;
         if self.odd_k || !south {
@@ -57,7 +57,7 @@ impl Project for Hpx {
         }
         // σ = sqrt(K (1 - |sin θ|)), free of cancellation at the pole.
         let sigma = (self.k * (x * x + y * y) / (1.0 + z.abs())).sqrt();
-        let x = phi + self.from_centre(phi, z < 0.0) * (sigma - 1.0);
+        let x = phi + self.offset_in_facet(phi, z < 0.0) * (sigma - 1.0);
         let y = self.half * (0.5 * (self.k + 1.0) - sigma);
         // The half facet that the seam cuts off is put back on the right-hand side, as in wcslib.
         [if x > 180.0 { 360.0 - x } else { x }, y.copysign(z)]
@@ -73,7 +73,7 @@ impl Project for Hpx {
         if !(sigma >= 0.0 && fall <= 2.0) {
             return UNDEFINED_VECTOR;
         }
-        let offset = self.from_centre(x, y < 0.0);
+        let offset = self.offset_in_facet(x, y < 0.0);
         // At the very pole every offset but zero lies outside the facet.
         let stretched = if sigma == 0.0 { offset * 1e9 } else { offset / sigma };
         if !(stretched.abs() < self.half + 1e-12) {

@@ -79,10 +79,8 @@ impl Project for Sin {
     #[inline(always)]
     fn deproject(&self, [x, y]: Plane) -> Vector {
         let (x, y) = (x * RADIANS, y * RADIANS);
-        // Outside the unit circle the square root is of a negative number: NaN, which must reach all three.
-        let z = (1.0 - (x * x + y * y)).sqrt();
-        let undefined = z - z;
-        [-y + undefined, x + undefined, z]
+        let r2 = x * x + y * y;
+        if r2 <= 1.0 { [-y, x, (1.0 - r2).sqrt()] } else { UNDEFINED_VECTOR }
     }
 }
 
@@ -222,7 +220,7 @@ fn slant_direction(x: f64, y: f64, x1: f64, y1: f64) -> Vector {
     let d = b * b - a * r2;
     let z = r2 / (b + d.sqrt());
     // A negative discriminant makes z NaN; b < 0 puts both roots above the pole.
-    if !(z >= 0.0 && z <= 2.0 + 1e-13) {
+    if !(0.0..=2.0 + 1e-13).contains(&z) {
         return UNDEFINED_VECTOR;
     }
     [z * y1 - y, x - z * x1, 1.0 - z]
