@@ -146,6 +146,8 @@ impl<'p> Sampler<'p, '_> {
         };
         let largest = place.cost().max(weights_place.as_ref().map_or(0, Place::cost));
         if largest > workspace.max_patch && block.area() > 1 {
+            // What the halves report counts, not the coordinates of the whole.
+            tally = Tally::default();
             for half in halves(block) {
                 tally.merge(&self.sample(files, half, planes.clone(), workspace, sink)?);
             }
