@@ -36,7 +36,21 @@ impl Default for Sky {
 pub(crate) fn run(args: &args::Header) -> Result<(), Failure> {
     let images = mosaic::open(&args.inputs, &args.hdu)?;
     let inputs: Vec<_> = images.into_iter().map(|image| image.input).collect();
-    say(&optimal(&inputs, &args.sky)?.to_header().to_string())
+    say(&target_text(&optimal(&inputs, &args.sky)?))
+}
+
+/// A target as header text: size and WCS.
+pub(crate) fn target_text(target: &Wcs) -> String {
+    let mut header = Header::new();
+    if let Some([ny, nx]) = target.shape() {
+        header.set("NAXIS", 2, "number of axes");
+        header.set("NAXIS1", nx as i64, "columns");
+        header.set("NAXIS2", ny as i64, "rows");
+    }
+    for (keyword, value, comment) in target.to_header().cards() {
+        header.set(keyword, value.clone(), comment);
+    }
+    header.to_string()
 }
 
 /// Reads a target: FITS (its first image, or a bare header) or header text.

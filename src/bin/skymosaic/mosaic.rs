@@ -243,7 +243,7 @@ impl Job<'_> {
                 options: plan.options(),
                 summary: &summary,
                 shape: plan.shape(),
-                target: &self.target.to_header(),
+                target: &header::target_text(&self.target),
                 outputs: &self.outputs,
                 dtype: if P::BITPIX == -32 { "f32" } else { "f64" },
                 timing: self.timing,
