@@ -48,6 +48,13 @@ pub(crate) struct Weights<'a> {
     wcs: Option<Box<Wcs>>,
 }
 
+impl Weights<'_> {
+    /// Whether they have a WCS of their own.
+    pub(crate) fn has_wcs(&self) -> bool {
+        self.wcs.is_some()
+    }
+}
+
 impl<'a> Input<'a> {
     /// An array of shape (..., ny, nx) with any strides, and its WCS.
     pub fn from_array<P: InputPixel, D: Dimension>(array: ArrayView<'a, P, D>, wcs: Wcs) -> Self {

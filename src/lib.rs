@@ -22,10 +22,12 @@ pub use error::Error;
 pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value};
 pub use input::Input;
 pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
-pub use options::{Combine, Intermediate, Missing, Options, Parallel, ProgressCallback, Resample};
+pub use options::{
+    Combine, Drizzle, DrizzleKernel, Flux, Intermediate, Missing, Options, Parallel, ProgressCallback, Resample,
+};
 pub use pixel::{InputPixel, Pixel};
 pub use plan::{Plan, Window};
 pub use progress::{Phase, Progress};
 pub use storage::{MappedArray, MappedElement};
 pub use summary::{InputSummary, Status, Summary};
-pub use wcs::{Frame, Wcs, WcsOptions};
+pub use wcs::{Frame, LookupTables, Wcs, WcsOptions};

@@ -12,13 +12,19 @@ use crate::{Error, Progress, map::CoordinateError};
 /// assert_eq!(options.combine, Combine::Median);
 /// ```
 ///
-/// The result depends on `resample`, `combine`, `missing`, `blank` and `coordinate_error` only: the other options change
+/// The result depends on `resample`, `flux`, `antialias`, `combine`, `missing`, `blank` and `coordinate_error` only: the other options change
 /// time and memory, never a bit of the mosaic.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
     /// The resampling kernel. Default: [`Resample::Bilinear`].
     pub resample: Resample,
+    /// What interpolating kernels keep where pixel sizes change. Default: [`Flux::SurfaceBrightness`].
+    pub flux: Flux,
+    /// Whether interpolating kernels are widened where output pixels are larger than input pixels, so that nothing is skipped: by the
+    /// ratio of their lengths along each axis of the input (GDAL's warper does so); splines are averaged over a box instead. Costs the
+    /// square of the ratio. Default: `false`, which takes a point, as reproject_interp and SWarp without oversampling.
+    pub antialias: bool,
     /// How the samples of one output pixel become its value. Default: [`Combine::Mean`].
     pub combine: Combine,
     /// What a missing input pixel does to the samples near it. Default: [`Missing::Spoil`].
@@ -44,6 +50,8 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             resample: Resample::default(),
+            flux: Flux::default(),
+            antialias: false,
             combine: Combine::default(),
             missing: Missing::default(),
             blank: f64::NAN,
@@ -71,6 +79,8 @@ macro_rules! setters {
 impl Options {
     setters! {
         resample: Resample,
+        flux: Flux,
+        antialias: bool,
         combine: Combine,
         missing: Missing,
         blank: f64,
@@ -111,6 +121,16 @@ impl Options {
         {
             return refuse("missing", format!("Renormalize {{ min_weight: {min_weight} }}"), "0 < min_weight <= 1");
         }
+        if let Resample::Drizzle(Drizzle { pixfrac, kernel }) = self.resample
+            && kernel != DrizzleKernel::Point
+            && !(pixfrac > 0.0 && pixfrac <= 1.0)
+        {
+            return refuse(
+                "resample",
+                format!("Drizzle {{ pixfrac: {pixfrac} }}"),
+                "0 < pixfrac <= 1; points are DrizzleKernel::Point",
+            );
+        }
         Ok(())
     }
 }
@@ -126,6 +146,10 @@ impl fmt::Debug for ProgressCallback {
 }
 
 /// The resampling kernels.
+///
+/// All that interpolate treat the edges of an image alike: positions in the outer half pixel take the value on the line of the edge
+/// pixels' centres, and pixels beyond the edge are mirrored (d c b | a b c d | c b a). Their samples have coverage 1. Input
+/// weights are interpolated linearly (by the nearest pixel for [`Nearest`](Self::Nearest)): negative lobes would make negative weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Resample {
@@ -134,6 +158,101 @@ pub enum Resample {
     /// Linear in x and y between the four pixels around. Support 1 pixel.
     #[default]
     Bilinear,
+    /// B-spline of degree 2 through the pixels (reproject's `biquadratic`, scipy's order 2), support 1.5 pixels on coefficients that
+    /// depend on the pixels around with weight 0.17^distance. Missing pixels (infinite ones too) are filled for the coefficients, with the mean, by
+    /// 1/distance, of the nearest pixels left, right, below and above; a sample is missing, or renormalised, if one of its 3 × 3
+    /// pixels is missing.
+    Biquadratic,
+    /// B-spline of degree 3 through the pixels (reproject's `bicubic`, scipy's order 3), support 2 pixels on coefficients that
+    /// depend on the pixels around with weight 0.27^distance. Missing pixels as for [`Biquadratic`](Self::Biquadratic), 4 × 4 pixels.
+    Bicubic,
+    /// Cubic convolution with a = -1/2 (Keys 1981). Support 2 pixels.
+    Cubic,
+    /// sinc(d) sinc(d/2), normalised to sum 1 on each axis as in SWarp. Support 2 pixels.
+    Lanczos2,
+    /// sinc(d) sinc(d/3), normalised. Support 3 pixels.
+    Lanczos3,
+    /// sinc(d) sinc(d/4), normalised. Support 4 pixels.
+    Lanczos4,
+    /// sinc(d) sinc(d/5), normalised. Support 5 pixels.
+    Lanczos5,
+    /// The mean over the overlapping areas of input and output pixel, as reproject_exact and Montage's mProject. Coverage is the part of
+    /// the output pixel's area that pixels which are there overlap.
+    ///
+    /// Areas are those of spherical polygons, corners joined by great circles, wherever these differ from areas in the plane of the
+    /// input's pixels by more than the bound on the coordinates. An input whose [`PixelMap`](crate::PixelMap) knows no sky is
+    /// measured in its own plane.
+    Exact,
+    /// Drizzle (Fruchter & Hook 2002), as the package drizzle.
+    Drizzle(Drizzle),
+}
+
+/// How input pixels rain onto output pixels: each is shrunk to a drop of side `pixfrac` whose value is shared among the output
+/// pixels under it. The value of an output pixel is Σ a w d / Σ a w over the drops, and its coverage Σ a w: a is the part of a drop that falls on the
+/// pixel, w the input pixel's weight (1 without weights), d its value. Several inputs combined by [`Combine::Mean`] are
+/// drizzled into one image, with the footprint as its weight image.
+///
+/// Missing pixels give no drops, whatever [`Options::missing`] says. Weights lie pixel on pixel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Drizzle {
+    /// Side of a drop in input pixels: above 0, at most 1; [`DrizzleKernel::Point`] does not use it. Default: 1.
+    pub pixfrac: f64,
+    /// Shape of a drop. Default: [`DrizzleKernel::Square`].
+    pub kernel: DrizzleKernel,
+}
+
+impl Default for Drizzle {
+    fn default() -> Self {
+        Drizzle { pixfrac: 1.0, kernel: DrizzleKernel::default() }
+    }
+}
+
+impl Drizzle {
+    /// Sets [`pixfrac`](Self::pixfrac).
+    #[must_use]
+    pub fn pixfrac(mut self, pixfrac: f64) -> Self {
+        self.pixfrac = pixfrac;
+        self
+    }
+
+    /// Sets [`kernel`](Self::kernel).
+    #[must_use]
+    pub fn kernel(mut self, kernel: DrizzleKernel) -> Self {
+        self.kernel = kernel;
+        self
+    }
+}
+
+/// The shapes of drops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DrizzleKernel {
+    /// The input pixel, shrunk about its centre, with its corners where they lie in the output and straight sides between them.
+    #[default]
+    Square,
+    /// A point: all of the drop falls on the output pixel that holds the centre.
+    Point,
+    /// A square along the axes of the output, of the drop's area.
+    Turbo,
+    /// A Gaussian of full width `pixfrac` at half maximum, at the centres of the output pixels up to 2.5 σ, and 1.2 input pixels at least,
+    /// from the centre along each axis.
+    Gaussian,
+}
+
+/// What interpolating kernels keep where input and output pixels differ in size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Flux {
+    /// A sample is the input's value at a point: pixels are samples of surface brightness.
+    #[default]
+    SurfaceBrightness,
+    /// A sample is multiplied by the area of the output pixel in input pixels, |∂(x, y)/∂(u, v)| by central differences between the output
+    /// pixel's edges: pixels are counts, and their sum over a source is kept. Where the area is not defined there is no sample.
+    ///
+    /// [`Resample::Exact`] shares the counts of each input pixel by area, so that they are kept to rounding; [`Resample::Drizzle`] divides each by the
+    /// input pixel's area in output pixels.
+    Conserve,
 }
 
 /// How the samples of one output pixel become its value. w is the sample's weight: geometric coverage × input weight; samples
@@ -166,7 +285,7 @@ pub enum Missing {
     #[default]
     Spoil,
     /// The sample is made of the pixels that are there, their kernel weights scaled to sum to 1, if they
-    /// summed to `min_weight` or more (of 1); missing otherwise.
+    /// summed to `min_weight` or more (of 1); missing otherwise. Weights of negative lobes count as they are, negative.
     Renormalize {
         /// Smallest part of the kernel that must be there: above 0, at most 1.
         min_weight: f64,

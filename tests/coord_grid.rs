@@ -1,29 +1,12 @@
 //! The certified map against the exact one, position by position, over maps with and without seams, poles and holes.
 
+mod random;
+
+use random::Random;
 use skymosaic::{CoordGrid, CoordinateError, GridReport, PixelMap, Window};
 
 type Vector = [f64; 3];
 type Rotation = [Vector; 3];
-
-/// A small generator, so that the positions are the same on every run (xorshift64*, Vigna 2016).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.next()
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() * n as f64) as usize
-    }
-}
 
 /// A map given by a function of one point and, where it knows better, of what is smooth.
 struct Analytic<F, S> {

@@ -92,4 +92,22 @@ impl PixelMap for WcsMap {
         }
         true
     }
+
+    /// Vectors in the input's native frame.
+    fn output_to_sky(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) -> bool {
+        self.target.pixels_to_native(x, y, z);
+        for ((x, y), z) in x.iter_mut().zip(y).zip(z) {
+            let v = [*x, *y, *z];
+            [*x, *y, *z] = match &self.path {
+                Path::Rotation(matrix, _) => rotate(matrix, v),
+                Path::Frames(there, _) => WcsMap::through(there, &self.target, &self.input, v),
+            };
+        }
+        true
+    }
+
+    fn input_to_sky(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) -> bool {
+        self.input.pixels_to_native(x, y, z);
+        true
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::bounds::{Cap, Caps, Extent};
 use super::window::{Tiles, Window};
+use crate::error::Error;
 use crate::map::{CoordGrid, CoordinateError, PixelMap};
+use crate::wcs::{Frame, Wcs};
 use std::collections::BTreeMap;
 
 /// The tiles of the output with caps on the sky that contain their pixels, in a quadtree.
@@ -46,6 +48,11 @@ impl TileTree {
         TileTree { tiles, levels }
     }
 
+    /// For the pixels of a WCS.
+    pub(crate) fn of_wcs(target: &Wcs, tiles: Tiles) -> TileTree {
+        TileTree::new(&|x, y| target.pixel_to_vector(x, y), tiles)
+    }
+
     /// The tiles that the extent may touch, in order. Never one too few.
     pub(crate) fn touched(&self, extent: &Extent) -> Vec<u32> {
         let mut found = Vec::new();
@@ -71,6 +78,15 @@ impl TileTree {
     pub(crate) fn all(&self) -> Vec<u32> {
         (0..self.tiles.count() as u32).collect()
     }
+}
+
+/// Where an image of shape (ny, nx), with `pad` pixels around, lies in another frame. `None` if no position in it has a direction.
+///
+/// # Errors
+/// [`Error::Wcs`] if the two frames have no known relation.
+pub(crate) fn extent_of_wcs(input: &Wcs, shape: [usize; 2], pad: f64, frame: &Frame) -> Result<Option<Extent>, Error> {
+    let frames = input.frame().to(frame)?;
+    Ok(Extent::of_image(&|x, y| Some(frames.apply(input.pixel_to_vector(x, y)?)), shape, pad))
 }
 
 impl Level {

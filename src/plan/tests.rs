@@ -7,24 +7,9 @@ use crate::map::PixelMap;
 use std::f64::consts::PI;
 use std::time::Instant;
 
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.next()
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() * n as f64) as usize
-    }
-}
+#[path = "../../tests/random/mod.rs"]
+mod random;
+use random::Random;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
@@ -349,4 +334,173 @@ fn a_hundred_thousand_inputs() {
         }
     }
     println!("rectangles: {:.1} µs an input, {count} for 200", start.elapsed().as_secs_f64() * 5000.0);
+}
+
+/// Real headers of every projection, all-sky and small, on one another.
+mod headers {
+    use super::super::overlap::{TileTree, extent_of_wcs, rectangles};
+    use super::super::window::{Tiles, Window};
+    use super::random::Random;
+    use crate::map::{PixelMap, WcsMap};
+    use crate::{Header, Wcs};
+    use std::time::Instant;
+
+    const PROJECTIONS: [(&str, &[(&str, f64)]); 28] = [
+        ("AZP", &[("PV2_1", 2.0), ("PV2_2", 30.0)]),
+        ("SZP", &[("PV2_1", 2.0), ("PV2_2", 180.0), ("PV2_3", 60.0)]),
+        ("TAN", &[]),
+        ("STG", &[]),
+        ("SIN", &[]),
+        ("SIN", &[("PV2_1", 0.3), ("PV2_2", -0.2)]),
+        ("ARC", &[]),
+        ("ZPN", &[("PV2_1", 1.0), ("PV2_3", -0.05)]),
+        ("ZEA", &[]),
+        ("AIR", &[("PV2_1", 45.0)]),
+        ("CYP", &[("PV2_1", 1.0), ("PV2_2", 0.7)]),
+        ("CEA", &[("PV2_1", 0.8)]),
+        ("CAR", &[]),
+        ("MER", &[]),
+        ("SFL", &[]),
+        ("PAR", &[]),
+        ("MOL", &[]),
+        ("AIT", &[]),
+        ("COP", &[("PV2_1", 45.0), ("PV2_2", 25.0)]),
+        ("COE", &[("PV2_1", -45.0), ("PV2_2", 25.0)]),
+        ("COD", &[("PV2_1", 45.0), ("PV2_2", 25.0)]),
+        ("COO", &[("PV2_1", 45.0), ("PV2_2", 25.0)]),
+        ("BON", &[("PV2_1", 45.0)]),
+        ("PCO", &[]),
+        ("TSC", &[]),
+        ("QSC", &[]),
+        ("HPX", &[]),
+        ("XPH", &[]),
+    ];
+
+    fn wcs(random: &mut Random, kind: usize, scale: f64, [ny, nx]: [usize; 2], galactic: bool) -> Option<Wcs> {
+        let (code, parameters) = PROJECTIONS[kind];
+        let mut header = Header::new();
+        let names = if galactic { ["GLON-", "GLAT-"] } else { ["RA---", "DEC--"] };
+        header.set("CTYPE1", format!("{}{code}", names[0]), "");
+        header.set("CTYPE2", format!("{}{code}", names[1]), "");
+        header.set("CRVAL1", random.between(0.0, 360.0), "");
+        header.set("CRVAL2", random.between(-1.0, 1.0).asin().to_degrees(), "");
+        header.set("CRPIX1", nx as f64 / 2.0 + 0.5, "");
+        header.set("CRPIX2", ny as f64 / 2.0 + 0.5, "");
+        header.set("CDELT1", -scale, "");
+        header.set("CDELT2", scale, "");
+        header.set("CROTA2", random.between(0.0, 360.0), "");
+        for (name, value) in parameters {
+            header.set(name, *value, "");
+        }
+        Wcs::from_header(&header).ok()
+    }
+
+    #[derive(Default)]
+    struct Tally {
+        filled: usize,
+        touched: usize,
+        needed: usize,
+        lost: Vec<String>,
+    }
+
+    fn check(target: &Wcs, input: &Wcs, shapes: [[usize; 2]; 2], name: &str, tally: &mut Tally) {
+        let side = 32;
+        let [ny, nx] = shapes[0];
+        let tiles = Tiles::new(Window { x0: 0, y0: 0, nx, ny }, side);
+        let tree = TileTree::of_wcs(target, tiles);
+        let extent = extent_of_wcs(input, shapes[1], 0.0, target.frame()).unwrap();
+        let touched = extent.map(|extent| tree.touched(&extent)).unwrap_or_default();
+        let map = WcsMap::new(target, input).unwrap();
+        let found = rectangles(&map, &tiles, &touched, shapes[1], 0.0);
+        let mut needed = vec![false; tiles.count()];
+        for y in 0..ny {
+            let (mut xs, mut ys): (Vec<f64>, _) = ((0..nx).map(|x| x as f64).collect(), vec![y as f64; nx]);
+            map.to_input(&mut xs, &mut ys);
+            for x in 0..nx {
+                let [my, mx] = shapes[1].map(|n| n as f64 - 0.5);
+                if !(-0.5..=mx).contains(&xs[x]) || !(-0.5..=my).contains(&ys[x]) {
+                    continue;
+                }
+                tally.filled += 1;
+                let tile = y / side * tiles.columns() + x / side;
+                needed[tile] = true;
+                let held = found.iter().any(|w| (w.x0..w.x0 + w.nx).contains(&x) && (w.y0..w.y0 + w.ny).contains(&y));
+                let in_tile = touched.binary_search(&(tile as u32)).is_ok();
+                if !(in_tile && held) {
+                    tally.lost.push(format!(
+                        "{name}: ({x}, {y}) to ({}, {}), tile {in_tile}, rectangle {held}",
+                        xs[x], ys[x]
+                    ));
+                }
+            }
+        }
+        tally.touched += touched.len();
+        tally.needed += needed.iter().filter(|n| **n).count();
+    }
+
+    fn run(title: &str, seed: u64, sizes: impl Fn(&mut Random) -> [(f64, [usize; 2]); 2]) {
+        let mut random = Random(seed);
+        let mut tally = Tally::default();
+        for k in 0..2 * PROJECTIONS.len() {
+            let kinds = [k % PROJECTIONS.len(), random.below(PROJECTIONS.len())];
+            let [(target_scale, target_shape), (input_scale, input_shape)] = sizes(&mut random);
+            let target = wcs(&mut random, kinds[0], target_scale, target_shape, false);
+            let input = wcs(&mut random, kinds[1], input_scale, input_shape, k % 3 == 0);
+            let (Some(target), Some(input)) = (target, input) else { continue };
+            let name = format!("{} on {}", PROJECTIONS[kinds[1]].0, PROJECTIONS[kinds[0]].0);
+            check(&target, &input, [target_shape, input_shape], &name, &mut tally);
+        }
+        println!(
+            "{title:32} {} pixels filled, {} lost; tiles touched {} for {} needed",
+            tally.filled,
+            tally.lost.len(),
+            tally.touched,
+            tally.needed
+        );
+        for lost in tally.lost.iter().step_by(tally.lost.len() / 20 + 1) {
+            println!("{lost}");
+        }
+        assert!(tally.lost.is_empty());
+    }
+
+    #[test]
+    fn small_on_all_sky() {
+        run("small on all-sky", 21, |random| {
+            [(0.6, [300, 600]), (random.between(0.02, 0.2), [30 + random.below(200), 30 + random.below(200)])]
+        });
+    }
+
+    #[test]
+    fn all_sky_on_all_sky() {
+        run("all-sky on all-sky", 22, |_| [(0.6, [300, 600]), (0.5, [360, 720])]);
+    }
+
+    #[test]
+    fn all_sky_on_small() {
+        run("all-sky on small", 23, |random| [(random.between(0.01, 0.2), [300, 300]), (0.5, [360, 720])]);
+    }
+
+    #[test]
+    fn cost() {
+        let mut random = Random(3);
+        let (nx, ny) = (16384, 8192);
+        let target = wcs(&mut random, 17, 0.02, [ny, nx], false).unwrap();
+        let start = Instant::now();
+        let tree = TileTree::of_wcs(&target, Tiles::new(Window { x0: 0, y0: 0, nx, ny }, 256));
+        println!("{nx} x {ny} AIT: {:.3} s", start.elapsed().as_secs_f64());
+        for kind in [2, 12] {
+            let images: Vec<Wcs> =
+                (0..20_000).map(|_| wcs(&mut random, kind, 0.001, [2000, 2000], true).unwrap()).collect();
+            let start = Instant::now();
+            let mut touched = 0;
+            for image in &images {
+                if let Some(extent) = extent_of_wcs(image, [2000, 2000], 0.0, target.frame()).unwrap() {
+                    touched += tree.touched(&extent).len();
+                }
+            }
+            let each = start.elapsed().as_secs_f64() / images.len() as f64;
+            let tiles = touched as f64 / images.len() as f64;
+            println!("{}: {:.1} µs and {tiles:.2} tiles an input", PROJECTIONS[kind].0, each * 1e6);
+        }
+    }
 }

@@ -4,9 +4,23 @@
 //! that interpolate. Where the coverage is 0 the value means nothing. Both have the output's type.
 
 mod bilinear;
+mod cubic;
+mod drizzle;
+mod exact;
+mod interpolate;
+mod jacobian;
+mod lanczos;
 mod nearest;
+mod raster;
+mod sphere;
+mod spline;
+mod widen;
 
-use crate::{Missing, Pixel, Resample, map::CoordGrid, plan::Window};
+use crate::{
+    Flux, Missing, Pixel, Resample,
+    map::{CoordGrid, Sky},
+    plan::Window,
+};
 
 /// A rectangle of one plane of an input: native-endian, scaled, missing pixels NaN.
 #[derive(Debug)]
@@ -19,12 +33,34 @@ pub(crate) struct Patch<'p, P> {
     pub(crate) image: [usize; 2],
 }
 
+impl<P: Pixel> Patch<'_, P> {
+    /// The pixel in row `y`, column `x` of the image; NaN if it is not in the patch.
+    fn at(&self, y: usize, x: usize) -> f64 {
+        self.run(y, x, 1).and_then(<[P]>::first).map_or(f64::NAN, |pixel| pixel.to_f64())
+    }
+
+    /// The `n` pixels from column `x` on in row `y` of the image, if they are in the patch.
+    fn run(&self, y: usize, x: usize, n: usize) -> Option<&[P]> {
+        let (x, y) = (x.checked_sub(self.window.x0)?, y.checked_sub(self.window.y0)?);
+        let from = y * self.window.nx + x;
+        if x + n <= self.window.nx { self.pixels.get(from..from + n) } else { None }
+    }
+}
+
 /// What a kernel works on: one plane of one input, and where its pixels lie.
 pub(crate) struct Scene<'s, P> {
     /// From output to input pixels, for the block and [`Kernel::margin`] pixels around it.
     pub(crate) grid: &'s CoordGrid<'s>,
     /// Every input pixel within [`Kernel::reach`] of a position in the block that can have a sample.
     pub(crate) patch: Patch<'s, P>,
+    /// Where pixels lie on the sky, for kernels that measure areas.
+    pub(crate) sky: Option<&'s Sky>,
+    /// From input to output pixels, for kernels that start from input pixels.
+    pub(crate) forward: Option<&'s CoordGrid<'s>>,
+    /// Shape (ny, nx) of the whole output, where `forward` ends.
+    pub(crate) target: [usize; 2],
+    /// Weights of the pixels of the patch, for kernels that weigh pixels themselves.
+    pub(crate) weights: Option<Patch<'s, f64>>,
 }
 
 /// A kernel with its parameters.
@@ -32,22 +68,88 @@ pub(crate) struct Scene<'s, P> {
 pub(crate) struct Kernel {
     pub(crate) resample: Resample,
     pub(crate) missing: Missing,
+    pub(crate) flux: Flux,
+    pub(crate) antialias: bool,
 }
 
 impl Kernel {
+    /// The kernel for an image's weights: where that of the image has negative lobes, which would make negative weights, a bilinear one.
+    pub(crate) fn for_weights(&self) -> Kernel {
+        let resample = match self.resample {
+            Resample::Nearest => Resample::Nearest,
+            Resample::Exact => Resample::Exact,
+            _ => Resample::Bilinear,
+        };
+        Kernel { resample, flux: Flux::SurfaceBrightness, ..*self }
+    }
+
     /// Output pixels around a block whose coordinates the kernel asks for.
     pub(crate) fn margin(&self) -> usize {
-        match self.resample {
-            Resample::Nearest | Resample::Bilinear => 0,
-        }
+        // The far corners of a pixel belong to the next ones.
+        usize::from(self.derives() || self.resample == Resample::Exact)
+    }
+
+    /// Whether the kernel asks for the coordinates of the output pixels' edges.
+    fn derives(&self) -> bool {
+        self.antialias || self.flux == Flux::Conserve
     }
 
     /// Input pixels on each side of a position that can carry weight, the one that holds the position not counted, where an output pixel is at most
     /// `scale` input pixels long. What lies farther outside of the image has no sample.
-    pub(crate) fn reach(&self, _scale: f64) -> f64 {
+    pub(crate) fn reach(&self, scale: f64) -> f64 {
+        let (support, margin) = match self.resample {
+            Resample::Nearest => (0.0, 0),
+            Resample::Bilinear => (1.0, 0),
+            Resample::Biquadratic | Resample::Bicubic => (2.0, spline::MARGIN),
+            Resample::Cubic | Resample::Lanczos2 => (2.0, 0),
+            Resample::Lanczos3 => (3.0, 0),
+            Resample::Lanczos4 => (4.0, 0),
+            Resample::Lanczos5 => (5.0, 0),
+            // From a corner to any other, and a pixel for curved edges.
+            Resample::Exact => return 2.0 * scale + 2.0,
+            // A drop may lie askew on the output pixels, whose centres it is asked for.
+            Resample::Drizzle(drizzle) => return 2.0 * drizzle::radius(&drizzle) + scale + 1.0,
+        };
+        let wide = if self.antialias { (support + 0.5) * scale.max(1.0) } else { support };
+        wide + margin as f64 + if self.derives() { scale } else { 0.0 }
+    }
+
+    /// The reach for a block whose coordinates are known: a map may stretch more somewhere in it than where its scale was looked at.
+    pub(crate) fn reach_on(&self, grid: &CoordGrid<'_>, block: Window, reach: f64) -> f64 {
+        if !self.antialias || self.likes_whole_blocks() {
+            return reach;
+        }
+        let mut scratch = Scratch::default();
+        let mut widest = 1.0_f64;
+        for y in block.y0..block.y0 + block.ny {
+            scratch.row(grid, block.x0 as f64, y as f64, block.nx);
+            scratch.derive(grid, block.x0 as f64, y as f64);
+            widest = scratch.jacobians.values.iter().flat_map(|j| jacobian::stretch(*j)).fold(widest, f64::max);
+        }
+        reach.max(self.reach(widest))
+    }
+
+    /// Whether the kernel measures areas on the sky.
+    pub(crate) fn needs_sky(&self) -> bool {
+        self.resample == Resample::Exact
+    }
+
+    /// Whether the kernel starts from input pixels, and so needs the map from there and weighs them itself.
+    pub(crate) fn needs_forward(&self) -> bool {
+        matches!(self.resample, Resample::Drizzle(_))
+    }
+
+    /// Whether a block costs less sampled as a whole than in bands of rows.
+    pub(crate) fn likes_whole_blocks(&self) -> bool {
+        matches!(self.resample, Resample::Exact | Resample::Drizzle(_))
+    }
+
+    /// What a kernel has to compute of a patch once, before its rows are sampled.
+    pub(crate) fn prepare<P: Pixel>(&self, patch: &Patch<'_, P>, scratch: &mut Scratch) {
         match self.resample {
-            Resample::Nearest => 0.0,
-            Resample::Bilinear => 1.0,
+            Resample::Biquadratic => scratch.coefficients.quadratic(patch),
+            Resample::Bicubic => scratch.coefficients.cubic(patch),
+            _ => {}
         }
     }
 
@@ -60,19 +162,104 @@ impl Kernel {
         values: &mut [T],
         coverage: &mut [T],
     ) {
-        let Scene { grid, patch } = scene;
-        let spoil = self.missing == Missing::Spoil;
-        let min_weight = if let Missing::Renormalize { min_weight } = self.missing { min_weight } else { 1.0 };
+        match &self.resample {
+            Resample::Exact => return exact::block(scene, self, block, scratch, values, coverage),
+            Resample::Drizzle(drizzle) => {
+                return drizzle::block(scene, drizzle, self.flux, block, scratch, values, coverage);
+            }
+            _ => {}
+        }
         let rows = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
         for (y, (values, coverage)) in (block.y0..).zip(rows) {
-            let (xs, ys) = scratch.row(grid, block.x0 as f64, y as f64, block.nx);
-            match self.resample {
-                Resample::Nearest => nearest::row(patch, xs, ys, values, coverage),
-                Resample::Bilinear if spoil => bilinear::row(patch, xs, ys, |taps| taps.spoiled(), values, coverage),
-                Resample::Bilinear => {
-                    bilinear::row(patch, xs, ys, |taps| taps.renormalized(min_weight), values, coverage);
+            scratch.row(scene.grid, block.x0 as f64, y as f64, block.nx);
+            if self.derives() {
+                scratch.derive(scene.grid, block.x0 as f64, y as f64);
+            }
+            self.interpolate(&scene.patch, scratch, values, coverage);
+            if self.flux == Flux::Conserve {
+                conserve(&scratch.jacobians.values, values, coverage);
+            }
+        }
+    }
+
+    /// Samples the row whose positions are in `scratch`.
+    fn interpolate<P: Pixel, T: Pixel>(
+        &self,
+        patch: &Patch<'_, P>,
+        scratch: &mut Scratch,
+        values: &mut [T],
+        coverage: &mut [T],
+    ) {
+        let Scratch { xs, ys, jacobians, coefficients, wide, .. } = scratch;
+        let positions = (&xs[..], &ys[..]);
+        let mut row = Row { kernel: self, positions, jacobians: &jacobians.values, wide, values, coverage };
+        match self.resample {
+            Resample::Nearest => {
+                nearest::row(patch, xs, ys, row.values, row.coverage);
+                row.widen(patch, &widen::Square);
+            }
+            Resample::Bilinear => row.sample(patch, &bilinear::Linear),
+            Resample::Biquadratic | Resample::Bicubic => {
+                let coefficients = coefficients.patch();
+                if self.resample == Resample::Biquadratic {
+                    row.interpolate(&coefficients, &spline::Quadratic);
+                } else {
+                    row.interpolate(&coefficients, &spline::Cubic);
+                }
+                spline::at_centres(patch, positions, row.values, row.coverage);
+                if self.resample == Resample::Biquadratic {
+                    row.widen(&coefficients, &spline::Quadratic);
+                } else {
+                    row.widen(&coefficients, &spline::Cubic);
                 }
             }
+            Resample::Cubic => row.sample(patch, &cubic::Keys),
+            Resample::Lanczos2 => row.sample(patch, &*lanczos::LANCZOS2),
+            Resample::Lanczos3 => row.sample(patch, &*lanczos::LANCZOS3),
+            Resample::Lanczos4 => row.sample(patch, &*lanczos::LANCZOS4),
+            Resample::Lanczos5 => row.sample(patch, &*lanczos::LANCZOS5),
+            // Not sampled row by row.
+            Resample::Exact | Resample::Drizzle(_) => {}
+        }
+    }
+}
+
+/// A row to be sampled.
+struct Row<'r, T> {
+    kernel: &'r Kernel,
+    positions: (&'r [f64], &'r [f64]),
+    jacobians: &'r [[f64; 4]],
+    wide: &'r mut widen::WideTaps,
+    values: &'r mut [T],
+    coverage: &'r mut [T],
+}
+
+impl<T: Pixel> Row<'_, T> {
+    fn sample<const N: usize, P: Pixel>(&mut self, patch: &Patch<'_, P>, taps: &impl interpolate::Taps<N>) {
+        self.interpolate(patch, taps);
+        self.widen(patch, taps);
+    }
+
+    fn interpolate<const N: usize, P: Pixel>(&mut self, patch: &Patch<'_, P>, taps: &impl interpolate::Taps<N>) {
+        interpolate::row(patch, taps, self.kernel.missing, self.positions, self.values, self.coverage);
+    }
+
+    fn widen<const N: usize, P: Pixel>(&mut self, patch: &Patch<'_, P>, taps: &impl interpolate::Taps<N>) {
+        if self.kernel.antialias {
+            let missing = self.kernel.missing;
+            self.wide.row(patch, taps, missing, self.jacobians, self.positions, self.values, self.coverage);
+        }
+    }
+}
+
+/// From surface brightness in the input to the flux in an output pixel: multiplies by the pixel's area in input pixels.
+fn conserve<T: Pixel>(jacobians: &[[f64; 4]], values: &mut [T], coverage: &mut [T]) {
+    for (jacobian, (value, cover)) in jacobians.iter().zip(values.iter_mut().zip(coverage)) {
+        let area = jacobian::area(*jacobian);
+        if area.is_finite() {
+            *value = T::from_f64(value.to_f64() * area);
+        } else {
+            (*value, *cover) = (T::default(), T::default());
         }
     }
 }
@@ -82,11 +269,21 @@ impl Kernel {
 pub(crate) struct Scratch {
     xs: Vec<f64>,
     ys: Vec<f64>,
+    jacobians: jacobian::Jacobians,
+    coefficients: spline::Coefficients,
+    wide: widen::WideTaps,
+    exact: exact::Buffers,
+    drizzle: drizzle::Buffers,
 }
 
 impl Scratch {
     pub(crate) fn bytes(&self) -> usize {
-        (self.xs.capacity() + self.ys.capacity()) * size_of::<f64>()
+        let own = (self.xs.capacity() + self.ys.capacity()) * size_of::<f64>();
+        own + self.jacobians.bytes()
+            + self.coefficients.bytes()
+            + self.wide.bytes()
+            + self.exact.bytes()
+            + self.drizzle.bytes()
     }
 
     /// Input coordinates of the output positions (x0 + i, y), i < n.
@@ -95,5 +292,10 @@ impl Scratch {
         self.ys.resize(n, 0.0);
         grid.row(x0, y, &mut self.xs, &mut self.ys);
         (&self.xs, &self.ys)
+    }
+
+    /// Derivatives at the positions of the last row asked for, (x0 + i, y).
+    fn derive(&mut self, grid: &CoordGrid<'_>, x0: f64, y: f64) {
+        self.jacobians.row(grid, x0, y, &self.xs, &self.ys);
     }
 }

@@ -14,19 +14,19 @@ pub(super) fn row<P: Pixel, T: Pixel>(
     values: &mut [T],
     coverage: &mut [T],
 ) {
-    let (nx, ny) = (patch.image[1] as f64 - 0.5, patch.image[0] as f64 - 0.5);
-    let (x0, y0, stride) = (patch.window.x0 as isize, patch.window.y0 as isize, patch.window.nx as isize);
+    let [ny, nx] = patch.image;
+    let (x_end, y_end) = (nx as f64 - 0.5, ny as f64 - 0.5);
+    let (x0, y0, stride) = (patch.window.x0, patch.window.y0, patch.window.nx);
     for (((x, y), value), cover) in xs.iter().zip(ys).zip(values).zip(coverage) {
+        (*value, *cover) = (T::default(), T::default());
         // False for NaN, which is how an undefined position looks.
-        let inside = *x >= -0.5 && *x < nx && *y >= -0.5 && *y < ny;
-        let (i, j) = ((*x + 0.5) as isize - x0, (*y + 0.5) as isize - y0);
-        let pixel = if inside {
-            patch.pixels.get((j * stride + i) as usize).map_or(f64::NAN, |p| p.to_f64())
-        } else {
-            f64::NAN
-        };
-        let there = !pixel.is_nan();
-        *value = T::from_f64(if there { pixel } else { 0.0 });
-        *cover = T::from_f64(f64::from(u8::from(there)));
+        if *x >= -0.5 && *x < x_end && *y >= -0.5 && *y < y_end {
+            // Just below the upper edge x + 1/2 may round up to the next pixel, which is not there.
+            let (i, j) = (((*x + 0.5) as usize).min(nx - 1), ((*y + 0.5) as usize).min(ny - 1));
+            let pixel = patch.pixels.get((j - y0) * stride + (i - x0)).map_or(f64::NAN, |p| p.to_f64());
+            if !pixel.is_nan() {
+                (*value, *cover) = (T::from_f64(pixel), T::from_f64(1.0));
+            }
+        }
     }
 }

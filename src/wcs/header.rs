@@ -350,9 +350,7 @@ impl Keywords<'_> {
 
     /// The affine map from the two pixel axes to the plane in degrees.
     fn linear(&self, axes: [usize; 2]) -> Result<Linear, Error> {
-        let (given, name) = self.matrix(axes)?;
-        let units = self.units(axes)?;
-        let matrix = [0, 1].map(|i: usize| [0, 1].map(|j: usize| given[i][j] * units[i]));
+        let (matrix, name) = self.matrix(axes)?;
         // The pixel axes of the plane keep their order whichever of the two coordinates comes first.
         let [first, second] = if axes[0] < axes[1] { axes } else { [axes[1], axes[0]] };
         let mut origin = [0.0; 2];
@@ -360,31 +358,34 @@ impl Keywords<'_> {
             *value = self.number(&format!("CRPIX{}", axis + 1))?.unwrap_or(0.0) - 1.0;
         }
         Linear::new(origin, matrix).ok_or_else(|| {
-            let [[a, b], [c, d]] = given;
+            let [[a, b], [c, d]] = matrix;
             let value = if name == "CDELT" { format!("{a}, {d}") } else { format!("[[{a}, {b}], [{c}, {d}]]") };
             refuse(self.name(&format!("{name}i")), value, "the transformation from pixels to the sky is singular")
         })
     }
 
-    /// The matrix in units of the axes (rows longitude, latitude; columns the pixel axes in their order) and the
+    /// The matrix in degrees a pixel (rows longitude, latitude; columns the pixel axes in their order) and the
     /// keyword it stands in.
     fn matrix(&self, axes: [usize; 2]) -> Result<([[f64; 2]; 2], &'static str), Error> {
         let [lon, lat] = axes.map(|axis| axis + 1);
         let columns = [lon.min(lat), lon.max(lat)];
         let (pc, cd) = (self.elements("PC", [lon, lat], columns)?, self.elements("CD", [lon, lat], columns)?);
-        let mut cdelt = [1.0; 2];
+        let units = self.units(axes)?;
+        let mut cdelt = units;
         for (value, i) in cdelt.iter_mut().zip([lon, lat]) {
-            *value = self.number(&format!("CDELT{i}"))?.unwrap_or(1.0);
+            *value *= self.number(&format!("CDELT{i}"))?.unwrap_or(1.0);
         }
         let diagonal = |i: usize, j: usize| if [lon, lat][i] == columns[j] { 1.0 } else { 0.0 };
         let scaled = |e: [[Option<f64>; 2]; 2]| {
             [0, 1].map(|i: usize| [0, 1].map(|j: usize| cdelt[i] * e[i][j].unwrap_or(diagonal(i, j))))
         };
+        let in_degrees =
+            |e: [[Option<f64>; 2]; 2]| [0, 1].map(|i: usize| e[i].map(|element| units[i] * element.unwrap_or(0.0)));
         match (pc, cd) {
             (Some(pc), None) => Ok((scaled(pc), "PC")),
-            (None, Some(cd)) => Ok((cd.map(|row| row.map(|e| e.unwrap_or(0.0))), "CD")),
+            (None, Some(cd)) => Ok((in_degrees(cd), "CD")),
             (Some(pc), Some(cd)) => {
-                let (pc, cd) = (scaled(pc), cd.map(|row| row.map(|e| e.unwrap_or(0.0))));
+                let (pc, cd) = (scaled(pc), in_degrees(cd));
                 let size = cd.iter().flatten().fold(0.0, |size: f64, e| size.max(e.abs()));
                 let differ = pc.iter().flatten().zip(cd.iter().flatten()).any(|(p, c)| !((p - c).abs() <= 1e-9 * size));
                 if differ {

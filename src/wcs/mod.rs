@@ -4,7 +4,9 @@
 //!
 //! | step | source | module |
 //! |---|---|---|
+//! | pixel → corrected pixel: SIP, CPDISi, D2IMDISi | Shupe et al. (2005), WCS paper IV (draft) | `distortion` |
 //! | pixel → plane: CRPIXi, CDi_j or PCi_j and CDELTi or CROTAi, CUNITi | Greisen & Calabretta (2002) | `linear` |
+//! | plane → corrected plane: TPV, TNX, ZPX, DSS plate solutions | FITS registry of conventions | `distortion` |
 //! | plane → native direction: the projection of CTYPEi with PVi_m | Calabretta & Greisen (2002), Calabretta & Roukema (2007) | `projection` |
 //! | native → celestial: CRVALi, LONPOLE, LATPOLE as one 3 × 3 matrix | Calabretta & Greisen (2002), section 2.4 | `rotation` |
 //!
@@ -12,18 +14,22 @@
 //! The reference is wcslib, as astropy calls it: positions agree to 1e-9 degree and 1e-6 pixel, and a point is undefined
 //! where wcslib says so with its bounds checks on.
 
+mod distortion;
 mod frame;
 mod frame_matrix;
 mod header;
 mod linear;
+
 mod projection;
 mod rotation;
 mod trig;
 
+pub use distortion::LookupTables;
 pub use frame::Frame;
 
 use crate::error::Error;
 use crate::fits::Header;
+use distortion::{Interpreted, PixelDistortion, PlaneDistortion, interpret};
 use header::{Description, refuse};
 use linear::Linear;
 use projection::{Projection, UNDEFINED_VECTOR, Vector};
@@ -38,18 +44,34 @@ pub(crate) use rotation::{Matrix as RotationMatrix, apply as rotate, multiply, t
 pub(crate) const BATCH: usize = 256;
 
 /// How a header is read.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 #[non_exhaustive]
-pub struct WcsOptions {
+pub struct WcsOptions<'t> {
     /// Letter of the alternative description to use, `'A'` to `'Z'`. Default: `None`, the primary description.
     pub alternative: Option<char>,
+    /// Where distortion tables in other HDUs are found. Default: `None`, which refuses a header that needs one.
+    pub tables: Option<&'t dyn LookupTables>,
 }
 
-impl WcsOptions {
+impl std::fmt::Debug for WcsOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tables = self.tables.map(|_| "LookupTables");
+        f.debug_struct("WcsOptions").field("alternative", &self.alternative).field("tables", &tables).finish()
+    }
+}
+
+impl<'t> WcsOptions<'t> {
     /// Uses the alternative description of this letter. Default: the primary description.
     #[must_use]
-    pub fn alternative(mut self, letter: char) -> WcsOptions {
+    pub fn alternative(mut self, letter: char) -> WcsOptions<'t> {
         self.alternative = Some(letter);
+        self
+    }
+
+    /// Reads distortion tables from here. Default: none.
+    #[must_use]
+    pub fn tables(mut self, tables: &'t dyn LookupTables) -> WcsOptions<'t> {
+        self.tables = Some(tables);
         self
     }
 }
@@ -75,7 +97,9 @@ impl WcsOptions {
 pub struct Wcs {
     description: Arc<Description>,
     frame: Frame,
+    pixel_distortion: Option<PixelDistortion>,
     linear: Linear,
+    plane_distortion: Option<PlaneDistortion>,
     /// Plane position of the fiducial point: added to what the linear part gives.
     offset: [f64; 2],
     projection: Projection,
@@ -97,18 +121,26 @@ impl Wcs {
     ///
     /// # Errors
     /// As [`from_header`](Self::from_header).
-    pub fn from_header_with(header: &Header, options: &WcsOptions) -> Result<Wcs, Error> {
-        let description = Description::read(header, options.alternative)?;
-        if let Some(code) = &description.distortion {
-            let keyword = format!("CTYPE{}", description.axes[0] + 1);
-            return Err(refuse(keyword, code, "this distortion is not supported"));
+    pub fn from_header_with(header: &Header, options: &WcsOptions<'_>) -> Result<Wcs, Error> {
+        let Interpreted { header, pixel, plane } = interpret(header, options.alternative, options.tables)?;
+        let description = Description::read(&header, options.alternative)?;
+        let [first, second] = description.axes;
+        if pixel.is_some() && first.max(second) > 1 {
+            let keyword = format!("CTYPE{}", first.max(second) + 1);
+            return Err(refuse(
+                keyword,
+                "celestial",
+                "distortions of pixels need the celestial axes to be axes 1 and 2",
+            ));
         }
         let (projection, offset) = description.projection()?;
         let native_to_celestial = description.rotation()?;
         let [lon, lat] = &description.types;
         Ok(Wcs {
-            frame: Frame::from_header(header, lon, lat, description.alternative)?,
+            frame: Frame::from_header(&header, lon, lat, description.alternative)?,
+            pixel_distortion: pixel,
             linear: description.linear.clone(),
+            plane_distortion: plane,
             offset,
             projection,
             native_to_celestial,
@@ -182,9 +214,19 @@ impl Wcs {
 
     /// Pixels in x and y to native unit vectors in x, y and z; NaN where undefined.
     pub(crate) fn pixels_to_native(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) {
-        for (x, y) in x.iter_mut().zip(y.iter_mut()) {
-            let plane = self.linear.to_plane([*x, *y]);
-            [*x, *y] = [plane[0] + self.offset[0], plane[1] + self.offset[1]];
+        if let Some(distortion) = &self.pixel_distortion {
+            each(x, y, |[x, y]| distortion.forward(x, y));
+        }
+        if let Some(distortion) = &self.plane_distortion {
+            each(x, y, |pixel| {
+                let [x, y] = self.linear.to_plane(pixel);
+                distortion.forward(x, y).map(|[x, y]| [x + self.offset[0], y + self.offset[1]])
+            });
+        } else {
+            for (x, y) in x.iter_mut().zip(y.iter_mut()) {
+                let plane = self.linear.to_plane([*x, *y]);
+                [*x, *y] = [plane[0] + self.offset[0], plane[1] + self.offset[1]];
+            }
         }
         self.projection.deproject_slice(x, y, z);
     }
@@ -192,8 +234,17 @@ impl Wcs {
     /// Native unit vectors in x, y and z to pixels in x and y; NaN where undefined.
     pub(crate) fn native_to_pixels(&self, x: &mut [f64], y: &mut [f64], z: &[f64]) {
         self.projection.project_slice(x, y, z);
-        for (x, y) in x.iter_mut().zip(y.iter_mut()) {
-            [*x, *y] = self.linear.to_pixel([*x - self.offset[0], *y - self.offset[1]]);
+        if let Some(distortion) = &self.plane_distortion {
+            each(x, y, |[x, y]| {
+                distortion.inverse(x - self.offset[0], y - self.offset[1]).map(|plane| self.linear.to_pixel(plane))
+            });
+        } else {
+            for (x, y) in x.iter_mut().zip(y.iter_mut()) {
+                [*x, *y] = self.linear.to_pixel([*x - self.offset[0], *y - self.offset[1]]);
+            }
+        }
+        if let Some(distortion) = &self.pixel_distortion {
+            each(x, y, |[x, y]| distortion.inverse(x, y));
         }
     }
 
@@ -225,5 +276,12 @@ impl Wcs {
     /// The rotation from native to celestial unit vectors.
     pub(crate) fn native_to_celestial(&self) -> &Matrix {
         &self.native_to_celestial
+    }
+}
+
+/// Maps points in place; those without an image become NaN.
+fn each(x: &mut [f64], y: &mut [f64], map: impl Fn([f64; 2]) -> Option<[f64; 2]>) {
+    for (x, y) in x.iter_mut().zip(y.iter_mut()) {
+        [*x, *y] = map([*x, *y]).unwrap_or([f64::NAN; 2]);
     }
 }

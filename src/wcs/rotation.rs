@@ -1,7 +1,8 @@
 //! Rotation between native and celestial coordinates, Calabretta & Greisen (2002), section 2.4.
 
 use super::projection::Vector;
-use super::trig::{DEGREES, cos, sin, sin_cos};
+use super::trig::{cos, sin, sin_cos};
+use std::f64::consts::PI;
 
 /// A rotation as rows of a matrix: out = R in.
 pub(crate) type Matrix = [[f64; 3]; 3];
@@ -51,6 +52,12 @@ pub(crate) enum Impossible {
 
 const TOLERANCE: f64 = 1e-10;
 
+/// Radians to degrees in the order of wcslib: of two solutions for the pole at the same distance from LATPOLE the last
+/// bit chooses.
+fn degrees(radians: f64) -> f64 {
+    radians * 180.0 / PI
+}
+
 impl Reference {
     /// LONPOLE, with its default: φ_0, plus 180° if the fiducial point is north of the native one.
     pub(crate) fn phi_p(&self) -> f64 {
@@ -87,7 +94,7 @@ impl Reference {
         }
         let theta0 = theta0.clamp(-90.0, 90.0);
         if theta0 == 90.0 {
-            return Ok((lng0, lat0));
+            return if lat0.abs() <= 90.0 + TOLERANCE { Ok((lng0, lat0)) } else { Err(Impossible::Latitude(90.0)) };
         }
         let (sin_lat0, cos_lat0) = sin_cos(lat0);
         let (sin_the0, cos_the0) = sin_cos(theta0);
@@ -102,14 +109,15 @@ impl Reference {
                 if sin_lat0 != 0.0 {
                     return Err(Impossible::LatitudeNotZero);
                 }
-                // LATPOLE alone decides.
-                self.latpole.clamp(-90.0, 90.0)
+                // The standard gives LATPOLE itself here. astropy's build of wcslib, whose cosine of 90° is 6e-17, takes
+                // the celestial pole nearer to it, and headers mean what they give there.
+                if self.latpole > 0.0 { 90.0 } else { -90.0 }
             } else {
                 let ratio = sin_lat0 / length;
                 if !(ratio.abs() < 1.0 + TOLERANCE) {
-                    return Err(Impossible::Latitude(length.min(1.0).asin() * DEGREES));
+                    return Err(Impossible::Latitude(degrees(length.min(1.0).asin())));
                 }
-                self.nearest_pole(sin_the0.atan2(horizontal) * DEGREES, ratio.clamp(-1.0, 1.0).acos() * DEGREES)
+                self.nearest_pole(degrees(sin_the0.atan2(horizontal)), degrees(ratio.clamp(-1.0, 1.0).acos()))
             }
         };
         if !(delta_p.abs() <= 90.0 + TOLERANCE) {
@@ -132,7 +140,7 @@ impl Reference {
             if x == 0.0 && y == 0.0 {
                 return Err(Impossible::Pole);
             }
-            lng0 - y.atan2(x) * DEGREES
+            lng0 - degrees(y.atan2(x))
         };
         Ok((alpha_p, delta_p))
     }

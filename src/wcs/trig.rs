@@ -1,9 +1,11 @@
 //! Trigonometry in degrees, exact at multiples of 90°, as reference values in headers ask for.
 
+use std::f64::consts::PI;
+
 /// Degrees in a radian.
-pub(crate) const DEGREES: f64 = 180.0 / std::f64::consts::PI;
+pub(crate) const DEGREES: f64 = 180.0 / PI;
 /// Radians in a degree.
-pub(crate) const RADIANS: f64 = std::f64::consts::PI / 180.0;
+pub(crate) const RADIANS: f64 = PI / 180.0;
 
 /// Sine and cosine of an angle in degrees. Multiples of 90° give 0 and ±1 exactly, so that a header with a simple
 /// orientation has a rotation matrix of zeros and ones.
@@ -14,7 +16,8 @@ pub(crate) fn sin_cos(degrees: f64) -> (f64, f64) {
         1.0 | -3.0 => (1.0, 0.0),
         2.0 | -2.0 => (0.0, -1.0),
         3.0 | -1.0 => (-1.0, 0.0),
-        _ => (turned * RADIANS).sin_cos(),
+        // In the order of wcslib: which of two equally good poles LATPOLE chooses hangs on the last bit.
+        _ => (turned * PI / 180.0).sin_cos(),
     }
 }
 

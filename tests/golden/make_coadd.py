@@ -211,7 +211,9 @@ def real_images(folder, data):
     car["CRPIX1"] += 0.5
     tan = header(("RA---TAN", "DEC--TAN"), (266.41, -28.94), 0.0043, shape, rotation=31.0, RADESYS="ICRS")
     targets = {name: (folder.header(name, h), WCS(h), shape) for name, h in (("car", car), ("tan", tan))}
-    coadd_cases(folder, "real", images, targets, ORDERS, COMBINES)
+    coadd_cases(folder, "real", images, targets, ["bilinear"], COMBINES)
+    coadd_cases(folder, "real", images, {"car": targets["car"]}, ["nearest"], COMBINES)
+    coadd_cases(folder, "real", images, {"tan": targets["tan"]}, ["nearest"], ["mean", "first", "median"])
 
     weighted = []
     for name, image in zip("jhke", images, strict=True):

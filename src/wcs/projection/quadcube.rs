@@ -44,14 +44,14 @@ fn face_of(v: &Vector) -> &'static Face {
 }
 
 /// The face that a plane position (in face units) lies on and the position relative to its centre. The equatorial
-/// faces repeat once to the left. `None` off the cube.
-fn unfold(mut x: f64, y: f64) -> Option<(&'static Face, f64, f64)> {
+/// faces repeat once to the left. Every sum is rounded by `round`. `None` off the cube.
+fn unfold(mut x: f64, y: f64, round: impl Fn(f64) -> f64) -> Option<(&'static Face, f64, f64)> {
     let on_cube = if x.abs() <= 1.0 { y.abs() <= 3.0 } else { x.abs() <= 7.0 && y.abs() <= 1.0 };
     if !on_cube {
         return None;
     }
     if x < -1.0 {
-        x += 8.0;
+        x = round(x + 8.0);
     }
     let [f0, f1, f2, f3, f4, f5] = &FACES;
     let face = if x > 5.0 {
@@ -67,7 +67,7 @@ fn unfold(mut x: f64, y: f64) -> Option<(&'static Face, f64, f64)> {
     } else {
         f1
     };
-    Some((face, x - face.centre[0], y - face.centre[1]))
+    Some((face, round(x - face.centre[0]), round(y - face.centre[1])))
 }
 
 fn assemble(face: &Face, xi: f64, eta: f64, zeta: f64) -> Vector {
@@ -94,7 +94,7 @@ impl Project for Tsc {
     }
 
     fn deproject(&self, [x, y]: Plane) -> Vector {
-        let Some((face, x, y)) = unfold(x / HALF_FACE, y / HALF_FACE) else { return UNDEFINED_VECTOR };
+        let Some((face, x, y)) = unfold(x / HALF_FACE, y / HALF_FACE, |sum| sum) else { return UNDEFINED_VECTOR };
         let zeta = 1.0 / (1.0 + x * x + y * y).sqrt();
         assemble(face, x * zeta, y * zeta, zeta)
     }
@@ -147,22 +147,32 @@ fn csc_inverse(x: f32, y: f32) -> f32 {
     x + x * (1.0 - xx) * horner(&rows, yy)
 }
 
+/// To single precision and back.
+fn single(x: f64) -> f64 {
+    f64::from(x as f32)
+}
+
 impl Project for Csc {
     fn project(&self, v: Vector) -> Plane {
         let face = face_of(&v);
         let zeta = dot(&face.zeta, &v);
         let (chi, psi) = ((dot(&face.xi, &v) / zeta) as f32, (dot(&face.eta, &v) / zeta) as f32);
-        settle(face, f64::from(csc_forward(chi, psi)), f64::from(csc_forward(psi, chi)), 1e-7)
+        let (x, y) = (csc_forward(chi, psi), csc_forward(psi, chi));
+        settle(face, f64::from(x), f64::from(y), 1e-7).map(|sum| HALF_FACE * single(sum / HALF_FACE))
     }
 
     fn deproject(&self, [x, y]: Plane) -> Vector {
-        // Single precision already decides about the face.
-        let (x, y) = ((x / HALF_FACE) as f32, (y / HALF_FACE) as f32);
-        let Some((face, x, y)) = unfold(f64::from(x), f64::from(y)) else { return UNDEFINED_VECTOR };
+        let Some((face, x, y)) = unfold(single(x / HALF_FACE), single(y / HALF_FACE), single) else {
+            return UNDEFINED_VECTOR;
+        };
         let (x, y) = (x as f32, y as f32);
         let (chi, psi) = (csc_inverse(x, y), csc_inverse(y, x));
         let zeta = 1.0 / (f64::from(chi * chi + psi * psi) + 1.0).sqrt();
-        assemble(face, f64::from(chi) * zeta, f64::from(psi) * zeta, zeta)
+        // Rounding leaves the vector off the unit sphere; wcslib takes its height for the sine of the latitude.
+        let [x, y, z] = assemble(face, f64::from(chi) * zeta, f64::from(psi) * zeta, zeta);
+        let c = (x * x + y * y).sqrt();
+        let shrink = if c > 0.0 { (1.0 - z * z).max(0.0).sqrt() / c } else { 1.0 };
+        [x * shrink, y * shrink, z]
     }
 }
 
@@ -189,7 +199,7 @@ impl Project for Qsc {
     }
 
     fn deproject(&self, [x, y]: Plane) -> Vector {
-        let Some((face, x, y)) = unfold(x / HALF_FACE, y / HALF_FACE) else { return UNDEFINED_VECTOR };
+        let Some((face, x, y)) = unfold(x / HALF_FACE, y / HALF_FACE, |sum| sum) else { return UNDEFINED_VECTOR };
         let (major, minor) = if x.abs() > y.abs() { (x, y) } else { (y, x) };
         if major == 0.0 {
             return face.zeta;

@@ -1,0 +1,156 @@
+//! Separable interpolation: the loops that all interpolating kernels share.
+//!
+//! ```text
+//! x, y clamped to the pixel centres: the outer half pixel of the image takes the value on the line of the edge pixels
+//! i = floor(x), t = x - i                       with an odd number N of taps: i = floor(x + 1/2)
+//! first tap = i - (N-1)/2;  wx = weights(t), and alike in y
+//! sample = Σ_n wx[n] (Σ_m wy[m] p[m][n])        taps outside of the image are mirrored: d c b | a b c d | c b a
+//! where that is NaN: tap by tap, taps of weight 0 left out, with the rule for missing pixels
+//! ```
+//!
+//! Mirroring is what reproject's splines do. For all kernels it makes every position of the image valid and keeps the
+//! samples continuous; no tap lies farther away than the one that it stands in for.
+
+use super::Patch;
+use crate::{Missing, Pixel};
+
+/// A one-dimensional kernel on `N` pixels.
+pub(super) trait Taps<const N: usize> {
+    /// Weights of the `N` pixels around a position `t` behind the pixel `(N-1)/2` of them. They sum to 1; where `t` is 0 an
+    /// interpolating kernel gives exactly 1 and 0.
+    fn weights(&self, t: f64) -> [f64; N];
+
+    /// Pixels on each side that carry weight where the kernel is made `s` times as wide, s >= 1.
+    fn radius(&self, s: f64) -> f64;
+
+    /// Weight, but for normalisation, of a pixel at distance `d` where the kernel is made `s` times as wide.
+    fn widened(&self, d: f64, s: f64) -> f64;
+}
+
+/// One axis of a patch, as the taps see it.
+struct Axis<const N: usize> {
+    /// Centre of the image's last pixel, and its edge.
+    last: f64,
+    end: f64,
+    /// First pixel of the patch, and the number of pixels of it that can be a first tap.
+    start: isize,
+    room: usize,
+}
+
+impl<const N: usize> Axis<N> {
+    fn new(image: usize, start: usize, patch: usize) -> Self {
+        let last = image as f64 - 1.0;
+        Axis { last, end: last + 0.5, start: start as isize, room: (patch + 1).saturating_sub(N) }
+    }
+
+    /// False for NaN, which is how an undefined position looks.
+    #[inline(always)]
+    fn holds(&self, x: f64) -> bool {
+        x >= -0.5 && x < self.end
+    }
+
+    /// First tap, counted from the patch's first pixel, and the position behind the middle one.
+    #[inline(always)]
+    fn locate(&self, x: f64) -> (isize, f64) {
+        let x = x.max(0.0).min(self.last);
+        let middle = (x + if N % 2 == 1 { 0.5 } else { 0.0 }) as i64;
+        (middle as isize - (N as isize - 1) / 2 - self.start, x - middle as f64)
+    }
+}
+
+/// Samples one row.
+pub(super) fn row<const N: usize, P: Pixel, T: Pixel>(
+    patch: &Patch<'_, P>,
+    kernel: &impl Taps<N>,
+    missing: Missing,
+    (xs, ys): (&[f64], &[f64]),
+    values: &mut [T],
+    coverage: &mut [T],
+) {
+    let x_axis = Axis::<N>::new(patch.image[1], patch.window.x0, patch.window.nx);
+    let y_axis = Axis::<N>::new(patch.image[0], patch.window.y0, patch.window.ny);
+    let stride = patch.window.nx;
+    for (((x, y), value), cover) in xs.iter().zip(ys).zip(values).zip(coverage) {
+        let mut sample = f64::NAN;
+        if x_axis.holds(*x) && y_axis.holds(*y) {
+            let ((i, t), (j, u)) = (x_axis.locate(*x), y_axis.locate(*y));
+            let (wx, wy) = (kernel.weights(t), kernel.weights(u));
+            // A negative first tap is larger than any room.
+            let inside = (i as usize) < x_axis.room && (j as usize) < y_axis.room;
+            if inside {
+                let from = j as usize * stride + i as usize;
+                sample = sum::<N, P>(patch.pixels.get(from..).unwrap_or_default(), stride, &wx, &wy);
+            }
+            if sample.is_nan() {
+                let first = [j + y_axis.start, i + x_axis.start];
+                sample = careful(patch, first, &wx, &wy, missing);
+            }
+        }
+        let there = !sample.is_nan();
+        *value = T::from_f64(if there { sample } else { 0.0 });
+        *cover = T::from_f64(f64::from(u8::from(there)));
+    }
+}
+
+/// Columns first, in the order of the taps, so that the inner loop is one of independent sums.
+#[inline(always)]
+fn sum<const N: usize, P: Pixel>(pixels: &[P], stride: usize, wx: &[f64; N], wy: &[f64; N]) -> f64 {
+    let mut columns = [0.0; N];
+    for (m, w) in wy.iter().enumerate() {
+        let Some(row) = pixels.get(m * stride..).and_then(|row| row.first_chunk::<N>()) else { return f64::NAN };
+        for (column, pixel) in columns.iter_mut().zip(row) {
+            *column += w * pixel.to_f64();
+        }
+    }
+    wx.iter().zip(&columns).fold(0.0, |sum, (w, column)| sum + w * column)
+}
+
+/// The sample tap by tap: at the edges of the image, and where a pixel is missing or infinite.
+#[cold]
+pub(super) fn careful<P: Pixel>(
+    patch: &Patch<'_, P>,
+    [first_y, first_x]: [isize; 2],
+    wx: &[f64],
+    wy: &[f64],
+    missing: Missing,
+) -> f64 {
+    let (mut sum, mut weight, mut whole) = (0.0, 0.0, true);
+    for (y, wy) in (first_y..).zip(wy) {
+        let y = mirror(y, patch.image[0]);
+        for (x, wx) in (first_x..).zip(wx) {
+            let w = wx * wy;
+            if w == 0.0 {
+                continue;
+            }
+            let pixel = patch.at(y, mirror(x, patch.image[1]));
+            if !pixel.is_nan() {
+                sum += w * pixel;
+                weight += w;
+            } else if missing == Missing::Spoil {
+                return f64::NAN;
+            } else {
+                whole = false;
+            }
+        }
+    }
+    match missing {
+        Missing::Renormalize { min_weight } if !whole => {
+            if weight >= min_weight {
+                sum / weight
+            } else {
+                f64::NAN
+            }
+        }
+        _ => sum,
+    }
+}
+
+/// Index of the pixel that stands for number `i`, which may lie outside, on an axis of `n` pixels.
+pub(super) fn mirror(i: isize, n: usize) -> usize {
+    let last = n as isize - 1;
+    if last <= 0 {
+        return 0;
+    }
+    let folded = i.rem_euclid(2 * last);
+    folded.min(2 * last - folded) as usize
+}

@@ -1,0 +1,68 @@
+//! How large an output pixel is in the input: derivatives of the map, from the same coordinates as the samples.
+
+use crate::map::CoordGrid;
+
+/// Derivatives of the input position (x, y) by the output position (u, v), for the pixels of a row.
+#[derive(Debug, Default)]
+pub(crate) struct Jacobians {
+    /// ∂x/∂u, ∂x/∂v, ∂y/∂u, ∂y/∂v.
+    pub(super) values: Vec<[f64; 4]>,
+    /// Positions at the left, lower and upper edges of the pixels.
+    sides: [[Vec<f64>; 2]; 3],
+}
+
+impl Jacobians {
+    pub(super) fn bytes(&self) -> usize {
+        let sides: usize = self.sides.iter().flatten().map(Vec::capacity).sum();
+        32 * self.values.capacity() + 8 * sides
+    }
+
+    /// Central differences between the edges of the output pixels (x0 + i, y), whose centres lie at (xs, ys). Across a seam, or where an edge has no place
+    /// in the input, the half of the pixel that makes sense stands for the whole; NaN if neither does.
+    pub(super) fn row(&mut self, grid: &CoordGrid<'_>, x0: f64, y: f64, xs: &[f64], ys: &[f64]) {
+        let n = xs.len();
+        let starts = [(x0 - 0.5, y, n + 1), (x0, y - 0.5, n), (x0, y + 0.5, n)];
+        for ([xs, ys], (x0, y, n)) in self.sides.iter_mut().zip(starts) {
+            xs.resize(n, 0.0);
+            ys.resize(n, 0.0);
+            grid.row(x0, y, xs, ys);
+        }
+        let [[left_x, left_y], [low_x, low_y], [high_x, high_y]] = &self.sides;
+        let edges = left_x.iter().zip(left_y).zip(left_x.iter().zip(left_y).skip(1));
+        let rows = low_x.iter().zip(low_y).zip(high_x.iter().zip(high_y));
+        self.values.clear();
+        self.values.extend(xs.iter().zip(ys).zip(edges.zip(rows)).map(|(centre, ((left, right), (low, high)))| {
+            let [xu, yu] = slope(left, centre, right);
+            let [xv, yv] = slope(low, centre, high);
+            [xu, xv, yu, yv]
+        }));
+    }
+}
+
+type Position<'p> = (&'p f64, &'p f64);
+
+/// Difference between the positions half a pixel before and behind.
+fn slope(before: Position<'_>, centre: Position<'_>, behind: Position<'_>) -> [f64; 2] {
+    let step = |from: Position<'_>, to: Position<'_>| [to.0 - from.0, to.1 - from.1];
+    let (a, b) = (step(before, centre), step(centre, behind));
+    let (size_a, size_b) = (a[0] * a[0] + a[1] * a[1], b[0] * b[0] + b[1] * b[1]);
+    // One side more than twice the other: a jump. NaN compares false.
+    if size_a <= 4.0 * size_b && size_b <= 4.0 * size_a {
+        [a[0] + b[0], a[1] + b[1]]
+    } else if size_b.is_nan() || size_a < size_b {
+        a.map(|d| 2.0 * d)
+    } else {
+        b.map(|d| 2.0 * d)
+    }
+}
+
+/// How many times an output pixel is longer than an input pixel along the input's x and y, at least 1.
+pub(super) fn stretch([xu, xv, yu, yv]: [f64; 4]) -> [f64; 2] {
+    // Second moments of the output pixel: a turned pixel of the same size is as long as before.
+    [(xu * xu + xv * xv).sqrt().max(1.0), (yu * yu + yv * yv).sqrt().max(1.0)]
+}
+
+/// Area of the output pixel in input pixels.
+pub(super) fn area([xu, xv, yu, yv]: [f64; 4]) -> f64 {
+    (xu * yv - xv * yu).abs()
+}

@@ -1,0 +1,276 @@
+//! B-spline interpolation of degree 2 and 3 (Unser 1999, IEEE Signal Processing Magazine 16(6), 22; as scipy's map_coordinates).
+//!
+//! ```text
+//! missing pixels filled: mean, by 1/distance, of the nearest pixels there to the left, right, below, above, at most 24 away; else 0
+//! coefficients c = g² Σ_k Σ_l z^|k| z^|l| p[j+k][i+l],   |k|, |l| < 32;  image mirrored at its edges
+//!     degree 2: z = √8 - 3, g = -8z / (1 - z²);    degree 3: z = √3 - 2, g = -6z / (1 - z²)
+//! sample = Σ_n Σ_m w_n(x) w_m(y) c[m][n]                  basis splines on 3 × 3 or 4 × 4 coefficients
+//! on the centre of a pixel that is there: that pixel
+//! ```
+//!
+//! The recursive filter of the literature is cut at z³², below 1e-18, and written as a product, which needs five steps and
+//! makes a coefficient a function of the 63 × 63 pixels around it, whatever else is in the patch:
+//!
+//! ```text
+//! Σ_{k<32} z^k T^k = (1 + zT) (1 + z²T²) (1 + z⁴T⁴) (1 + z⁸T⁸) (1 + z¹⁶T¹⁶)         T: shift by a pixel; and alike with 1/T
+//! (1 + z^m T^m) (1 + z^m T^-m) p[i] = (1 + z^2m) (p[i] + a_m (p[i-m] + p[i+m])),    a_m = z^m / (1 + z^2m)
+//! ```
+//!
+//! A coefficient on a missing (or infinite) pixel is missing itself: samples whose 3 × 3 or 4 × 4 coefficients give it weight
+//! follow the rule for missing pixels. So a missing pixel spoils what is within 1.5 or 2 pixels, not the image.
+
+use super::{
+    Patch,
+    interpolate::{Taps, mirror},
+};
+use crate::{Pixel, plan::Window};
+
+/// Pixels on each side of a coefficient that it is made of.
+const SPAN: usize = 31;
+/// How far a missing pixel looks for others: what is farther away changes a sample by less than 1e-13 of it.
+const FILL: usize = 24;
+/// Pixels around the coefficients that the patch has to hold.
+pub(super) const MARGIN: usize = SPAN + FILL;
+
+/// Basis spline of degree 2.
+pub(super) struct Quadratic;
+
+impl Taps<3> for Quadratic {
+    #[inline(always)]
+    fn weights(&self, t: f64) -> [f64; 3] {
+        [0.5 * ((0.5 - t) * (0.5 - t)), 0.75 - t * t, 0.5 * ((0.5 + t) * (0.5 + t))]
+    }
+
+    fn radius(&self, s: f64) -> f64 {
+        1.5 + 0.5 * box_width(s)
+    }
+
+    fn widened(&self, d: f64, s: f64) -> f64 {
+        let point = |d: f64| if d.abs() < 0.5 { 0.75 - d * d } else { 0.5 * (1.5 - d.abs()).max(0.0).powi(2) };
+        averaged(d, s, point, |d| {
+            let a = d.abs();
+            let half = if a < 0.5 { (0.75 - a * a / 3.0) * a } else { 0.5 - (1.5 - a).max(0.0).powi(3) / 6.0 };
+            half.copysign(d)
+        })
+    }
+}
+
+/// Basis spline of degree 3.
+pub(super) struct Cubic;
+
+impl Taps<4> for Cubic {
+    #[inline(always)]
+    fn weights(&self, t: f64) -> [f64; 4] {
+        const SIXTH: f64 = 1.0 / 6.0;
+        let r = 1.0 - t;
+        [
+            SIXTH * (r * r * r),
+            2.0 / 3.0 + t * t * (0.5 * t - 1.0),
+            2.0 / 3.0 + r * r * (0.5 * r - 1.0),
+            SIXTH * (t * t * t),
+        ]
+    }
+
+    fn radius(&self, s: f64) -> f64 {
+        2.0 + 0.5 * box_width(s)
+    }
+
+    fn widened(&self, d: f64, s: f64) -> f64 {
+        let point = |d: f64| {
+            let a = d.abs();
+            if a < 1.0 { 2.0 / 3.0 + a * a * (0.5 * a - 1.0) } else { (2.0 - a).max(0.0).powi(3) / 6.0 }
+        };
+        averaged(d, s, point, |d| {
+            let a = d.abs();
+            let half = if a < 1.0 {
+                (2.0 / 3.0 + a * a * (a / 8.0 - 1.0 / 3.0)) * a
+            } else {
+                0.5 - (2.0 - a).max(0.0).powi(4) / 24.0
+            };
+            half.copysign(d)
+        })
+    }
+}
+
+/// A spline is widened by averaging it over a box that makes a pixel `s` times as wide: variances add, s² = 1 + box².
+fn box_width(s: f64) -> f64 {
+    (s * s - 1.0).sqrt()
+}
+
+/// Mean over the box around `d` of a basis spline, given with its integral from 0.
+fn averaged(d: f64, s: f64, point: impl Fn(f64) -> f64, integral: impl Fn(f64) -> f64) -> f64 {
+    let width = box_width(s);
+    // So narrow a box changes the mean by less than 1e-9, and the difference would lose too many digits.
+    if width > 1e-4 { (integral(d + 0.5 * width) - integral(d - 0.5 * width)) / width } else { point(d) }
+}
+
+/// The filter that turns pixels into coefficients.
+struct Prefilter {
+    /// a₁₆, a₈, a₄, a₂, a₁.
+    steps: [f64; 5],
+    /// g² and the (1 + z^2m) of both axes: what makes the coefficients of a constant the constant.
+    gain: f64,
+}
+
+impl Prefilter {
+    fn new(pole: f64) -> Self {
+        let steps = [4, 3, 2, 1, 0].map(|squarings| {
+            let z = (0..squarings).fold(pole, |z, _| z * z);
+            z / (1.0 + z * z)
+        });
+        let constant: f64 = steps.iter().map(|a| 1.0 + 2.0 * a).product();
+        Prefilter { steps, gain: 1.0 / (constant * constant) }
+    }
+
+    fn steps(&self) -> impl Iterator<Item = (usize, f64)> {
+        [16, 8, 4, 2, 1].into_iter().zip(self.steps)
+    }
+}
+
+/// The coefficients of a patch, NaN on missing pixels.
+#[derive(Debug, Default)]
+pub(crate) struct Coefficients {
+    window: Window,
+    image: [usize; 2],
+    values: Vec<f64>,
+    /// The patch in double precision, missing pixels filled.
+    filled: Vec<f64>,
+    sums: Vec<[f64; 2]>,
+    lines: [Vec<f64>; 2],
+}
+
+impl Coefficients {
+    pub(super) fn bytes(&self) -> usize {
+        let lines: usize = self.lines.iter().map(Vec::capacity).sum();
+        8 * (self.values.capacity() + self.filled.capacity() + 2 * self.sums.capacity() + lines)
+    }
+
+    pub(super) fn patch(&self) -> Patch<'_, f64> {
+        Patch { pixels: &self.values, window: self.window, image: self.image }
+    }
+
+    /// Of a spline of degree 2.
+    pub(super) fn quadratic<P: Pixel>(&mut self, patch: &Patch<'_, P>) {
+        self.compute(patch, &Prefilter::new(8.0_f64.sqrt() - 3.0));
+    }
+
+    /// Of a spline of degree 3.
+    pub(super) fn cubic<P: Pixel>(&mut self, patch: &Patch<'_, P>) {
+        self.compute(patch, &Prefilter::new(3.0_f64.sqrt() - 2.0));
+    }
+
+    fn compute<P: Pixel>(&mut self, patch: &Patch<'_, P>, filter: &Prefilter) {
+        let from = patch.window;
+        let (x0, nx) = inner(from.x0, from.nx, patch.image[1]);
+        let (y0, ny) = inner(from.y0, from.ny, patch.image[0]);
+        self.window = Window::new(x0, y0, nx, ny);
+        self.image = patch.image;
+        self.values.clear();
+        if self.window.is_empty() {
+            return;
+        }
+        self.fill(patch);
+        let around = |start: usize, n: usize| start as isize - SPAN as isize..(start + n + SPAN) as isize;
+        for y in around(y0, ny) {
+            // The margin makes sure of the row; one that is not there would only be needed where no sample is.
+            let row = mirror(y, patch.image[0]).wrapping_sub(from.y0).min(from.ny - 1) * from.nx;
+            let Some(row) = self.filled.get(row..row + from.nx) else { return };
+            let [line, next] = &mut self.lines;
+            line.clear();
+            let at = |x: isize| mirror(x, patch.image[1]).wrapping_sub(from.x0).min(from.nx - 1);
+            line.extend(around(x0, nx).map(|x| filter.gain * row.get(at(x)).copied().unwrap_or(0.0)));
+            for (m, a) in filter.steps() {
+                next.clear();
+                let triples =
+                    line.iter().zip(line.get(m..).unwrap_or_default()).zip(line.get(2 * m..).unwrap_or_default());
+                next.extend(triples.map(|((left, middle), right)| middle + a * (left + right)));
+                std::mem::swap(line, next);
+            }
+            self.values.extend_from_slice(line);
+        }
+        let mut rows = ny + 2 * SPAN;
+        for (m, a) in filter.steps() {
+            rows -= 2 * m;
+            for y in 0..rows {
+                let (low, rest) = self.values.split_at_mut((y + m) * nx);
+                let (middle, high) = rest.split_at(m * nx);
+                for ((low, middle), high) in low[y * nx..].iter_mut().zip(middle).zip(&high[..nx]) {
+                    *low = middle + a * (*low + high);
+                }
+            }
+        }
+        self.values.truncate(nx * ny);
+        for (y, row) in (y0 - from.y0..).zip(self.values.chunks_exact_mut(nx)) {
+            let pixels = patch.pixels.iter().skip(y * from.nx + x0 - from.x0);
+            row.iter_mut().zip(pixels).filter(|(_, p)| !p.to_f64().is_finite()).for_each(|(c, _)| *c = f64::NAN);
+        }
+    }
+
+    /// Copies the patch and fills its missing pixels. What is outside of the patch is too far away for a pixel that matters.
+    fn fill<P: Pixel>(&mut self, patch: &Patch<'_, P>) {
+        let Window { nx, ny, .. } = patch.window;
+        self.filled.clear();
+        self.filled.extend(patch.pixels.iter().map(|p| p.to_f64()));
+        // Sums of anything but finite numbers are not finite; a false alarm costs time only.
+        if self.filled.iter().sum::<f64>().is_finite() {
+            return;
+        }
+        self.sums.clear();
+        self.sums.resize(self.filled.len(), [0.0; 2]);
+        for y in 0..ny {
+            self.sweep((0..nx).map(|x| y * nx + x));
+            self.sweep((0..nx).rev().map(|x| y * nx + x));
+        }
+        for x in 0..nx {
+            self.sweep((0..ny).map(|y| y * nx + x));
+            self.sweep((0..ny).rev().map(|y| y * nx + x));
+        }
+        for (pixel, [sum, weight]) in self.filled.iter_mut().zip(&self.sums).filter(|(p, _)| !p.is_finite()) {
+            *pixel = if *weight > 0.0 { sum / weight } else { 0.0 };
+        }
+    }
+
+    /// Adds to the missing pixels of a line the last pixel before them.
+    fn sweep(&mut self, line: impl Iterator<Item = usize>) {
+        let (mut last, mut distance) = (0.0, FILL);
+        for at in line {
+            let (Some(pixel), Some([sum, weight])) = (self.filled.get(at), self.sums.get_mut(at)) else { return };
+            if pixel.is_finite() {
+                (last, distance) = (*pixel, 0);
+            } else if distance < FILL {
+                distance += 1;
+                *sum += last / distance as f64;
+                *weight += 1.0 / distance as f64;
+            }
+        }
+    }
+}
+
+/// First and number of the coefficients on one axis of a patch.
+fn inner(start: usize, n: usize, image: usize) -> (usize, usize) {
+    let first = if start == 0 { 0 } else { start + MARGIN };
+    let end = if start + n == image { image } else { (start + n).saturating_sub(MARGIN) };
+    (first, end.saturating_sub(first))
+}
+
+/// On the centre of a pixel the spline is that pixel: without the rounding of filter and sum, and whatever is missing around.
+pub(super) fn at_centres<P: Pixel, T: Pixel>(
+    patch: &Patch<'_, P>,
+    (xs, ys): (&[f64], &[f64]),
+    values: &mut [T],
+    coverage: &mut [T],
+) {
+    let [y_last, x_last] = patch.image.map(|n| n as f64 - 1.0);
+    for (((x, y), value), cover) in xs.iter().zip(ys).zip(values).zip(coverage) {
+        let inside = *x >= -0.5 && *x < x_last + 0.5 && *y >= -0.5 && *y < y_last + 0.5;
+        let (x, y) = (x.max(0.0).min(x_last), y.max(0.0).min(y_last));
+        let (i, j) = (x as i64, y as i64);
+        if inside && i as f64 == x && j as f64 == y {
+            let pixel = patch.at(j as usize, i as usize);
+            if pixel.is_finite() {
+                *value = T::from_f64(pixel);
+                *cover = T::from_f64(1.0);
+            }
+        }
+    }
+}
