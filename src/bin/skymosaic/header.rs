@@ -126,7 +126,8 @@ fn frame(text: &str) -> Result<Frame, String> {
 
 /// An angle in degrees: a number and a unit; seconds of arc without one.
 fn angle(text: &str) -> Result<f64, String> {
-    let unit_at = text.find(|c: char| c.is_ascii_alphabetic() && c != 'e' || "\"'°′″".contains(c)).unwrap_or(text.len());
+    let unit_at =
+        text.find(|c: char| c.is_ascii_alphabetic() && c != 'e' || "\"'°′″".contains(c)).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
     let per_degree = match unit.trim() {
         "" | "arcsec" | "as" | "\"" | "″" => 3600.0,

@@ -12,8 +12,8 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{ArrayD, ArrayView3, ArrayViewD, ArrayViewMutD};
 use skymosaic::{
-    CoordinateError, FitsElement, FitsImage, FitsOutput, Hdu, Header, Input, Intermediate, Options, Parallel, Phase, Pixel,
-    PixelMap, Plan, Summary, Wcs, WcsMap,
+    CoordinateError, FitsElement, FitsImage, FitsOutput, Hdu, Header, Input, Intermediate, Options, Parallel, Phase,
+    Pixel, PixelMap, Plan, Summary, Wcs, WcsMap,
 };
 
 use crate::{
@@ -228,7 +228,9 @@ impl Job<'_> {
             if !overlaps(plan, &self.target) {
                 return Err(no_overlap());
             }
-            tell("warning: no pixel of the mosaic has a value: all that the inputs have there is missing (NaN, BLANK, weight 0)");
+            tell(
+                "warning: no pixel of the mosaic has a value: all that the inputs have there is missing (NaN, BLANK, weight 0)",
+            );
         }
         interrupt::check()?;
         let used = summary.inputs.iter().filter(|input| input.resampled_pixels > 0).count();
@@ -399,7 +401,8 @@ fn plane_axes(header: &Header) -> Header {
             cards.set(&cdelt, value.clone(), "");
         }
     }
-    let about = ["RESTFRQ", "RESTFREQ", "RESTWAV", "SPECSYS", "SSYSOBS", "SSYSSRC", "VELOSYS", "VELREF", "ZSOURCE", "VELANGL"];
+    let about =
+        ["RESTFRQ", "RESTFREQ", "RESTWAV", "SPECSYS", "SSYSOBS", "SSYSSRC", "VELOSYS", "VELREF", "ZSOURCE", "VELANGL"];
     for keyword in about {
         if let Some(value) = header.get(keyword) {
             cards.set(keyword, value.clone(), "");

@@ -51,9 +51,10 @@ impl Report<'_> {
                 "max_coordinate_error_pixels": input.max_coordinate_error,
             })
         });
-        let outputs = self.outputs.iter().map(|(option, path)| {
-            (option.trim_start_matches('-').to_owned(), Value::from(path.display().to_string()))
-        });
+        let outputs = self
+            .outputs
+            .iter()
+            .map(|(option, path)| (option.trim_start_matches('-').to_owned(), Value::from(path.display().to_string())));
         let Timing { open, plan, run, write } = self.timing;
         let total = self.timing.total();
         json!({
