@@ -30,4 +30,6 @@ pub use plan::{Plan, Window};
 pub use progress::{Phase, Progress};
 pub use storage::{MappedArray, MappedElement};
 pub use summary::{InputSummary, Status, Summary};
-pub use wcs::{Frame, LookupTables, Wcs, WcsOptions};
+pub use wcs::{
+    Frame, LookupTables, OptimalOptions, Wcs, WcsOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of,
+};

@@ -22,6 +22,7 @@ mod frame;
 mod frame_matrix;
 mod header;
 mod linear;
+mod optimal;
 
 mod projection;
 mod rotation;
@@ -31,6 +32,7 @@ mod write;
 
 pub use distortion::LookupTables;
 pub use frame::Frame;
+pub use optimal::{OptimalOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of};
 
 use crate::error::Error;
 use crate::fits::Header;
