@@ -262,7 +262,7 @@ impl Job<'_> {
 
     /// What the mosaic says about itself. Nothing that the pixels do not depend on, so that the same mosaic is the same file.
     fn header(&self, plan: &Plan<'_, '_>) -> Header {
-        let Options { resample, combine, missing, coordinate_error, blank, .. } = plan.options();
+        let Options { resample, flux, antialias, combine, missing, coordinate_error, blank, .. } = plan.options();
         let mut header = self.target.to_header();
         for (keyword, value, comment) in self.cards.cards() {
             header.set(keyword, value.clone(), comment);
@@ -275,6 +275,7 @@ impl Job<'_> {
             CoordinateError::Exact => "none".to_owned(),
         };
         header.push_history(&format!("skymosaic: resample {resample:?}, combine {combine:?}, missing {missing:?},"));
+        header.push_history(&format!("skymosaic: flux {flux:?}, antialias {antialias},"));
         header.push_history(&format!("skymosaic: coordinate error {bound}, blank {blank}"));
         for input in plan.inputs().iter().take(INPUTS_NAMED) {
             header.push_history(&format!("skymosaic: input {}", input.name()));

@@ -63,9 +63,11 @@ impl Report<'_> {
             "shape": self.shape,
             "target": self.target.lines().map(str::trim_end).collect::<Vec<_>>(),
             "options": {
-                "resample": format!("{:?}", self.options.resample).to_lowercase(),
-                "combine": format!("{:?}", self.options.combine).to_lowercase(),
-                "missing": format!("{:?}", self.options.missing).to_lowercase(),
+                "resample": word(&self.options.resample),
+                "combine": word(&self.options.combine),
+                "missing": word(&self.options.missing),
+                "flux": word(&self.options.flux),
+                "antialias": self.options.antialias,
                 "blank": number(self.options.blank),
                 "coordinate_error_pixels": bound(self.options.coordinate_error),
                 "intermediate": match &self.options.intermediate {
@@ -87,6 +89,11 @@ impl Report<'_> {
             "seconds": { "open": open, "plan": plan, "run": run, "write": write, "total": total },
         })
     }
+}
+
+/// The name of a choice, without its parameters.
+fn word(choice: &impl std::fmt::Debug) -> String {
+    format!("{choice:?}").split(['(', ' ', '{']).next().unwrap_or_default().to_lowercase()
 }
 
 fn window(window: &Window) -> Value {
