@@ -1,7 +1,8 @@
 //! FITS files become a FITS mosaic on the grid that suits them best.
 
 use skymosaic::{
-    Error, FitsOutput, Hdu, Header, Input, OptimalOptions, Options, Wcs, find_optimal_celestial_wcs_of, reproject_and_coadd,
+    Error, FitsOutput, Hdu, Header, Input, OptimalOptions, Options, Wcs, find_optimal_celestial_wcs_of,
+    reproject_and_coadd,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,8 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = dir.path().join("mosaic.fits");
     let mut mosaic = FitsOutput::<f32>::create(&path, &target.to_header(), &shape, false)?;
     let mut footprint = ndarray::ArrayD::<f32>::zeros(&shape[..]);
-    let summary =
-        reproject_and_coadd(&inputs, &target, mosaic.view_mut(), footprint.view_mut(), &Options::default())?;
+    let summary = reproject_and_coadd(&inputs, &target, mosaic.view_mut(), footprint.view_mut(), &Options::default())?;
     mosaic.append_image("FOOTPRINT", &target.to_header(), footprint.view())?;
     mosaic.finish()?;
 

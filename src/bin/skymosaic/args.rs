@@ -104,7 +104,7 @@ pub(crate) struct Mosaic {
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
     /// How far positions may be off, in input pixels, or exact
-    #[arg(long, value_name = "PX|exact", default_value = "1e-4", value_parser = coordinate_error)]
+    #[arg(long, value_name = "PX|exact", default_value = "1e-4", allow_negative_numbers = true, value_parser = coordinate_error)]
     pub(crate) coordinate_error: CoordinateError,
     /// Value of pixels that no input covers
     #[arg(long, value_name = "VALUE", default_value = "nan", allow_hyphen_values = true)]

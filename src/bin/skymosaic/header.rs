@@ -62,8 +62,16 @@ pub(crate) fn read_target(path: &Path) -> Result<Wcs, Failure> {
         let missing = "has no size: the cards NAXIS, NAXIS1 and NAXIS2 say how many columns and rows the mosaic has";
         return Err(about(Failure::new(missing).help("add NAXIS1 and NAXIS2, above 0, to the target")));
     }
+    if let Some([ny, nx]) = wcs.shape().filter(|[ny, nx]| *ny as f64 * *nx as f64 > MOST_PIXELS) {
+        let problem =
+            format!("has {nx} × {ny} pixels, which cannot be meant: the whole sky has fewer pixels of 1 arcsec");
+        return Err(about(Failure::new(problem).help("correct NAXIS1 and NAXIS2 of the target")));
+    }
     Ok(wcs)
 }
+
+/// More pixels than any target has, as for optimal ones: 2⁴⁰.
+const MOST_PIXELS: f64 = (1_u64 << 40) as f64;
 
 /// Longest header text that is read.
 const LONGEST: u64 = 64 << 20;

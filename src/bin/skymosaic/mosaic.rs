@@ -264,8 +264,16 @@ impl Job<'_> {
     fn header(&self, plan: &Plan<'_, '_>) -> Header {
         let Options { resample, flux, antialias, combine, missing, coordinate_error, blank, .. } = plan.options();
         let mut header = self.target.to_header();
+        let has_matrix = header.get("CD1_1").is_some();
         for (keyword, value, comment) in self.cards.cards() {
-            header.set(keyword, value.clone(), comment);
+            // Where there is a CD matrix, CDELTi means nothing.
+            match keyword.strip_prefix("CDELT").filter(|_| has_matrix) {
+                Some(axis) => header.set(&format!("CD{axis}_{axis}"), value.clone(), comment),
+                None => header.set(keyword, value.clone(), comment),
+            }
+        }
+        if plan.shape().len() > 2 && header.get("WCSAXES").is_some() {
+            header.set("WCSAXES", plan.shape().len() as i64, "number of axes");
         }
         let count = (0..plan.inputs().len()).filter(|&input| !plan.bounds(input).is_empty()).count();
         header.set("NCOMBINE", count as i64, "inputs that reach into the mosaic");
