@@ -256,3 +256,24 @@ fn wrapped_inputs_are_found() -> Result<(), Box<dyn Error>> {
     }
     Ok(())
 }
+
+/// The faces that a cube repeats on its left are no part of a target, as with reproject: six faces are filled.
+#[test]
+fn cubes_are_filled_once() -> Result<(), Box<dyn Error>> {
+    for code in ["TSC", "CSC", "QSC"] {
+        let card = |code: &str| {
+            format!(
+                "CTYPE1 = 'RA---{code}'\nCTYPE2 = 'DEC--{code}'\nCRPIX1 = 400.5\nCRPIX2 = 200.5\nCRVAL1 = 0\nCRVAL2 = 0\n\
+                 CDELT1 = -0.9\nCDELT2 = 0.9"
+            )
+        };
+        let (target, input) =
+            (Wcs::from_header(&Header::parse(&card(code))?)?, Wcs::from_header(&Header::parse(&card("CAR"))?)?);
+        let map = WcsMap::new(&target, &input)?;
+        let (mut x, mut y): (Vec<f64>, Vec<f64>) =
+            (0..800 * 400).map(|k| (f64::from(k % 800), f64::from(k / 800))).unzip();
+        map.to_input(&mut x, &mut y);
+        assert_eq!(x.iter().filter(|x| !x.is_nan()).count(), 6 * 100 * 100, "{code}");
+    }
+    Ok(())
+}

@@ -90,6 +90,7 @@ impl WcsMap {
 impl PixelMap for WcsMap {
     fn to_input(&self, x: &mut [f64], y: &mut [f64]) {
         let (from, to) = (&self.target, &self.input);
+        from.leave_out_copies(x, y);
         match &self.path {
             Path::Rotation(matrix, _) => WcsMap::map(from, to, |v| rotate(matrix, v), x, y),
             Path::Frames(there, _) => WcsMap::map(from, to, |v| WcsMap::through(there, from, to, v), x, y),
@@ -128,6 +129,7 @@ impl PixelMap for WcsMap {
 
     /// Vectors in the input's native frame.
     fn output_to_sky(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) -> bool {
+        self.target.leave_out_copies(x, y);
         self.target.pixels_to_native(x, y, z);
         for ((x, y), z) in x.iter_mut().zip(y).zip(z) {
             [*x, *y, *z] = self.turn([*x, *y, *z]);

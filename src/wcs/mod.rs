@@ -309,6 +309,17 @@ impl Wcs {
         Some(wcs)
     }
 
+    /// Makes those pixels NaN that show a direction a second time and are not where the sky is projected to: the
+    /// equatorial faces of a cube repeated on the left. reproject leaves them empty as well, by its round trip.
+    pub(crate) fn leave_out_copies(&self, x: &mut [f64], y: &mut [f64]) {
+        let Some(left) = self.projection.copies_left_of() else { return };
+        for (x, y) in x.iter_mut().zip(y.iter_mut()) {
+            if self.linear.to_plane([*x, *y])[0] + self.offset[0] < left {
+                [*x, *y] = [f64::NAN; 2];
+            }
+        }
+    }
+
     /// Whether the projection is defined and smooth over a disc of native directions, as far as it can tell.
     pub(crate) fn is_smooth(&self, disc: &Disc) -> bool {
         self.projection.is_smooth(disc)

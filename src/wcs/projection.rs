@@ -215,6 +215,11 @@ impl Projection {
         }
     }
 
+    /// X, degrees, left of which the plane repeats what it shows elsewhere.
+    pub(crate) fn copies_left_of(&self) -> Option<f64> {
+        matches!(self, Projection::Tsc(_) | Projection::Csc(_) | Projection::Qsc(_)).then_some(-45.0)
+    }
+
     /// Native latitude of the fiducial point unless the header moves it (the longitude is 0 for all).
     pub(crate) fn theta0(code: &str, pv: &[Option<f64>; PARAMETERS]) -> f64 {
         match code {

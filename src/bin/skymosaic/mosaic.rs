@@ -60,7 +60,7 @@ impl Image {
     fn new(path: &Path, image: FitsImage) -> Result<Image, Failure> {
         let number = image.number();
         let about = |error| Failure::from(error).about(format!("{} HDU {number}", path.display()));
-        let wcs = Wcs::from_header(image.header()).map_err(about)?;
+        let wcs = image.wcs(None).map_err(about)?;
         let unit = image.header().text("BUNIT").ok().flatten().map(str::to_owned);
         let planes = if planes(image.shape()) > 1 { plane_axes(image.header()) } else { Header::new() };
         Ok(Image { input: Input::from_image(image, wcs), unit, planes })
