@@ -167,7 +167,9 @@ pub(crate) enum Dtype {
 
 /// The values that an option of this version can have, by name; of those that later versions have, the name only.
 #[derive(Clone)]
-struct Names<T: 'static>(&'static [(&'static str, Option<fn() -> T>)]);
+struct Names<T: 'static>(&'static [Named<T>]);
+
+type Named<T> = (&'static str, Option<fn() -> T>);
 
 impl<T> Names<T> {
     fn available(&self) -> impl Iterator<Item = &'static str> + use<T> {
