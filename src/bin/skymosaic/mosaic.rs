@@ -183,10 +183,11 @@ fn options(args: &Mosaic) -> Options {
         } else {
             bar.set_message("mosaicking");
         }
-        if progress.done == progress.total {
+        let interrupted = interrupt::interrupted();
+        if progress.done == progress.total || interrupted {
             bar.finish_and_clear();
         }
-        if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
 }
 
