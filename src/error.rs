@@ -102,6 +102,8 @@ pub enum Error {
         problem: String,
         /// The input that causes it and what to do.
         cause: String,
+        /// Position of that input in the list of inputs, from 0.
+        input: usize,
     },
     /// The work cannot be done within `memory_limit`.
     #[error("memory_limit is {limit} bytes but {what} needs {needed} bytes; raise the limit or {remedy}")]
