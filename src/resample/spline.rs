@@ -1,7 +1,7 @@
 //! B-spline interpolation of degree 2 and 3 (Unser 1999, IEEE Signal Processing Magazine 16(6), 22; as scipy's map_coordinates).
 //!
 //! ```text
-//! missing pixels filled: mean, by 1/distance, of the nearest pixels there to the left, right, below, above, at most 24 away; else 0
+//! missing pixels filled: mean, by 1/distance, of the nearest pixels there to the left, right, below, above, at most 28 away; else 0
 //! coefficients c = g² Σ_k Σ_l z^|k| z^|l| p[j+k][i+l],   |k|, |l| < 32;  image mirrored at its edges
 //!     degree 2: z = √8 - 3, g = -8z / (1 - z²);    degree 3: z = √3 - 2, g = -6z / (1 - z²)
 //! sample = Σ_n Σ_m w_n(x) w_m(y) c[m][n]                  basis splines on 3 × 3 or 4 × 4 coefficients
@@ -27,8 +27,8 @@ use crate::{Pixel, plan::Window};
 
 /// Pixels on each side of a coefficient that it is made of.
 const SPAN: usize = 31;
-/// How far a missing pixel looks for others: what is farther away changes a sample by less than 1e-13 of it.
-const FILL: usize = 24;
+/// How far a missing pixel looks for others: what is farther away changes a sample by less than 1e-16 of it.
+const FILL: usize = 28;
 /// Pixels around the coefficients that the patch has to hold.
 pub(super) const MARGIN: usize = SPAN + FILL;
 
