@@ -206,7 +206,9 @@ fn poles_and_seams() {
     };
     let sky = noise([180, 360], 23, 0.01);
     let inputs = [Input::from_array(sky.view(), header("CAR", [180, 360], 1.0, 0.0))];
-    for (target, shape) in [(header("TAN", [150, 140], 0.9, 80.0), [150, 140]), (header("AIT", [130, 250], 2.0, 20.0), [130, 250])] {
+    for (target, shape) in
+        [(header("TAN", [150, 140], 0.9, 80.0), [150, 140]), (header("AIT", [130, 250], 2.0, 20.0), [130, 250])]
+    {
         for options in kernels() {
             let run = |options: Options| {
                 let (mut output, mut footprint) = (Array2::<f64>::zeros(shape), Array2::<f64>::zeros(shape));
