@@ -121,6 +121,16 @@ impl Options {
         {
             return refuse("missing", format!("Renormalize {{ min_weight: {min_weight} }}"), "0 < min_weight <= 1");
         }
+        if let Resample::Drizzle(Drizzle { pixfrac, kernel }) = self.resample
+            && kernel != DrizzleKernel::Point
+            && !(pixfrac > 0.0 && pixfrac <= 1.0)
+        {
+            return refuse(
+                "resample",
+                format!("Drizzle {{ pixfrac: {pixfrac} }}"),
+                "0 < pixfrac <= 1; points are DrizzleKernel::Point",
+            );
+        }
         Ok(())
     }
 }
@@ -166,6 +176,68 @@ pub enum Resample {
     Lanczos4,
     /// sinc(d) sinc(d/5), normalised. Support 5 pixels.
     Lanczos5,
+    /// The mean over the overlapping areas of input and output pixel, as reproject_exact and Montage's mProject. Coverage is the part of
+    /// the output pixel's area that pixels which are there overlap.
+    ///
+    /// Areas are those of spherical polygons, corners joined by great circles, wherever these differ from areas in the plane of the
+    /// input's pixels by more than the bound on the coordinates. An input whose [`PixelMap`](crate::PixelMap) knows no sky is
+    /// measured in its own plane.
+    Exact,
+    /// Drizzle (Fruchter & Hook 2002), as the package drizzle.
+    Drizzle(Drizzle),
+}
+
+/// How input pixels rain onto output pixels: each is shrunk to a drop of side `pixfrac` whose value is shared among the output
+/// pixels under it. The value of an output pixel is Σ a w d / Σ a w over the drops, and its coverage Σ a w: a is the part of a drop that falls on the
+/// pixel, w the input pixel's weight (1 without weights), d its value. Several inputs combined by [`Combine::Mean`] are
+/// drizzled into one image, with the footprint as its weight image.
+///
+/// Missing pixels give no drops, whatever [`Options::missing`] says. Weights lie pixel on pixel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Drizzle {
+    /// Side of a drop in input pixels: above 0, at most 1; [`DrizzleKernel::Point`] does not use it. Default: 1.
+    pub pixfrac: f64,
+    /// Shape of a drop. Default: [`DrizzleKernel::Square`].
+    pub kernel: DrizzleKernel,
+}
+
+impl Default for Drizzle {
+    fn default() -> Self {
+        Drizzle { pixfrac: 1.0, kernel: DrizzleKernel::default() }
+    }
+}
+
+impl Drizzle {
+    /// Sets [`pixfrac`](Self::pixfrac).
+    #[must_use]
+    pub fn pixfrac(mut self, pixfrac: f64) -> Self {
+        self.pixfrac = pixfrac;
+        self
+    }
+
+    /// Sets [`kernel`](Self::kernel).
+    #[must_use]
+    pub fn kernel(mut self, kernel: DrizzleKernel) -> Self {
+        self.kernel = kernel;
+        self
+    }
+}
+
+/// The shapes of drops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DrizzleKernel {
+    /// The input pixel, shrunk about its centre, with its corners where they lie in the output and straight sides between them.
+    #[default]
+    Square,
+    /// A point: all of the drop falls on the output pixel that holds the centre.
+    Point,
+    /// A square along the axes of the output, of the drop's area.
+    Turbo,
+    /// A Gaussian of full width `pixfrac` at half maximum, at the centres of the output pixels up to 2.5 σ, and 1.2 input pixels at least,
+    /// from the centre along each axis.
+    Gaussian,
 }
 
 /// What interpolating kernels keep where input and output pixels differ in size.
@@ -177,6 +249,9 @@ pub enum Flux {
     SurfaceBrightness,
     /// A sample is multiplied by the area of the output pixel in input pixels, |∂(x, y)/∂(u, v)| by central differences between the output
     /// pixel's edges: pixels are counts, and their sum over a source is kept. Where the area is not defined there is no sample.
+    ///
+    /// [`Resample::Exact`] shares the counts of each input pixel by area, so that they are kept to rounding; [`Resample::Drizzle`] divides each by the
+    /// input pixel's area in output pixels.
     Conserve,
 }
 

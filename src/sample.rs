@@ -6,7 +6,7 @@ use crate::{
     Error, Pixel,
     fits::FitsCache,
     input::{Input, Pixels},
-    map::{CoordGrid, CoordinateError, PixelMap},
+    map::{CoordGrid, CoordinateError, Inverse, PixelMap, Sky, SkyIndex},
     plan::Window,
     resample::{Kernel, Patch, Scene, Scratch},
     summary::Tally,
@@ -23,6 +23,12 @@ pub(crate) struct Sampler<'p, 'a> {
     pub(crate) weights_map: Option<Arc<dyn PixelMap>>,
     pub(crate) kernel: Kernel,
     pub(crate) coordinate_error: CoordinateError,
+    /// Of the image and of the weights.
+    pub(crate) sky: [SkyIndex; 2],
+    /// From input to output pixels, for kernels that start from input pixels.
+    pub(crate) inverse: Option<Arc<Inverse>>,
+    /// Shape (ny, nx) of the output.
+    pub(crate) target: [usize; 2],
 }
 
 impl std::fmt::Debug for Sampler<'_, '_> {
@@ -80,11 +86,34 @@ struct Place<'g> {
     window: Window,
     /// Shape (ny, nx) of the image.
     image: [usize; 2],
+    sky: Option<Sky>,
+    /// Of the window's pixels in the output, and the output's shape.
+    forward: Option<CoordGrid<'g>>,
+    target: [usize; 2],
 }
 
-impl Place<'_> {
+impl<'g> Place<'g> {
     fn scene<'s, P>(&'s self, pixels: &'s [P]) -> Scene<'s, P> {
-        Scene { grid: &self.grid, patch: Patch { pixels, window: self.window, image: self.image } }
+        let patch = Patch { pixels, window: self.window, image: self.image };
+        let (sky, forward) = (self.sky.as_ref(), self.forward.as_ref());
+        Scene { grid: &self.grid, patch, sky, forward, target: self.target, weights: None }
+    }
+
+    /// Input pixels worth of memory that the block takes.
+    fn cost(&self) -> usize {
+        let corners = self.sky.as_ref().is_some_and(|sky| !sky.is_flat());
+        self.window.area() * if corners { 4 } else { 1 }
+    }
+
+    fn prepare(&mut self, map: &dyn PixelMap, inverse: Option<&'g Inverse>, error: CoordinateError) {
+        self.forward = inverse.map(|inverse| {
+            // Farther outside no drop of these pixels touches the output.
+            let pad = 3.0 * scale(inverse, self.window) + 1.0;
+            CoordGrid::new(inverse, self.window, 1, error, self.target, pad)
+        });
+        if let Some(sky) = self.sky.as_mut().filter(|sky| !sky.is_flat()) {
+            sky.with_input(map, self.window);
+        }
     }
 }
 
@@ -100,10 +129,13 @@ impl<'p> Sampler<'p, '_> {
         sink: &mut impl FnMut(usize, Window, &[T], &[T]),
     ) -> Result<Tally, Error> {
         let mut tally = Tally::default();
-        let Some(place) = self.place(&*self.map, block, &self.input.image, &mut tally) else { return Ok(tally) };
-        let weights_place = match (&self.weights_map, &self.input.weights) {
+        let [image_sky, weights_sky] = &self.sky;
+        let Some(mut place) = self.place(&*self.map, block, &self.input.image, image_sky, &mut tally) else {
+            return Ok(tally);
+        };
+        let mut weights_place = match (&self.weights_map, &self.input.weights) {
             (Some(map), Some(weights)) => {
-                let place = self.place(&**map, block, &weights.image, &mut tally);
+                let place = self.place(&**map, block, &weights.image, weights_sky, &mut tally);
                 // Where the weights end the weight is 0.
                 if place.is_none() {
                     return Ok(tally);
@@ -112,12 +144,16 @@ impl<'p> Sampler<'p, '_> {
             }
             _ => None,
         };
-        let largest = place.window.area().max(weights_place.as_ref().map_or(0, |place| place.window.area()));
+        let largest = place.cost().max(weights_place.as_ref().map_or(0, Place::cost));
         if largest > workspace.max_patch && block.area() > 1 {
             for half in halves(block) {
                 tally.merge(&self.sample(files, half, planes.clone(), workspace, sink)?);
             }
             return Ok(tally);
+        }
+        place.prepare(&*self.map, self.inverse.as_deref(), self.coordinate_error);
+        if let (Some(place), Some(map)) = (&mut weights_place, &self.weights_map) {
+            place.prepare(&**map, None, self.coordinate_error);
         }
         for plane in planes {
             let mut counted = |window: Window, samples: &[T], weights: &[T]| {
@@ -143,13 +179,13 @@ impl<'p> Sampler<'p, '_> {
         map: &'m dyn PixelMap,
         block: Window,
         pixels: &Pixels<'_>,
+        index: &SkyIndex,
         tally: &mut Tally,
     ) -> Option<Place<'m>> {
         let image @ [ny, nx] = pixels.plane();
         let reach = self.kernel.reach(scale(map, block));
         let grid = CoordGrid::new(map, block, self.kernel.margin(), self.coordinate_error, image, reach);
         tally.grid.merge(&grid.report());
-        let [x_min, x_max, y_min, y_max] = grid.bounds()?;
         let reach = self.kernel.reach_on(&grid, block, reach);
         let axis = |low: f64, high: f64, n: usize| {
             // Saturating casts; positions in the outer half pixel need the edge pixel.
@@ -157,8 +193,19 @@ impl<'p> Sampler<'p, '_> {
             let last = ((high + reach).ceil().max(0.0) as usize).min(n - 1);
             (first, last - first + 1)
         };
-        let ((x0, nx), (y0, ny)) = (axis(x_min, x_max, nx), axis(y_min, y_max, ny));
-        Some(Place { grid, window: Window::new(x0, y0, nx, ny), image })
+        let mut window = grid.bounds().map(|[x_min, x_max, y_min, y_max]| {
+            let ((x0, nx), (y0, ny)) = (axis(x_min, x_max, nx), axis(y_min, y_max, ny));
+            Window::new(x0, y0, nx, ny)
+        });
+        let mut sky = self.kernel.needs_sky().then(|| Sky::new(map, block, self.coordinate_error));
+        if let Some(sky) = sky.as_mut().filter(|sky| !sky.is_flat()) {
+            sky.with_output(map);
+            if sky.is_wild() {
+                let found = sky.cap().and_then(|cap| index.window(map, image, &cap));
+                window = window.map_or(found, |window| Some(found.map_or(window, |found| window.hull(&found))));
+            }
+        }
+        Some(Place { grid, window: window?, image, sky, forward: None, target: self.target })
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -190,11 +237,19 @@ impl<'p> Sampler<'p, '_> {
                 Some(own.scene(weight_pixels))
             }
         };
-        let scene = place.scene(pixels);
+        let mut scene = place.scene(pixels);
+        let weights_scene = match weights_scene {
+            Some(own) if self.kernel.needs_forward() => {
+                scene.weights = Some(own.patch);
+                None
+            }
+            own => own,
+        };
         self.kernel.prepare(&scene.patch, scratch);
         let weights_kernel = self.kernel.for_weights();
-        for y0 in (0..block.ny).step_by(BAND_ROWS) {
-            let band = Window { y0: block.y0 + y0, ny: BAND_ROWS.min(block.ny - y0), ..block };
+        let rows = if self.kernel.likes_whole_blocks() { block.ny } else { BAND_ROWS };
+        for y0 in (0..block.ny).step_by(rows) {
+            let band = Window { y0: block.y0 + y0, ny: rows.min(block.ny - y0), ..block };
             values.resize(band.area(), T::default());
             coverage.resize(band.area(), T::default());
             self.kernel.sample(&scene, band, scratch, values, coverage);
@@ -203,6 +258,8 @@ impl<'p> Sampler<'p, '_> {
                 weights_coverage.resize(band.area(), 0.0);
                 weights_kernel.sample(scene, band, scratch, weights, weights_coverage);
                 for ((coverage, weight), known) in coverage.iter_mut().zip(&*weights).zip(&*weights_coverage) {
+                    // Pixel on pixel, image and weights are there alike, and the coverage is theirs in common.
+                    let known = if weights_place.is_none() { f64::from(u8::from(*known > 0.0)) } else { *known };
                     *coverage = T::from_f64(coverage.to_f64() * weight * known);
                 }
             }

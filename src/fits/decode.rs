@@ -1,4 +1,4 @@
-//! Decoding compressed images: gzip by flate2, tile compression by cfitsio.
+//! Decoding compressed images: gzip by flate2, tile compression by cfitsio (once [`tiles`] has made sure that it may).
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io::{self, BufReader, Read};
@@ -9,6 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::read::{FileState, FitsImage, PixelType};
 use super::scan::open_file;
+use super::tiles;
 use crate::Error;
 use crate::storage::{Buffer, Plain, Storage};
 
@@ -95,7 +96,7 @@ fn check(image: &FitsImage, action: &str, status: c_int) -> Result<(), Error> {
 }
 
 impl Handle<'_> {
-    fn open<'m>(image: &FitsImage, bytes: &'m [u8]) -> Result<Handle<'m>, Error> {
+    fn open<'m>(image: &FitsImage, bytes: &'m [u8], number: usize) -> Result<Handle<'m>, Error> {
         let mut handle = Handle {
             file: std::ptr::null_mut(),
             memory: Box::new((bytes.as_ptr().cast_mut().cast(), bytes.len())),
@@ -111,7 +112,7 @@ impl Handle<'_> {
             unsafe { sys::ffomem(&mut handle.file, c"memory".as_ptr(), 0, address, size, 0, None, &mut status) };
         }
         check(image, "open it", status)?;
-        let number = c_int::try_from(image.number).unwrap_or(c_int::MAX).saturating_add(1);
+        let number = c_int::try_from(number).unwrap_or(c_int::MAX).saturating_add(1);
         // SAFETY: the file is open.
         let is_compressed = unsafe {
             sys::ffmahd(handle.file, number, std::ptr::null_mut(), &mut status);
@@ -140,7 +141,11 @@ impl Drop for Handle<'_> {
 }
 
 fn tiles(image: &FitsImage, file: &[u8], storage: &Storage) -> Result<Buffer<u8>, Error> {
-    let handle = Handle::open(image, file)?;
+    let safe = tiles::safe(image, file)?;
+    let handle = match &safe {
+        Some(file) => Handle::open(image, file, 1)?,
+        None => Handle::open(image, file, image.number)?,
+    };
     match image.pixel_type {
         PixelType::U8 => copy(image, &handle, sys::TBYTE, None, u8::to_be_bytes, storage),
         PixelType::I16 => copy(image, &handle, sys::TSHORT, None, i16::to_be_bytes, storage),

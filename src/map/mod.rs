@@ -3,12 +3,16 @@
 //! [`PixelMap`] is the exact answer, for slices of points; [`CoordGrid`] is the cheap one, with a certificate.
 
 mod grid;
+mod inverse;
 mod pair;
 mod polynomial;
 mod rectangle;
+mod sky;
 
 pub use grid::{CoordGrid, CoordinateError, GridReport};
+pub(crate) use inverse::Inverse;
 pub use pair::WcsMap;
+pub(crate) use sky::{Cap, Flatness, Sky, SkyIndex, Vector, cross, dot, minus};
 
 /// The exact map between the pixels of the output and those of one input.
 ///
@@ -24,6 +28,20 @@ pub trait PixelMap: Send + Sync {
     /// Returns `false`, leaving the points as they are, if the inverse is not known, which is what the default does.
     fn to_output(&self, x: &mut [f64], y: &mut [f64]) -> bool {
         let _ = (x, y);
+        false
+    }
+
+    /// Turns output pixel coordinates into unit vectors on the sky, in `x`, `y` and `z`, in place, NaN where undefined; `z` is only written.
+    /// The frame is the map's choice, but the same as that of [`input_to_sky`](Self::input_to_sky). Returns `false`, leaving the points as they are,
+    /// if the map knows no sky, which is what the default does: areas are then taken in the plane of the input's pixels.
+    fn output_to_sky(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) -> bool {
+        let _ = (x, y, z);
+        false
+    }
+
+    /// Turns input pixel coordinates into unit vectors on the sky as [`output_to_sky`](Self::output_to_sky) does those of the output.
+    fn input_to_sky(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) -> bool {
+        let _ = (x, y, z);
         false
     }
 

@@ -8,14 +8,15 @@ use overlap::TileTree;
 pub(crate) use window::Tiles;
 pub use window::Window;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ndarray::{ArrayViewMut, Dimension};
 
 use crate::{
-    Error, Input, Intermediate, Options, Pixel, Summary, Wcs,
+    Error, Input, Intermediate, Options, Pixel, Resample, Summary, Wcs,
     engine::Engine,
     fits::FitsCache,
+    map::{Inverse, PixelMap},
     resample::Kernel,
     sample::{self, Sampler},
     schedule::Crew,
@@ -75,9 +76,13 @@ impl<'p, 'a> Plan<'p, 'a> {
             let input = &inputs[index];
             let sampler = || {
                 input.validate(leading)?;
+                let map = input.map(target)?;
+                let drizzle = matches!(options.resample, Resample::Drizzle(_));
                 Ok(Sampler {
                     input,
-                    map: input.map(target)?,
+                    inverse: drizzle.then(|| inverse(input, &map)).transpose()?,
+                    target: [window_of(shape).ny, window_of(shape).nx],
+                    map,
                     weights_map: input.weights_map(target)?,
                     kernel: Kernel {
                         resample: options.resample,
@@ -86,6 +91,7 @@ impl<'p, 'a> Plan<'p, 'a> {
                         antialias: options.antialias,
                     },
                     coordinate_error: options.coordinate_error,
+                    sky: Default::default(),
                 })
             };
             sampler().map_err(|error: Error| error.of_input(index, input.name()))
@@ -257,3 +263,17 @@ fn window_of(shape: &[usize]) -> Window {
 
 #[cfg(test)]
 mod tests;
+
+/// What drizzling needs of an input: an inverse map, and weights on the pixels if any.
+fn inverse(input: &Input<'_>, map: &Arc<dyn PixelMap>) -> Result<Arc<Inverse>, Error> {
+    let refuse =
+        |expected: &str| Error::Option { option: "resample", got: "Drizzle".to_owned(), expected: expected.to_owned() };
+    if input.weights.as_ref().is_some_and(|weights| weights.has_wcs()) {
+        return Err(refuse(
+            "weights that lie pixel on pixel on their image: resample them onto it first, or use Exact",
+        ));
+    }
+    let inverse = Inverse::of(map)
+        .ok_or_else(|| refuse("a PixelMap with to_output, to know where input pixels fall; or use Exact"))?;
+    Ok(Arc::new(inverse))
+}

@@ -85,6 +85,7 @@ impl TileTree {
 /// # Errors
 /// [`Error::Wcs`] if the two frames have no known relation.
 pub(crate) fn extent_of_wcs(input: &Wcs, shape: [usize; 2], pad: f64, frame: &Frame) -> Result<Option<Extent>, Error> {
+    let input = &input.unwrapped().unwrap_or_else(|| input.clone());
     let frames = input.frame().to(frame)?;
     Ok(Extent::of_image(&|x, y| Some(frames.apply(input.pixel_to_vector(x, y)?)), shape, pad))
 }

@@ -5,14 +5,22 @@
 
 mod bilinear;
 mod cubic;
+mod drizzle;
+mod exact;
 mod interpolate;
 mod jacobian;
 mod lanczos;
 mod nearest;
+mod raster;
+mod sphere;
 mod spline;
 mod widen;
 
-use crate::{Flux, Missing, Pixel, Resample, map::CoordGrid, plan::Window};
+use crate::{
+    Flux, Missing, Pixel, Resample,
+    map::{CoordGrid, Sky},
+    plan::Window,
+};
 
 /// A rectangle of one plane of an input: native-endian, scaled, missing pixels NaN.
 #[derive(Debug)]
@@ -45,6 +53,14 @@ pub(crate) struct Scene<'s, P> {
     pub(crate) grid: &'s CoordGrid<'s>,
     /// Every input pixel within [`Kernel::reach`] of a position in the block that can have a sample.
     pub(crate) patch: Patch<'s, P>,
+    /// Where pixels lie on the sky, for kernels that measure areas.
+    pub(crate) sky: Option<&'s Sky>,
+    /// From input to output pixels, for kernels that start from input pixels.
+    pub(crate) forward: Option<&'s CoordGrid<'s>>,
+    /// Shape (ny, nx) of the whole output, where `forward` ends.
+    pub(crate) target: [usize; 2],
+    /// Weights of the pixels of the patch, for kernels that weigh pixels themselves.
+    pub(crate) weights: Option<Patch<'s, f64>>,
 }
 
 /// A kernel with its parameters.
@@ -61,6 +77,7 @@ impl Kernel {
     pub(crate) fn for_weights(&self) -> Kernel {
         let resample = match self.resample {
             Resample::Nearest => Resample::Nearest,
+            Resample::Exact => Resample::Exact,
             _ => Resample::Bilinear,
         };
         Kernel { resample, flux: Flux::SurfaceBrightness, ..*self }
@@ -68,7 +85,8 @@ impl Kernel {
 
     /// Output pixels around a block whose coordinates the kernel asks for.
     pub(crate) fn margin(&self) -> usize {
-        usize::from(self.derives())
+        // The far corners of a pixel belong to the next ones.
+        usize::from(self.derives() || self.resample == Resample::Exact)
     }
 
     /// Whether the kernel asks for the coordinates of the output pixels' edges.
@@ -87,6 +105,10 @@ impl Kernel {
             Resample::Lanczos3 => (3.0, 0),
             Resample::Lanczos4 => (4.0, 0),
             Resample::Lanczos5 => (5.0, 0),
+            // From a corner to any other, and a pixel for curved edges.
+            Resample::Exact => return 2.0 * scale + 2.0,
+            // A drop may lie askew on the output pixels, whose centres it is asked for.
+            Resample::Drizzle(drizzle) => return 2.0 * drizzle::radius(&drizzle) + scale + 1.0,
         };
         let wide = if self.antialias { (support + 0.5) * scale.max(1.0) } else { support };
         wide + margin as f64 + if self.derives() { scale } else { 0.0 }
@@ -94,7 +116,7 @@ impl Kernel {
 
     /// The reach for a block whose coordinates are known: a map may stretch more somewhere in it than where its scale was looked at.
     pub(crate) fn reach_on(&self, grid: &CoordGrid<'_>, block: Window, reach: f64) -> f64 {
-        if !self.antialias {
+        if !self.antialias || self.likes_whole_blocks() {
             return reach;
         }
         let mut scratch = Scratch::default();
@@ -105,6 +127,21 @@ impl Kernel {
             widest = scratch.jacobians.values.iter().flat_map(|j| jacobian::stretch(*j)).fold(widest, f64::max);
         }
         reach.max(self.reach(widest))
+    }
+
+    /// Whether the kernel measures areas on the sky.
+    pub(crate) fn needs_sky(&self) -> bool {
+        self.resample == Resample::Exact
+    }
+
+    /// Whether the kernel starts from input pixels, and so needs the map from there and weighs them itself.
+    pub(crate) fn needs_forward(&self) -> bool {
+        matches!(self.resample, Resample::Drizzle(_))
+    }
+
+    /// Whether a block costs less sampled as a whole than in bands of rows.
+    pub(crate) fn likes_whole_blocks(&self) -> bool {
+        matches!(self.resample, Resample::Exact | Resample::Drizzle(_))
     }
 
     /// What a kernel has to compute of a patch once, before its rows are sampled.
@@ -125,6 +162,13 @@ impl Kernel {
         values: &mut [T],
         coverage: &mut [T],
     ) {
+        match &self.resample {
+            Resample::Exact => return exact::block(scene, self, block, scratch, values, coverage),
+            Resample::Drizzle(drizzle) => {
+                return drizzle::block(scene, drizzle, self.flux, block, scratch, values, coverage);
+            }
+            _ => {}
+        }
         let rows = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
         for (y, (values, coverage)) in (block.y0..).zip(rows) {
             scratch.row(scene.grid, block.x0 as f64, y as f64, block.nx);
@@ -146,7 +190,7 @@ impl Kernel {
         values: &mut [T],
         coverage: &mut [T],
     ) {
-        let Scratch { xs, ys, jacobians, coefficients, wide } = scratch;
+        let Scratch { xs, ys, jacobians, coefficients, wide, .. } = scratch;
         let positions = (&xs[..], &ys[..]);
         let mut row = Row { kernel: self, positions, jacobians: &jacobians.values, wide, values, coverage };
         match self.resample {
@@ -174,6 +218,8 @@ impl Kernel {
             Resample::Lanczos3 => row.sample(patch, &*lanczos::LANCZOS3),
             Resample::Lanczos4 => row.sample(patch, &*lanczos::LANCZOS4),
             Resample::Lanczos5 => row.sample(patch, &*lanczos::LANCZOS5),
+            // Not sampled row by row.
+            Resample::Exact | Resample::Drizzle(_) => {}
         }
     }
 }
@@ -226,12 +272,18 @@ pub(crate) struct Scratch {
     jacobians: jacobian::Jacobians,
     coefficients: spline::Coefficients,
     wide: widen::WideTaps,
+    exact: exact::Buffers,
+    drizzle: drizzle::Buffers,
 }
 
 impl Scratch {
     pub(crate) fn bytes(&self) -> usize {
         let own = (self.xs.capacity() + self.ys.capacity()) * size_of::<f64>();
-        own + self.jacobians.bytes() + self.coefficients.bytes() + self.wide.bytes()
+        own + self.jacobians.bytes()
+            + self.coefficients.bytes()
+            + self.wide.bytes()
+            + self.exact.bytes()
+            + self.drizzle.bytes()
     }
 
     /// Input coordinates of the output positions (x0 + i, y), i < n.

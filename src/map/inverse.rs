@@ -1,0 +1,29 @@
+//! A map run backwards.
+
+use std::sync::Arc;
+
+use super::PixelMap;
+
+/// From input to output pixels, where what is called output in [`PixelMap`] is the input and the other way round.
+pub(crate) struct Inverse(Arc<dyn PixelMap>);
+
+impl Inverse {
+    /// `None` if the map has no inverse.
+    pub(crate) fn of(map: &Arc<dyn PixelMap>) -> Option<Inverse> {
+        map.to_output(&mut [0.0], &mut [0.0]).then(|| Inverse(Arc::clone(map)))
+    }
+}
+
+impl PixelMap for Inverse {
+    fn to_input(&self, x: &mut [f64], y: &mut [f64]) {
+        if !self.0.to_output(x, y) {
+            x.fill(f64::NAN);
+            y.fill(f64::NAN);
+        }
+    }
+
+    fn to_output(&self, x: &mut [f64], y: &mut [f64]) -> bool {
+        self.0.to_input(x, y);
+        true
+    }
+}

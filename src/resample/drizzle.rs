@@ -1,0 +1,202 @@
+//! Drizzle (Fruchter & Hook 2002): input pixels, shrunk, rain onto output pixels. As the package drizzle 3.0.
+//!
+//! ```text
+//! for each input pixel i, row by row:  d_i = its value,  w_i = its weight,  its drop in the plane of the output's pixels
+//!     for each output pixel q under the drop:  a = kernel(drop, q) w_i;  sum_q += a d_i;  weight_q += a
+//! value = sum / weight,  coverage = weight
+//! ```
+//!
+//! Each drop is computed from absolute positions alone and drops arrive in the image's order, so no bit depends on the block.
+
+use std::f64::consts::PI;
+
+use super::{
+    Scene, Scratch,
+    raster::{Cover, Edges},
+};
+use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, plan::Window};
+
+/// Full width at half maximum of a Gaussian in standard deviations, to the digits of the package.
+const FWHM: f64 = 2.3548;
+/// Parts of a drop that are nothing but rounding.
+const NOTHING: f64 = 1e-12;
+
+/// Buffers of the kernel.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    /// Output coordinates of the centres of a row of input pixels, and of the corners of their drops in order around them.
+    centres: [Vec<f64>; 2],
+    corners: [[Vec<f64>; 2]; 4],
+    edges: Edges,
+    cover: Cover,
+    /// Σad and Σa of the block.
+    sums: Vec<[f64; 2]>,
+}
+
+impl Buffers {
+    pub(super) fn bytes(&self) -> usize {
+        let coordinates: usize = self.centres.iter().chain(self.corners.iter().flatten()).map(Vec::capacity).sum();
+        coordinates * size_of::<f64>() + self.sums.capacity() * 16 + self.edges.bytes() + self.cover.bytes()
+    }
+}
+
+/// Half the side of the square around an input pixel's centre that its drop can touch, input pixels.
+pub(super) fn radius(drizzle: &Drizzle) -> f64 {
+    match drizzle.kernel {
+        DrizzleKernel::Point => 0.0,
+        DrizzleKernel::Square | DrizzleKernel::Turbo => 0.5 * drizzle.pixfrac,
+        DrizzleKernel::Gaussian => (2.5 * drizzle.pixfrac / FWHM).max(1.2),
+    }
+}
+
+pub(super) fn block<P: Pixel, T: Pixel>(
+    scene: &Scene<'_, P>,
+    drizzle: &Drizzle,
+    flux: Flux,
+    block: Window,
+    scratch: &mut Scratch,
+    values: &mut [T],
+    coverage: &mut [T],
+) {
+    let Buffers { centres, corners, edges, cover, sums } = &mut scratch.drizzle;
+    sums.clear();
+    sums.resize(block.area(), [0.0; 2]);
+    let mut sky = Sheet { block, sums };
+    let Some(grid) = scene.forward else { return };
+    let window = scene.patch.window;
+    let half = if drizzle.kernel == DrizzleKernel::Square { 0.5 * drizzle.pixfrac } else { 0.5 };
+    for y in window.y0..window.y0 + window.ny {
+        let Some(pixels) = scene.patch.run(y, window.x0, window.nx) else { continue };
+        let weights = scene.weights.as_ref().map(|weights| weights.run(y, window.x0, window.nx).unwrap_or(&[]));
+        let (x0, at) = (window.x0 as f64, y as f64);
+        row(grid, x0, at, window.nx, centres);
+        for (corner, [dx, dy]) in corners.iter_mut().zip([[-half, -half], [half, -half], [half, half], [-half, half]]) {
+            row(grid, x0 + dx, at + dy, window.nx, corner);
+        }
+        for (k, pixel) in pixels.iter().enumerate() {
+            let weight = weights.map_or(1.0, |weights| weights.get(k).map_or(f64::NAN, |w| *w));
+            let value = pixel.to_f64();
+            if value.is_nan() || weight.is_nan() {
+                continue;
+            }
+            let position =
+                |[x, y]: &[Vec<f64>; 2]| [x.get(k).map_or(f64::NAN, |x| *x), y.get(k).map_or(f64::NAN, |y| *y)];
+            let quad = [0, 1, 2, 3].map(|corner| position(&corners[corner]));
+            let [a, b, c, d] = quad;
+            // Output pixels that an input pixel is large.
+            let area =
+                0.5 * ((c[0] - a[0]) * (d[1] - b[1]) - (c[1] - a[1]) * (d[0] - b[0])).abs() / (4.0 * half * half);
+            if !(area > 0.0 && area.is_finite()) {
+                continue;
+            }
+            let value = if flux == Flux::Conserve { value / area } else { value };
+            let drop = Drop { centre: position(centres), pixfrac: drizzle.pixfrac, area, value, weight };
+            match drizzle.kernel {
+                DrizzleKernel::Square => {
+                    if cover.start(quad, scene.target) {
+                        edges.start(scene.target);
+                        for (corner, next) in [(a, b), (b, c), (c, d), (d, a)] {
+                            edges.push(corner, next);
+                        }
+                        (0..4).for_each(|edge| cover.add(edges, edge, false));
+                        cover.finish();
+                        for (y, areas) in cover.rows() {
+                            for (x, shared) in (cover.x0..).zip(areas) {
+                                sky.add(&drop, x, y, shared / cover.area);
+                            }
+                        }
+                    }
+                }
+                DrizzleKernel::Point => drop.point(scene.target, &mut sky),
+                DrizzleKernel::Turbo => drop.turbo(scene.target, &mut sky),
+                DrizzleKernel::Gaussian => drop.gaussian(scene.target, radius(drizzle), &mut sky),
+            }
+        }
+    }
+    for ([sum, weight], (value, covered)) in sums.iter().zip(values.iter_mut().zip(coverage)) {
+        let mean = sum / weight;
+        let there = *weight > 0.0 && !mean.is_nan();
+        *value = T::from_f64(if there { mean } else { 0.0 });
+        *covered = T::from_f64(if there { *weight } else { 0.0 });
+    }
+}
+
+/// Output coordinates of the input positions (x0 + i, y), i < n.
+fn row(grid: &CoordGrid<'_>, x0: f64, y: f64, n: usize, [xs, ys]: &mut [Vec<f64>; 2]) {
+    xs.resize(n, 0.0);
+    ys.resize(n, 0.0);
+    grid.row(x0, y, xs, ys);
+}
+
+/// The block of the output that drops fall on.
+struct Sheet<'b> {
+    block: Window,
+    sums: &'b mut [[f64; 2]],
+}
+
+impl Sheet<'_> {
+    /// Gives an output pixel its part of a drop.
+    fn add(&mut self, drop: &Drop, x: usize, y: usize, part: f64) {
+        let (x, y) = (x.wrapping_sub(self.block.x0), y.wrapping_sub(self.block.y0));
+        if x < self.block.nx
+            && part > NOTHING
+            && let Some([sum, weight]) = self.sums.get_mut(y.saturating_mul(self.block.nx).saturating_add(x))
+        {
+            let part = part * drop.weight;
+            *sum += part * drop.value;
+            *weight += part;
+        }
+    }
+}
+
+/// What falls of one input pixel.
+struct Drop {
+    /// Output coordinates.
+    centre: [f64; 2],
+    pixfrac: f64,
+    /// Output pixels that an input pixel is large.
+    area: f64,
+    value: f64,
+    weight: f64,
+}
+
+impl Drop {
+    /// All into the pixel that holds the centre; a tie goes away from 0.
+    fn point(&self, target: [usize; 2], sky: &mut Sheet<'_>) {
+        for (y, x) in self.within(0.0, target) {
+            sky.add(self, x, y, 1.0);
+        }
+    }
+
+    /// A square along the axes of the output, as large as the drop.
+    fn turbo(&self, target: [usize; 2], sky: &mut Sheet<'_>) {
+        let half = 0.5 * self.pixfrac * self.area.sqrt();
+        let shared = |axis: usize, k: usize| {
+            let away = self.centre[axis] - k as f64;
+            ((away + half).min(0.5) - (away - half).max(-0.5)).max(0.0)
+        };
+        for (y, x) in self.within(half, target) {
+            sky.add(self, x, y, shared(0, x) * shared(1, y) / (4.0 * half * half));
+        }
+    }
+
+    /// A Gaussian with the drop's side as full width at half maximum, at the centres of the pixels of a square.
+    fn gaussian(&self, target: [usize; 2], radius: f64, sky: &mut Sheet<'_>) {
+        let steepness = 0.5 * (FWHM / self.pixfrac).powi(2) / self.area;
+        for (y, x) in self.within(radius * self.area.sqrt(), target) {
+            let (dx, dy) = (self.centre[0] - x as f64, self.centre[1] - y as f64);
+            sky.add(self, x, y, steepness / PI * (-(dx * dx + dy * dy) * steepness).exp());
+        }
+    }
+
+    /// The output pixels, (y, x), that meet the square of this half side around the centre.
+    fn within(&self, half: f64, [ny, nx]: [usize; 2]) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let range = |axis: usize, n: usize| {
+            // Saturating casts: an empty range for what lies outside, or is NaN.
+            let (low, high) = ((self.centre[axis] - half).round(), (self.centre[axis] + half).round());
+            if high >= 0.0 { low.max(0.0) as usize..((high + 1.0) as usize).min(n) } else { 0..0 }
+        };
+        let (columns, rows) = (range(0, nx), range(1, ny));
+        rows.flat_map(move |y| columns.clone().map(move |x| (y, x)))
+    }
+}

@@ -1,0 +1,168 @@
+//! The overlap of pixels on the sphere, their corners joined by great circles.
+//!
+//! ```text
+//! gnomonic plane about the middle of the output pixel: great circles are straight there
+//! overlap = input quadrilateral clipped by the edges of the output quadrilateral (Sutherland & Hodgman 1974)
+//! area    = sum over its edges (p, q) of the excess E of the triangle (centre, p, q):
+//!           tan(E/2) = p × q / (|P||Q| + |P| + |Q| + P·Q),  P = (p, 1), Q = (q, 1)          (Eriksson 1990)
+//! ```
+//!
+//! Nothing cancels where pixels are small: positions in the plane come from differences of vectors.
+
+use crate::map::{Vector, cross, dot, minus};
+
+type Point = [f64; 2];
+
+/// Corners of an input pixel farther than this cosine from the middle of an output pixel: no pixel in use is as large.
+const FAR: f64 = 0.1;
+/// Edges shorter than this part of the longest are those of a pixel that ends in a point, such as at a pole.
+const POINTED: f64 = 1e-6;
+
+/// An output pixel in its tangent plane.
+pub(super) struct Pixel {
+    middle: Vector,
+    axes: [Vector; 2],
+    corners: [Point; 4],
+    longest: f64,
+    range: [Point; 2],
+    /// Steradians.
+    pub(super) area: f64,
+}
+
+impl Pixel {
+    /// `None` if the pixel has no area, or is as large as a hemisphere.
+    pub(super) fn new(corners: &[Vector; 4]) -> Option<Pixel> {
+        let sum = corners.iter().fold([0.0; 3], |s, v| [s[0] + v[0], s[1] + v[1], s[2] + v[2]]);
+        let length = dot(sum, sum).sqrt();
+        if !(length > 0.5) {
+            return None;
+        }
+        let middle = sum.map(|c| c / length);
+        let least = (0..3).fold(0, |k, i| if middle[i].abs() < middle[k].abs() { i } else { k });
+        let across = cross(middle, std::array::from_fn(|i| f64::from(u8::from(i == least))));
+        let length = dot(across, across).sqrt();
+        let first = across.map(|c| c / length);
+        let axes = [first, cross(middle, first)];
+        let mut pixel = Pixel { middle, axes, corners: [[0.0; 2]; 4], longest: 0.0, range: [[0.0; 2]; 2], area: 0.0 };
+        let mut quad = pixel.project(corners)?;
+        pixel.area = excess(&quad);
+        if pixel.area < 0.0 {
+            quad.reverse();
+            pixel.area = -pixel.area;
+        }
+        pixel.corners = quad;
+        pixel.range = range(&quad);
+        pixel.longest = sides(&quad).map(|(a, b)| (b[0] - a[0]).hypot(b[1] - a[1])).fold(0.0, f64::max);
+        (pixel.area > 0.0).then_some(pixel)
+    }
+
+    fn project(&self, corners: &[Vector; 4]) -> Option<[Point; 4]> {
+        let mut out = [[0.0; 2]; 4];
+        for (corner, point) in corners.iter().zip(&mut out) {
+            let height = dot(*corner, self.middle);
+            if !(height > FAR) {
+                return None;
+            }
+            let away = minus(*corner, self.middle);
+            *point = self.axes.map(|axis| dot(away, axis) / height);
+        }
+        Some(out)
+    }
+
+    /// Area in steradians of an input pixel close by.
+    pub(super) fn area_of(&self, corners: &[Vector; 4]) -> f64 {
+        self.project(corners).map_or(f64::NAN, |quad| excess(&quad).abs())
+    }
+
+    /// Area in steradians that it shares with an input pixel.
+    pub(super) fn overlap(&self, corners: &[Vector; 4]) -> f64 {
+        let Some(quad) = self.project(corners) else { return 0.0 };
+        let [low, high] = range(&quad);
+        let apart = |axis: usize| low[axis] >= self.range[1][axis] || high[axis] <= self.range[0][axis];
+        if apart(0) || apart(1) {
+            return 0.0;
+        }
+        let mut polygon = Polygon::default();
+        quad.iter().for_each(|point| polygon.push(*point));
+        for (a, b) in sides(&self.corners) {
+            let along = [b[0] - a[0], b[1] - a[1]];
+            if along[0].hypot(along[1]) > POINTED * self.longest {
+                polygon = polygon.clipped(a, along);
+            }
+        }
+        excess(polygon.points()).abs()
+    }
+}
+
+/// A convex quadrilateral cut by four lines has at most eight corners; one that is not convex a few more.
+#[derive(Default)]
+struct Polygon {
+    points: [Point; 16],
+    n: usize,
+}
+
+impl Polygon {
+    fn push(&mut self, point: Point) {
+        if let Some(slot) = self.points.get_mut(self.n) {
+            *slot = point;
+            self.n += 1;
+        }
+    }
+
+    fn points(&self) -> &[Point] {
+        self.points.get(..self.n).unwrap_or(&[])
+    }
+
+    /// What lies to the left of the line through `a` along `d`.
+    fn clipped(&self, a: Point, d: Point) -> Polygon {
+        let height = |p: Point| d[0] * (p[1] - a[1]) - d[1] * (p[0] - a[0]);
+        let mut out = Polygon::default();
+        for (p, q) in sides(self.points()) {
+            let (hp, hq) = (height(p), height(q));
+            if hp >= 0.0 {
+                out.push(p);
+            }
+            if (hp > 0.0 && hq < 0.0) || (hp < 0.0 && hq > 0.0) {
+                let t = hp / (hp - hq);
+                out.push([p[0] + t * (q[0] - p[0]), p[1] + t * (q[1] - p[1])]);
+            }
+        }
+        out
+    }
+}
+
+fn sides(points: &[Point]) -> impl Iterator<Item = (Point, Point)> {
+    points.iter().copied().zip(points.iter().copied().cycle().skip(1))
+}
+
+fn range(quad: &[Point; 4]) -> [Point; 2] {
+    let fold =
+        |f: fn(f64, f64) -> f64| [0, 1].map(|axis| f(f(quad[0][axis], quad[1][axis]), f(quad[2][axis], quad[3][axis])));
+    [fold(f64::min), fold(f64::max)]
+}
+
+/// Signed area on the sphere of a polygon in a gnomonic plane, steradians; positive if its corners run anticlockwise.
+fn excess(points: &[Point]) -> f64 {
+    let height = |p: Point| (1.0 + p[0] * p[0] + p[1] * p[1]).sqrt();
+    let triangles = sides(points).map(|(p, q)| {
+        let (hp, hq) = (height(p), height(q));
+        let tangent = (p[0] * q[1] - p[1] * q[0]) / (hp * hq + hp + hq + 1.0 + p[0] * q[0] + p[1] * q[1]);
+        2.0 * tangent.atan()
+    });
+    triangles.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A square about (0, 0) in the gnomonic plane with corners (±a, ±a) has the excess 4 asin(a²/(1 + a²)).
+    #[test]
+    fn squares() {
+        for a in [1e-12, 2.4e-7, 1e-3, 0.1, 1.0, 30.0_f64] {
+            let square = [[-a, -a], [a, -a], [a, a], [-a, a]];
+            let wanted = 4.0 * (a * a / (1.0 + a * a)).asin();
+            assert!((excess(&square) / wanted - 1.0).abs() < 1e-14, "{a}: {} {wanted}", excess(&square));
+        }
+    }
+}
