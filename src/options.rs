@@ -125,7 +125,11 @@ impl Options {
             && kernel != DrizzleKernel::Point
             && !(pixfrac > 0.0 && pixfrac <= 1.0)
         {
-            return refuse("resample", format!("Drizzle {{ pixfrac: {pixfrac} }}"), "0 < pixfrac <= 1; points are DrizzleKernel::Point");
+            return refuse(
+                "resample",
+                format!("Drizzle {{ pixfrac: {pixfrac} }}"),
+                "0 < pixfrac <= 1; points are DrizzleKernel::Point",
+            );
         }
         Ok(())
     }

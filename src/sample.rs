@@ -130,7 +130,9 @@ impl<'p> Sampler<'p, '_> {
     ) -> Result<Tally, Error> {
         let mut tally = Tally::default();
         let [image_sky, weights_sky] = &self.sky;
-        let Some(mut place) = self.place(&*self.map, block, &self.input.image, image_sky, &mut tally) else { return Ok(tally) };
+        let Some(mut place) = self.place(&*self.map, block, &self.input.image, image_sky, &mut tally) else {
+            return Ok(tally);
+        };
         let mut weights_place = match (&self.weights_map, &self.input.weights) {
             (Some(map), Some(weights)) => {
                 let place = self.place(&**map, block, &weights.image, weights_sky, &mut tally);

@@ -48,7 +48,10 @@ fn compare(name: &str, got: &[Array2<f64>; 2], wanted: &[Option<(f64, f64)>]) ->
                 *worst = (off, k);
             }
         }
-        assert!(value.is_nan() == v.is_nan() || cover.max(c) < 1e-7, "{name}: pixel {k}: {value} {cover} instead of {v} {c}");
+        assert!(
+            value.is_nan() == v.is_nan() || cover.max(c) < 1e-7,
+            "{name}: pixel {k}: {value} {cover} instead of {v} {c}"
+        );
     }
     let nx = got[0].ncols();
     let at = |k: usize| (k / nx, k % nx);
@@ -76,19 +79,71 @@ fn cases() -> Vec<Case> {
     let map = |code, at, shape, scale, rotation| (header(code, at, shape, scale, rotation), shape);
     let second = 1.0 / 3600.0;
     vec![
-        case("0.05 arcsec TAN", map("TAN", [40.0, 35.0], [14, 13], 0.05 * second, 0.0), map("TAN", [40.0, 35.0], [12, 13], 0.065 * second, 27.0)),
-        case("1 arcsec TAN", map("TAN", [40.0, 35.0], [14, 13], second, 0.0), map("TAN", [40.0001, 35.0], [12, 13], 0.7 * second, -63.0)),
-        case("1 arcsec CAR to SIN", map("CAR", [40.0, 35.0], [14, 13], second, 0.0), map("SIN", [40.0001, 35.0], [12, 13], 1.1 * second, 133.0)),
-        case("1 arcmin TAN", map("TAN", [40.0, -60.0], [14, 13], 1.0 / 60.0, 0.0), map("TAN", [40.1, -60.0], [12, 13], 1.3 / 60.0, 27.0)),
-        case("1 arcmin AIT to ZEA", map("AIT", [40.0, 0.0], [14, 13], 1.0 / 60.0, 10.0), map("ZEA", [40.0, 0.02], [12, 13], 0.6 / 60.0, 27.0)),
-        case("half a degree TAN", map("TAN", [40.0, 35.0], [14, 13], 0.5, 0.0), map("TAN", [41.0, 35.0], [12, 13], 0.65, 27.0)),
-        case("half a degree, the pole", map("TAN", [40.0, 89.0], [14, 13], 0.5, 0.0), map("TAN", [11.0, 88.0], [12, 13], 0.65, 27.0)),
-        case("half a degree CAR, the pole", map("CAR", [180.0, 0.0], [180, 360], 1.0, 0.0), map("TAN", [11.0, 88.0], [12, 13], 0.65, 27.0)),
-        case("2 degrees TAN", map("TAN", [40.0, 35.0], [14, 13], 2.0, 0.0), map("TAN", [40.0, 35.0], [12, 13], 2.6, 27.0)),
-        case("5 degrees CAR to AIT, the seam", map("CAR", [180.0, 0.0], [36, 72], 5.0, 0.0), map("AIT", [10.0, 0.0], [25, 50], 7.0, 0.0)),
-        case("large onto small pixels", map("TAN", [40.0, 35.0], [14, 13], 0.5, 0.0), map("ZEA", [41.0, 35.0], [20, 20], 0.06, 27.0)),
-        case("small onto large pixels", map("SIN", [40.0, 35.0], [40, 40], 30.0 * second, 0.0), map("STG", [40.0, 35.0], [10, 11], 200.0 * second, 27.0)),
-        case("AIT with its edge to CAR", map("AIT", [0.0, 0.0], [45, 90], 4.0, 0.0), map("CAR", [170.0, 0.0], [29, 40], 5.0, 11.0)),
+        case(
+            "0.05 arcsec TAN",
+            map("TAN", [40.0, 35.0], [14, 13], 0.05 * second, 0.0),
+            map("TAN", [40.0, 35.0], [12, 13], 0.065 * second, 27.0),
+        ),
+        case(
+            "1 arcsec TAN",
+            map("TAN", [40.0, 35.0], [14, 13], second, 0.0),
+            map("TAN", [40.0001, 35.0], [12, 13], 0.7 * second, -63.0),
+        ),
+        case(
+            "1 arcsec CAR to SIN",
+            map("CAR", [40.0, 35.0], [14, 13], second, 0.0),
+            map("SIN", [40.0001, 35.0], [12, 13], 1.1 * second, 133.0),
+        ),
+        case(
+            "1 arcmin TAN",
+            map("TAN", [40.0, -60.0], [14, 13], 1.0 / 60.0, 0.0),
+            map("TAN", [40.1, -60.0], [12, 13], 1.3 / 60.0, 27.0),
+        ),
+        case(
+            "1 arcmin AIT to ZEA",
+            map("AIT", [40.0, 0.0], [14, 13], 1.0 / 60.0, 10.0),
+            map("ZEA", [40.0, 0.02], [12, 13], 0.6 / 60.0, 27.0),
+        ),
+        case(
+            "half a degree TAN",
+            map("TAN", [40.0, 35.0], [14, 13], 0.5, 0.0),
+            map("TAN", [41.0, 35.0], [12, 13], 0.65, 27.0),
+        ),
+        case(
+            "half a degree, the pole",
+            map("TAN", [40.0, 89.0], [14, 13], 0.5, 0.0),
+            map("TAN", [11.0, 88.0], [12, 13], 0.65, 27.0),
+        ),
+        case(
+            "half a degree CAR, the pole",
+            map("CAR", [180.0, 0.0], [180, 360], 1.0, 0.0),
+            map("TAN", [11.0, 88.0], [12, 13], 0.65, 27.0),
+        ),
+        case(
+            "2 degrees TAN",
+            map("TAN", [40.0, 35.0], [14, 13], 2.0, 0.0),
+            map("TAN", [40.0, 35.0], [12, 13], 2.6, 27.0),
+        ),
+        case(
+            "5 degrees CAR to AIT, the seam",
+            map("CAR", [180.0, 0.0], [36, 72], 5.0, 0.0),
+            map("AIT", [10.0, 0.0], [25, 50], 7.0, 0.0),
+        ),
+        case(
+            "large onto small pixels",
+            map("TAN", [40.0, 35.0], [14, 13], 0.5, 0.0),
+            map("ZEA", [41.0, 35.0], [20, 20], 0.06, 27.0),
+        ),
+        case(
+            "small onto large pixels",
+            map("SIN", [40.0, 35.0], [40, 40], 30.0 * second, 0.0),
+            map("STG", [40.0, 35.0], [10, 11], 200.0 * second, 27.0),
+        ),
+        case(
+            "AIT with its edge to CAR",
+            map("AIT", [0.0, 0.0], [45, 90], 4.0, 0.0),
+            map("CAR", [170.0, 0.0], [29, 40], 5.0, 11.0),
+        ),
     ]
 }
 
@@ -102,10 +157,12 @@ fn equals_polygons_on_the_sphere() {
             (Missing::Renormalize { min_weight: 0.3 }, naive::Missing::Renormalize { min_weight: 0.3 }),
         ] {
             let wanted = area::exact(&pixels, &case.input, &case.target, case.out, naive);
-            let exact = run(&image, &case.input, &case.target, case.out, &options(CoordinateError::Exact).missing(missing));
+            let exact =
+                run(&image, &case.input, &case.target, case.out, &options(CoordinateError::Exact).missing(missing));
             let worst = compare(&format!("{} {missing:?}", case.name), &exact, &wanted);
             assert!(worst.iter().all(|off| *off < 1e-7), "{}: {worst:?}", case.name);
-            let default = run(&image, &case.input, &case.target, case.out, &options(CoordinateError::default()).missing(missing));
+            let default =
+                run(&image, &case.input, &case.target, case.out, &options(CoordinateError::default()).missing(missing));
             let worst = compare(&format!("{} at 1e-4", case.name), &default, &wanted);
             assert!(worst.iter().all(|off| *off < 4e-4), "{}: {worst:?}", case.name);
         }

@@ -275,7 +275,8 @@ fn judge(map: &dyn PixelMap, low: [f64; 2], bound: f64) -> Flatness {
         let plane = (x[k + 4] - x[k]) * (y[k + 3] - y[k + 1]) - (y[k + 4] - y[k]) * (x[k + 3] - x[k + 1]);
         dot(sky, sky).sqrt() / plane.abs()
     });
-    let [least, most] = [densities.iter().copied().fold(f64::INFINITY, f64::min), densities.iter().copied().fold(0.0, f64::max)];
+    let [least, most] =
+        [densities.iter().copied().fold(f64::INFINITY, f64::min), densities.iter().copied().fold(0.0, f64::max)];
     let gradient = (most - least) / (least * STEP);
     if SAFETY * off <= bound && gradient <= bound {
         Flatness::Flat
@@ -288,9 +289,26 @@ fn judge(map: &dyn PixelMap, low: [f64; 2], bound: f64) -> Flatness {
 
 /// Pairs of the nine nodes of a cell: along x, along y, and both diagonals of each quarter.
 const CHORDS: [(usize, usize); 20] = [
-    (0, 1), (1, 2), (3, 4), (4, 5), (6, 7), (7, 8),
-    (0, 3), (3, 6), (1, 4), (4, 7), (2, 5), (5, 8),
-    (0, 4), (1, 3), (1, 5), (2, 4), (3, 7), (4, 6), (4, 8), (5, 7),
+    (0, 1),
+    (1, 2),
+    (3, 4),
+    (4, 5),
+    (6, 7),
+    (7, 8),
+    (0, 3),
+    (3, 6),
+    (1, 4),
+    (4, 7),
+    (2, 5),
+    (5, 8),
+    (0, 4),
+    (1, 3),
+    (1, 5),
+    (2, 4),
+    (3, 7),
+    (4, 6),
+    (4, 8),
+    (5, 7),
 ];
 
 pub(crate) fn dot(a: Vector, b: Vector) -> f64 {

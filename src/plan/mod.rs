@@ -266,10 +266,14 @@ mod tests;
 
 /// What drizzling needs of an input: an inverse map, and weights on the pixels if any.
 fn inverse(input: &Input<'_>, map: &Arc<dyn PixelMap>) -> Result<Arc<Inverse>, Error> {
-    let refuse = |expected: &str| Error::Option { option: "resample", got: "Drizzle".to_owned(), expected: expected.to_owned() };
+    let refuse =
+        |expected: &str| Error::Option { option: "resample", got: "Drizzle".to_owned(), expected: expected.to_owned() };
     if input.weights.as_ref().is_some_and(|weights| weights.has_wcs()) {
-        return Err(refuse("weights that lie pixel on pixel on their image: resample them onto it first, or use Exact"));
+        return Err(refuse(
+            "weights that lie pixel on pixel on their image: resample them onto it first, or use Exact",
+        ));
     }
-    let inverse = Inverse::of(map).ok_or_else(|| refuse("a PixelMap with to_output, to know where input pixels fall; or use Exact"))?;
+    let inverse = Inverse::of(map)
+        .ok_or_else(|| refuse("a PixelMap with to_output, to know where input pixels fall; or use Exact"))?;
     Ok(Arc::new(inverse))
 }

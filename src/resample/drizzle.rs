@@ -10,7 +10,10 @@
 
 use std::f64::consts::PI;
 
-use super::{Scene, Scratch, raster::{Cover, Edges}};
+use super::{
+    Scene, Scratch,
+    raster::{Cover, Edges},
+};
 use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, plan::Window};
 
 /// Full width at half maximum of a Gaussian in standard deviations, to the digits of the package.
@@ -76,11 +79,13 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             if value.is_nan() || weight.is_nan() {
                 continue;
             }
-            let position = |[x, y]: &[Vec<f64>; 2]| [x.get(k).map_or(f64::NAN, |x| *x), y.get(k).map_or(f64::NAN, |y| *y)];
+            let position =
+                |[x, y]: &[Vec<f64>; 2]| [x.get(k).map_or(f64::NAN, |x| *x), y.get(k).map_or(f64::NAN, |y| *y)];
             let quad = [0, 1, 2, 3].map(|corner| position(&corners[corner]));
             let [a, b, c, d] = quad;
             // Output pixels that an input pixel is large.
-            let area = 0.5 * ((c[0] - a[0]) * (d[1] - b[1]) - (c[1] - a[1]) * (d[0] - b[0])).abs() / (4.0 * half * half);
+            let area =
+                0.5 * ((c[0] - a[0]) * (d[1] - b[1]) - (c[1] - a[1]) * (d[0] - b[0])).abs() / (4.0 * half * half);
             if !(area > 0.0 && area.is_finite()) {
                 continue;
             }

@@ -10,8 +10,16 @@
 //! to within the bound on the coordinates they are taken in the plane of the input's pixels, whose pixels are unit squares; elsewhere
 //! in a gnomonic plane about each output pixel.
 
-use super::{Kernel, Patch, Scene, Scratch, raster::{Cover, Edges}, sphere};
-use crate::{Flux, Missing, Pixel, map::{Cap, CoordGrid, Flatness, Sky, Vector}, plan::Window};
+use super::{
+    Kernel, Patch, Scene, Scratch,
+    raster::{Cover, Edges},
+    sphere,
+};
+use crate::{
+    Flux, Missing, Pixel,
+    map::{Cap, CoordGrid, Flatness, Sky, Vector},
+    plan::Window,
+};
 
 /// Parts of an output pixel's area that are nothing but rounding.
 const NOTHING: f64 = 1e-9;

@@ -183,7 +183,13 @@ impl Kernel {
     }
 
     /// Samples the row whose positions are in `scratch`.
-    fn interpolate<P: Pixel, T: Pixel>(&self, patch: &Patch<'_, P>, scratch: &mut Scratch, values: &mut [T], coverage: &mut [T]) {
+    fn interpolate<P: Pixel, T: Pixel>(
+        &self,
+        patch: &Patch<'_, P>,
+        scratch: &mut Scratch,
+        values: &mut [T],
+        coverage: &mut [T],
+    ) {
         let Scratch { xs, ys, jacobians, coefficients, wide, .. } = scratch;
         let positions = (&xs[..], &ys[..]);
         let mut row = Row { kernel: self, positions, jacobians: &jacobians.values, wide, values, coverage };
@@ -273,7 +279,11 @@ pub(crate) struct Scratch {
 impl Scratch {
     pub(crate) fn bytes(&self) -> usize {
         let own = (self.xs.capacity() + self.ys.capacity()) * size_of::<f64>();
-        own + self.jacobians.bytes() + self.coefficients.bytes() + self.wide.bytes() + self.exact.bytes() + self.drizzle.bytes()
+        own + self.jacobians.bytes()
+            + self.coefficients.bytes()
+            + self.wide.bytes()
+            + self.exact.bytes()
+            + self.drizzle.bytes()
     }
 
     /// Input coordinates of the output positions (x0 + i, y), i < n.

@@ -47,7 +47,15 @@ impl Edges {
         let slope = (high.0 - low.0) / (high.1 - low.1);
         let (first, last) = (low.1.max(0.0), high.1.min(self.frame[1]));
         if first < last && slope.is_finite() {
-            let x_at = |y: f64| if y == low.1 { low.0 } else if y == high.1 { high.0 } else { low.0 + (y - low.1) * slope };
+            let x_at = |y: f64| {
+                if y == low.1 {
+                    low.0
+                } else if y == high.1 {
+                    high.0
+                } else {
+                    low.0 + (y - low.1) * slope
+                }
+            };
             let mut row = first.floor();
             let (mut y, mut x) = (first, x_at(first));
             while y < last {
@@ -151,7 +159,8 @@ impl Cover {
             let beyond = if column < 0 { 0.0 } else { sign * piece.beyond };
             let column = column.max(0) as usize;
             if column < self.nx
-                && let Some([here, right]) = self.steps.get_mut(row * (self.nx + 1) + column..).and_then(<[f64]>::first_chunk_mut)
+                && let Some([here, right]) =
+                    self.steps.get_mut(row * (self.nx + 1) + column..).and_then(<[f64]>::first_chunk_mut)
             {
                 *here += sign * piece.height - beyond;
                 *right += beyond;

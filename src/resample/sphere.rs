@@ -136,7 +136,8 @@ fn sides(points: &[Point]) -> impl Iterator<Item = (Point, Point)> {
 }
 
 fn range(quad: &[Point; 4]) -> [Point; 2] {
-    let fold = |f: fn(f64, f64) -> f64| [0, 1].map(|axis| f(f(quad[0][axis], quad[1][axis]), f(quad[2][axis], quad[3][axis])));
+    let fold =
+        |f: fn(f64, f64) -> f64| [0, 1].map(|axis| f(f(quad[0][axis], quad[1][axis]), f(quad[2][axis], quad[3][axis])));
     [fold(f64::min), fold(f64::max)]
 }
 

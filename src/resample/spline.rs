@@ -46,7 +46,8 @@ impl Taps<3> for Quadratic {
     }
 
     fn widened(&self, d: f64, s: f64) -> f64 {
-        averaged(d, s, |d| {
+        let point = |d: f64| if d.abs() < 0.5 { 0.75 - d * d } else { 0.5 * (1.5 - d.abs()).max(0.0).powi(2) };
+        averaged(d, s, point, |d| {
             let a = d.abs();
             let half = if a < 0.5 { (0.75 - a * a / 3.0) * a } else { 0.5 - (1.5 - a).max(0.0).powi(3) / 6.0 };
             half.copysign(d)
@@ -75,7 +76,11 @@ impl Taps<4> for Cubic {
     }
 
     fn widened(&self, d: f64, s: f64) -> f64 {
-        averaged(d, s, |d| {
+        let point = |d: f64| {
+            let a = d.abs();
+            if a < 1.0 { 2.0 / 3.0 + a * a * (0.5 * a - 1.0) } else { (2.0 - a).max(0.0).powi(3) / 6.0 }
+        };
+        averaged(d, s, point, |d| {
             let a = d.abs();
             let half = if a < 1.0 {
                 (2.0 / 3.0 + a * a * (a / 8.0 - 1.0 / 3.0)) * a
@@ -87,32 +92,34 @@ impl Taps<4> for Cubic {
     }
 }
 
-/// A spline is widened by averaging it over a box that makes a pixel `s` times as wide: variances add, s² = 1 + box². It is at least so
-/// wide that differences of the integral keep ten digits.
+/// A spline is widened by averaging it over a box that makes a pixel `s` times as wide: variances add, s² = 1 + box².
 fn box_width(s: f64) -> f64 {
-    (s * s - 1.0).max(1e-10).sqrt()
+    (s * s - 1.0).sqrt()
 }
 
-/// Mean over the box around `d` of the basis spline with this integral from 0.
-fn averaged(d: f64, s: f64, integral: impl Fn(f64) -> f64) -> f64 {
+/// Mean over the box around `d` of a basis spline, given with its integral from 0.
+fn averaged(d: f64, s: f64, point: impl Fn(f64) -> f64, integral: impl Fn(f64) -> f64) -> f64 {
     let width = box_width(s);
-    (integral(d + 0.5 * width) - integral(d - 0.5 * width)) / width
+    // So narrow a box changes the mean by less than 1e-9, and the difference would lose too many digits.
+    if width > 1e-4 { (integral(d + 0.5 * width) - integral(d - 0.5 * width)) / width } else { point(d) }
 }
 
 /// The filter that turns pixels into coefficients.
 struct Prefilter {
     /// a₁₆, a₈, a₄, a₂, a₁.
     steps: [f64; 5],
-    /// g², and what the steps leave out.
+    /// g² and the (1 + z^2m) of both axes: what makes the coefficients of a constant the constant.
     gain: f64,
 }
 
 impl Prefilter {
-    /// `pole` is z, `side` the inverse weight of a basis spline's outer samples.
-    fn new(pole: f64, side: f64) -> Self {
-        let powers = [4, 3, 2, 1, 0].map(|square| (0..square).fold(pole, |z, _| z * z));
-        let gain = powers.iter().fold(-side * pole, |gain, z| gain * (1.0 + z * z));
-        Prefilter { steps: powers.map(|z| z / (1.0 + z * z)), gain: gain * gain }
+    fn new(pole: f64) -> Self {
+        let steps = [4, 3, 2, 1, 0].map(|squarings| {
+            let z = (0..squarings).fold(pole, |z, _| z * z);
+            z / (1.0 + z * z)
+        });
+        let constant: f64 = steps.iter().map(|a| 1.0 + 2.0 * a).product();
+        Prefilter { steps, gain: 1.0 / (constant * constant) }
     }
 
     fn steps(&self) -> impl Iterator<Item = (usize, f64)> {
@@ -144,12 +151,12 @@ impl Coefficients {
 
     /// Of a spline of degree 2.
     pub(super) fn quadratic<P: Pixel>(&mut self, patch: &Patch<'_, P>) {
-        self.compute(patch, &Prefilter::new(8.0_f64.sqrt() - 3.0, 8.0));
+        self.compute(patch, &Prefilter::new(8.0_f64.sqrt() - 3.0));
     }
 
     /// Of a spline of degree 3.
     pub(super) fn cubic<P: Pixel>(&mut self, patch: &Patch<'_, P>) {
-        self.compute(patch, &Prefilter::new(3.0_f64.sqrt() - 2.0, 6.0));
+        self.compute(patch, &Prefilter::new(3.0_f64.sqrt() - 2.0));
     }
 
     fn compute<P: Pixel>(&mut self, patch: &Patch<'_, P>, filter: &Prefilter) {
@@ -174,7 +181,8 @@ impl Coefficients {
             line.extend(around(x0, nx).map(|x| filter.gain * row.get(at(x)).copied().unwrap_or(0.0)));
             for (m, a) in filter.steps() {
                 next.clear();
-                let triples = line.iter().zip(line.get(m..).unwrap_or_default()).zip(line.get(2 * m..).unwrap_or_default());
+                let triples =
+                    line.iter().zip(line.get(m..).unwrap_or_default()).zip(line.get(2 * m..).unwrap_or_default());
                 next.extend(triples.map(|((left, middle), right)| middle + a * (left + right)));
                 std::mem::swap(line, next);
             }

@@ -60,6 +60,7 @@ pub(crate) fn taps(
 ) -> Vec<Tap> {
     let (Some(x), Some(y)) = (clamped(x, nx), clamped(y, ny)) else { return vec![] };
     let (wx, wy) = (axis(x, radius[0], kernels[0]), axis(y, radius[1], kernels[1]));
-    let tap = |(j, v): (isize, f64), (i, w): (isize, f64)| Tap { j: mirrored(j, ny), i: mirrored(i, nx), weight: v * w };
+    let tap =
+        |(j, v): (isize, f64), (i, w): (isize, f64)| Tap { j: mirrored(j, ny), i: mirrored(i, nx), weight: v * w };
     wy.iter().flat_map(|v| wx.iter().map(|w| tap(*v, *w))).collect()
 }

@@ -1,0 +1,277 @@
+//! What can be asked on the command line: names, values, defaults.
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, TypedValueParser},
+};
+use skymosaic::{Combine, CoordinateError, Hdu, Resample};
+
+/// `--resample`. A kernel that the library does not have yet is `None`.
+const RESAMPLE: Names<Resample> = Names(&[
+    ("nearest", Some(Resample::Nearest)),
+    ("bilinear", Some(Resample::Bilinear)),
+    ("biquadratic", None),
+    ("bicubic", None),
+    ("lanczos2", None),
+    ("lanczos3", None),
+    ("lanczos4", None),
+    ("lanczos5", None),
+    ("adaptive", None),
+    ("exact", None),
+    ("drizzle", None),
+]);
+
+/// `--combine`. A combination that the library does not have yet is `None`.
+const COMBINE: Names<Combine> = Names(&[
+    ("mean", Some(Combine::Mean)),
+    ("sum", Some(Combine::Sum)),
+    ("first", Some(Combine::First)),
+    ("last", Some(Combine::Last)),
+    ("min", Some(Combine::Min)),
+    ("max", Some(Combine::Max)),
+    ("median", Some(Combine::Median)),
+    ("clipped", None),
+]);
+
+/// Mosaics astronomical images: reprojects FITS images onto one grid of the sky and co-adds them.
+#[derive(Debug, Parser)]
+#[command(name = "skymosaic", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make one mosaic of FITS images
+    Mosaic(Box<Mosaic>),
+    /// Print the optimal target header of FITS images, which mosaic --target takes
+    Header(Header),
+    /// Write a small invented sky as FITS files, mosaic it, and leave FITS and PNG to look at
+    Demo(Demo),
+}
+
+/// Arguments of `mosaic`.
+#[derive(Args, Debug)]
+pub(crate) struct Mosaic {
+    /// FITS images (plain, .gz or .fz)
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// FITS file to write
+    #[arg(short, long, value_name = "OUT.fits")]
+    pub(crate) output: PathBuf,
+    /// Target WCS and shape: header text (one card a line) or FITS. Without it an optimal one is computed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) target: Option<PathBuf>,
+    /// HDU of every input and weights file: number (0 is the primary), EXTNAME, EXTNAME,EXTVER, or all. Default: the first with
+    /// an image
+    #[arg(long, value_name = "N|NAME|all", default_value = "", hide_default_value = true, value_parser = hdus)]
+    pub(crate) hdu: Hdus,
+    /// Weights: one FITS file per input, in the same order
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) weights: Vec<PathBuf>,
+    /// FITS file for the footprint (sum of coverage × weight)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) footprint: Option<PathBuf>,
+    /// PNG picture of the mosaic, at most 2048 pixels long
+    #[arg(long, value_name = "FILE.png")]
+    pub(crate) preview: Option<PathBuf>,
+    /// JSON report of what was done
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) report: Option<PathBuf>,
+    /// Resampling kernel
+    #[arg(long, value_name = "KERNEL", default_value = "bilinear", value_parser = RESAMPLE)]
+    pub(crate) resample: Resample,
+    /// How the samples of a pixel become its value
+    #[arg(long, value_name = "HOW", default_value = "mean", value_parser = COMBINE)]
+    pub(crate) combine: Combine,
+    #[arg(long, value_name = "constant|plane", num_args = 0..=1, default_missing_value = "constant", hide = true, value_parser = not_yet)]
+    pub(crate) match_background: Option<String>,
+    #[arg(long, value_name = "N", hide = true, value_parser = not_yet)]
+    pub(crate) background_reference: Option<String>,
+    /// Where resampled inputs are kept before they are combined. The mosaic is the same
+    #[arg(long, value_name = "WHERE", default_value = "none")]
+    pub(crate) intermediate: Storage,
+    /// Folder for temporary files. Default: $TMPDIR or /tmp
+    #[arg(long, value_name = "DIR")]
+    pub(crate) temp_dir: Option<PathBuf>,
+    /// Memory to work in, such as 500MB or 2GiB. Default: about 100 MB a thread, and what the intermediates need
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) memory_limit: Option<u64>,
+    /// Threads. Default: one per processor
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// How far positions may be off, in input pixels, or exact
+    #[arg(long, value_name = "PX|exact", default_value = "1e-4", value_parser = coordinate_error)]
+    pub(crate) coordinate_error: CoordinateError,
+    /// Value of pixels that no input covers
+    #[arg(long, value_name = "VALUE", default_value = "nan", allow_hyphen_values = true)]
+    pub(crate) blank: f64,
+    /// Type of the pixels written
+    #[arg(long, value_name = "TYPE", default_value = "f32")]
+    pub(crate) dtype: Dtype,
+    /// Replace output files that exist
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Print what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+}
+
+/// Arguments of `header`.
+#[derive(Args, Debug)]
+pub(crate) struct Header {
+    /// FITS images (plain, .gz or .fz)
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// HDU of every input: number (0 is the primary), EXTNAME, EXTNAME,EXTVER, or all. Default: the first with an image
+    #[arg(long, value_name = "N|NAME|all", default_value = "", hide_default_value = true, value_parser = hdus)]
+    pub(crate) hdu: Hdus,
+    #[command(flatten)]
+    pub(crate) sky: crate::header::Sky,
+}
+
+/// Arguments of `demo`.
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// Folder to write: new or empty
+    pub(crate) dir: PathBuf,
+}
+
+/// Which HDUs of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Hdus {
+    One(Hdu),
+    All,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Storage {
+    /// Nowhere: resampled and combined at once
+    None,
+    /// In memory
+    Memory,
+    /// In temporary files
+    Mapped,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Dtype {
+    /// 32-bit floating point
+    F32,
+    /// 64-bit floating point
+    F64,
+}
+
+/// The values that an option of this version can have, by name; of those that later versions have, the name only.
+#[derive(Clone)]
+struct Names<T: 'static>(&'static [(&'static str, Option<T>)]);
+
+impl<T: Copy> Names<T> {
+    fn available(&self) -> impl Iterator<Item = &'static str> + use<T> {
+        self.0.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| *name)
+    }
+
+    fn find(&self, text: &str) -> Result<T, String> {
+        let available = self.available().collect::<Vec<_>>().join(", ");
+        match self.0.iter().find(|(name, _)| *name == text) {
+            Some((_, Some(value))) => Ok(*value),
+            Some((name, None)) => Err(format!("not available in this version: {name}; available: {available}")),
+            None => Err(format!("no such value; available: {available}")),
+        }
+    }
+}
+
+impl<T: Copy + Send + Sync> TypedValueParser for Names<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<T, clap::Error> {
+        let names = self.clone();
+        (move |text: &str| names.find(text)).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.available().map(PossibleValue::new)))
+    }
+}
+
+fn not_yet(_value: &str) -> Result<String, String> {
+    Err("not available in this version: the matching of backgrounds".to_owned())
+}
+
+fn hdus(text: &str) -> Result<Hdus, skymosaic::Error> {
+    match text {
+        "" => Ok(Hdus::One(Hdu::First)),
+        "all" => Ok(Hdus::All),
+        name => Ok(Hdus::One(name.parse()?)),
+    }
+}
+
+fn coordinate_error(text: &str) -> Result<CoordinateError, String> {
+    if text == "exact" {
+        return Ok(CoordinateError::Exact);
+    }
+    match text.parse() {
+        Ok(bound) if bound > 0.0 && f64::is_finite(bound) => Ok(CoordinateError::Pixels(bound)),
+        _ => Err("expected a number of input pixels above 0, such as 1e-4, or exact".to_owned()),
+    }
+}
+
+/// Bytes: a number and a unit, decimal (kB, MB) or binary (KiB, MiB; a letter alone is binary too).
+fn size(text: &str) -> Result<u64, String> {
+    let wrong = || "expected a number of bytes, such as 500MB, 2GiB or 1.5G".to_owned();
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+    let unit = unit.to_ascii_lowercase();
+    let (letter, base) = match unit.strip_suffix("ib") {
+        Some(letter) => (letter, 1024_f64),
+        None => match unit.strip_suffix('b') {
+            Some(letter) => (letter, 1000_f64),
+            None => (&*unit, 1024_f64),
+        },
+    };
+    let power = ["", "k", "m", "g", "t"].iter().position(|known| *known == letter).ok_or_else(wrong)?;
+    let bytes = number * base.powi(power as i32);
+    if (1.0..=1e18).contains(&bytes) { Ok(bytes as u64) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in
+            [("4096", 4096), ("1k", 1024), ("500MB", 500_000_000), ("2GiB", 2 << 30), ("1.5 g", 3 << 29), ("7B", 7)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "MB", "-1", "0", "1 parsec", "1e40", "nan", "1ib2"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_to_come_is_refused_by_name() {
+        for arguments in [["--resample", "lanczos3"], ["--combine", "clipped"], ["--match-background", "plane"]] {
+            let refused = Cli::try_parse_from(["skymosaic", "mosaic", "-o", "x", "y"].iter().chain(&arguments));
+            let message = refused.map(|_| ()).map_err(|error| error.to_string());
+            assert!(matches!(&message, Err(text) if text.contains("not available in this version")), "{message:?}");
+        }
+    }
+}

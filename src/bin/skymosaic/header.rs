@@ -1,0 +1,143 @@
+//! Target headers: the optimal one of some images, and those given in files.
+
+use std::{fs::File, io::Read, path::Path};
+
+use clap::Args;
+use skymosaic::{Error, FitsImage, Frame, Hdu, Header, Input, OptimalOptions, Wcs, find_optimal_celestial_wcs_of};
+
+use crate::{Failure, args, mosaic, say};
+
+/// What the optimal target is to be like.
+#[derive(Args, Debug)]
+pub(crate) struct Sky {
+    /// icrs, fk5, fk4, galactic, supergalactic or ecliptic. Default: that of the first input
+    #[arg(long, value_name = "FRAME", value_parser = frame)]
+    frame: Option<Frame>,
+    /// Three letters: TAN, CAR, AIT, …
+    #[arg(long, value_name = "CODE", default_value = TANGENT)]
+    projection: String,
+    /// Size of a pixel: 1.5arcsec, 2arcmin, 0.001deg. Default: the smallest of the inputs
+    #[arg(long, value_name = "ANGLE", value_parser = angle)]
+    resolution: Option<f64>,
+    /// Turn the target so that it is as small as possible. Default: north is up
+    #[arg(long)]
+    auto_rotate: bool,
+}
+
+const TANGENT: &str = "TAN";
+
+impl Default for Sky {
+    fn default() -> Sky {
+        Sky { frame: None, projection: TANGENT.to_owned(), resolution: None, auto_rotate: false }
+    }
+}
+
+/// `skymosaic header`.
+pub(crate) fn run(args: &args::Header) -> Result<(), Failure> {
+    let images = mosaic::open(&args.inputs, &args.hdu)?;
+    let inputs: Vec<_> = images.into_iter().map(|image| image.input).collect();
+    say(&optimal(&inputs, &args.sky)?.to_header().to_string())
+}
+
+/// Reads a target: FITS (its first image, or a bare header) or header text.
+pub(crate) fn read_target(path: &Path) -> Result<Wcs, Failure> {
+    let about = |failure: Failure| failure.about(format!("--target {}", path.display()));
+    let header = target_header(path).map_err(about)?;
+    let wcs = Wcs::from_header(&header).map_err(|error| about(Failure::from(error).help("correct the target")))?;
+    if wcs.shape().is_none_or(|shape| shape.contains(&0)) {
+        let missing = "has no size: the cards NAXIS, NAXIS1 and NAXIS2 say how many columns and rows the mosaic has";
+        return Err(about(Failure::new(missing).help("add NAXIS1 and NAXIS2, above 0, to the target")));
+    }
+    Ok(wcs)
+}
+
+/// Longest header text that is read.
+const LONGEST: u64 = 64 << 20;
+
+fn target_header(path: &Path) -> Result<Header, Failure> {
+    let io = |error| Failure::new(format!("cannot read: {error}"));
+    let mut start = Vec::new();
+    let mut file = File::open(path).map_err(io)?;
+    file.by_ref().take(82).read_to_end(&mut start).map_err(io)?;
+    let gzip = start.starts_with(&[0x1f, 0x8b]);
+    let is_text = start.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
+    let is_fits = gzip || start.starts_with(b"SIMPLE  =") && !is_text;
+    let not_fits = match is_fits.then(|| FitsImage::open(path, &Hdu::First)) {
+        Some(Ok(image)) => return Ok(image.header().clone()),
+        // Headers without data are often saved as FITS records.
+        Some(Err(error)) if gzip => return Err(error.into()),
+        Some(Err(error)) => Some(error),
+        None => None,
+    };
+    let mut text = start;
+    file.take(LONGEST).read_to_end(&mut text).map_err(io)?;
+    match (Header::parse(&String::from_utf8_lossy(&text)), not_fits) {
+        (Ok(header), None) => Ok(header),
+        (Ok(header), Some(_)) if header.get("CTYPE1").is_some() => Ok(header),
+        (_, Some(error)) => Err(error.into()),
+        (Err(error), None) => Err(Failure::new(format!("is neither FITS nor header text: {error}"))),
+    }
+}
+
+/// The optimal target of some images.
+pub(crate) fn optimal(inputs: &[Input<'_>], sky: &Sky) -> Result<Wcs, Failure> {
+    let mut options = OptimalOptions::default().projection(&sky.projection).auto_rotate(sky.auto_rotate);
+    options.frame = sky.frame.clone();
+    options.resolution = sky.resolution;
+    let places = inputs.iter().filter_map(|input| match input.shape()[..] {
+        [.., ny, nx] => Some((input.wcs()?, [ny, nx])),
+        _ => None,
+    });
+    match find_optimal_celestial_wcs_of(places, &options) {
+        Ok((wcs, shape)) => Ok(wcs.with_shape(shape)),
+        Err(Error::Input { index, source, .. }) => {
+            Err(Failure::from(*source).about(inputs.get(index).map_or("input", Input::name)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A frame by name.
+fn frame(text: &str) -> Result<Frame, String> {
+    Ok(match &*text.to_ascii_lowercase() {
+        "icrs" => Frame::Icrs,
+        "fk5" => Frame::FK5_J2000,
+        "fk4" => Frame::fk4(1950.0),
+        "galactic" => Frame::Galactic,
+        "supergalactic" => Frame::Supergalactic,
+        "ecliptic" => Frame::Ecliptic { equinox: 2000.0 },
+        _ => return Err("expected icrs, fk5, fk4, galactic, supergalactic or ecliptic".to_owned()),
+    })
+}
+
+/// An angle in degrees: a number and a unit; seconds of arc without one.
+fn angle(text: &str) -> Result<f64, String> {
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic() && c != 'e' || "\"'°′″".contains(c)).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let per_degree = match unit.trim() {
+        "" | "arcsec" | "as" | "\"" | "″" => 3600.0,
+        "arcmin" | "'" | "′" => 60.0,
+        "deg" | "d" | "°" => 1.0,
+        "mas" => 3.6e6,
+        _ => f64::NAN,
+    };
+    match number.trim().parse::<f64>().map(|number| number / per_degree) {
+        Ok(degrees) if degrees > 0.0 && degrees.is_finite() => Ok(degrees),
+        _ => Err("expected an angle above 0, such as 1.5arcsec, 2arcmin or 0.001deg".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn angles_have_units() {
+        for (text, degrees) in [("3600", 1.0), ("1.8e3arcsec", 0.5), ("6'", 0.1), ("0.25deg", 0.25), ("36 mas", 1e-5)] {
+            assert_eq!(angle(text), Ok(degrees), "{text}");
+        }
+        for text in ["", "deg", "-1", "0", "1 parsec", "nan", "inf"] {
+            assert!(angle(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! `skymosaic mosaic`: opens the inputs, checks everything that can be checked, makes the mosaic, publishes it whole.
+
+use std::{
+    collections::HashSet,
+    fs,
+    io::IsTerminal,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::{ArrayD, ArrayView3, ArrayViewD, ArrayViewMutD};
+use skymosaic::{
+    CoordinateError, FitsElement, FitsImage, FitsOutput, Hdu, Header, Input, Intermediate, Options, Parallel, Phase, Pixel,
+    PixelMap, Plan, Summary, Wcs, WcsMap,
+};
+
+use crate::{
+    Failure,
+    args::{Dtype, Hdus, Mosaic, Storage},
+    header, interrupt,
+    outputs::{self, Pending},
+    plan,
+    preview::Picture,
+    report::{Report, Timing},
+    say, tell,
+};
+
+/// A footprint that is not written to a file stays in memory up to this many bytes.
+const FOOTPRINT_IN_MEMORY: usize = 256 << 20;
+
+/// An image that is to be mosaicked, and what its header says beyond the WCS.
+pub(crate) struct Image {
+    pub(crate) input: Input<'static>,
+    unit: Option<String>,
+    /// Cards of the axes that are not celestial, and what they refer to; of cubes only.
+    planes: Header,
+}
+
+/// Opens the images of all files, in order.
+pub(crate) fn open(paths: &[PathBuf], hdus: &Hdus) -> Result<Vec<Image>, Failure> {
+    let mut images = Vec::with_capacity(paths.len());
+    for path in paths {
+        for image in images_of(path, hdus)? {
+            images.push(Image::new(path, image)?);
+        }
+    }
+    Ok(images)
+}
+
+fn images_of(path: &Path, hdus: &Hdus) -> Result<Vec<FitsImage>, Failure> {
+    Ok(match hdus {
+        Hdus::One(hdu) => vec![FitsImage::open(path, hdu)?],
+        Hdus::All => FitsImage::open_all(path)?,
+    })
+}
+
+impl Image {
+    fn new(path: &Path, image: FitsImage) -> Result<Image, Failure> {
+        let number = image.number();
+        let about = |error| Failure::from(error).about(format!("{} HDU {number}", path.display()));
+        let wcs = Wcs::from_header(image.header()).map_err(about)?;
+        let unit = image.header().text("BUNIT").ok().flatten().map(str::to_owned);
+        let planes = if planes(image.shape()) > 1 { plane_axes(image.header()) } else { Header::new() };
+        Ok(Image { input: Input::from_image(image, wcs), unit, planes })
+    }
+}
+
+fn planes(shape: &[usize]) -> usize {
+    shape.iter().rev().skip(2).product()
+}
+
+/// `skymosaic mosaic`.
+pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
+    let started = Instant::now();
+    if args.weights.len() != args.inputs.len() && !args.weights.is_empty() {
+        let counts = format!("{} weights for {} inputs", args.weights.len(), args.inputs.len());
+        return Err(Failure::usage(format!("{counts}: --weights takes one file per input, in the same order")));
+    }
+    let outputs = files(args);
+    let sources = args.inputs.iter().chain(&args.weights).chain(&args.target).map(PathBuf::as_path).collect::<Vec<_>>();
+    if !args.plan {
+        outputs::check(&outputs, &sources, args.overwrite)?;
+    }
+    warn_of_repetition(&args.inputs);
+    let images = with_weights(open(&args.inputs, &args.hdu)?, args)?;
+    let cards = extra_cards(&images);
+    let inputs: Vec<Input<'_>> = images.into_iter().map(|image| image.input).collect();
+    let target = match &args.target {
+        Some(path) => header::read_target(path)?,
+        None => header::optimal(&inputs, &header::Sky::default())?,
+    };
+    let shape = shape(&inputs, &target);
+    let options = options(args);
+    let mut timing = Timing { open: started.elapsed().as_secs_f64(), ..Timing::default() };
+    let plan = Plan::new(&inputs, &target, &shape, &options)?;
+    timing.plan = started.elapsed().as_secs_f64() - timing.open;
+    if args.plan {
+        let size = match args.dtype {
+            Dtype::F32 => 4,
+            Dtype::F64 => 8,
+        };
+        return say(&plan::describe(&plan, size, 1 + u64::from(args.footprint.is_some())));
+    }
+    if (0..inputs.len()).all(|input| plan.bounds(input).is_empty()) {
+        return Err(no_overlap());
+    }
+    let job = Job { args, outputs, target, cards, timing };
+    match args.dtype {
+        Dtype::F32 => job.write::<f32>(&plan),
+        Dtype::F64 => job.write::<f64>(&plan),
+    }
+}
+
+/// The files to be written, by option.
+fn files(args: &Mosaic) -> Vec<(&'static str, &Path)> {
+    let optional = [("--footprint", &args.footprint), ("--preview", &args.preview), ("--report", &args.report)];
+    let optional = optional.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
+    std::iter::once(("--output", args.output.as_path())).chain(optional).collect()
+}
+
+/// The same file twice counts twice, which is rarely meant.
+fn warn_of_repetition(paths: &[PathBuf]) {
+    let mut seen = HashSet::new();
+    for path in paths {
+        if fs::canonicalize(path).is_ok_and(|path| !seen.insert(path)) {
+            tell(&format!("warning: {} is given more than once, and counts as often", path.display()));
+        }
+    }
+}
+
+fn with_weights(mut images: Vec<Image>, args: &Mosaic) -> Result<Vec<Image>, Failure> {
+    if args.weights.is_empty() {
+        return Ok(images);
+    }
+    // Images of the weights, in the order of the inputs' images.
+    let mut weights = Vec::with_capacity(images.len());
+    for path in &args.weights {
+        weights.extend(images_of(path, &args.hdu)?.iter().map(|image| (path, image.number())));
+    }
+    if weights.len() != images.len() {
+        let counts = format!("{} images of weights for {} images", weights.len(), images.len());
+        return Err(Failure::new(counts).help("with --hdu all, a weights file has as many images as its input"));
+    }
+    for (image, (path, number)) in images.iter_mut().zip(weights) {
+        let about = |error| Failure::from(error).about(format!("--weights {} HDU {number}", path.display()));
+        image.input = image.input.clone().with_weights_fits(path, &Hdu::Number(number)).map_err(about)?;
+    }
+    Ok(images)
+}
+
+/// Shape of the mosaic: that of the target, with the planes of the inputs if they are cubes.
+fn shape(inputs: &[Input<'_>], target: &Wcs) -> Vec<usize> {
+    let mut shape = inputs.first().map(Input::shape).unwrap_or_default();
+    let planes = if planes(&shape) > 1 { shape.len().saturating_sub(2) } else { 0 };
+    shape.truncate(planes);
+    shape.extend(target.shape().unwrap_or_default());
+    shape
+}
+
+fn options(args: &Mosaic) -> Options {
+    let intermediate = match args.intermediate {
+        Storage::None => Intermediate::None,
+        Storage::Memory => Intermediate::Memory,
+        Storage::Mapped => Intermediate::Mapped { dir: args.temp_dir.clone() },
+    };
+    let parallel = args.threads.map_or(Parallel::Current, Parallel::Threads);
+    let mut options = Options::default()
+        .resample(args.resample)
+        .combine(args.combine)
+        .intermediate(intermediate)
+        .parallel(parallel)
+        .coordinate_error(args.coordinate_error)
+        .blank(args.blank);
+    options.memory_limit = args.memory_limit;
+    let bar = progress_bar();
+    options.progress(move |progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+        if progress.phase == Phase::Resampling {
+            bar.set_message("resampling");
+        } else {
+            bar.set_message("mosaicking");
+        }
+        if progress.done == progress.total {
+            bar.finish_and_clear();
+        }
+        if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+}
+
+fn progress_bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg} [{bar:40}] {percent} % {eta} left");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "))
+}
+
+fn no_overlap() -> Failure {
+    Failure::new("no input overlaps the target; nothing was written")
+        .help("compare the target with the optimal one that skymosaic header prints for these inputs")
+}
+
+/// All that is decided before the first pixel is read.
+struct Job<'j> {
+    args: &'j Mosaic,
+    outputs: Vec<(&'static str, &'j Path)>,
+    target: Wcs,
+    cards: Header,
+    timing: Timing,
+}
+
+impl Job<'_> {
+    fn write<P: Pixel + FitsElement>(mut self, plan: &Plan<'_, '_>) -> Result<(), Failure> {
+        let started = Instant::now();
+        interrupt::hold();
+        let Mosaic { overwrite, .. } = *self.args;
+        let pending = |path: &Option<PathBuf>| path.as_ref().map(|path| Pending::create(path, overwrite)).transpose();
+        let (preview, report) = (pending(&self.args.preview)?, pending(&self.args.report)?);
+        let header = self.header(plan);
+        let mut output = FitsOutput::<P>::create(&self.args.output, &header, plan.shape(), overwrite)?;
+        let mut footprint = Footprint::<P>::create(self.args, &header, plan.shape())?;
+        let summary = plan.run(output.view_mut(), footprint.view_mut())?;
+        self.timing.run = started.elapsed().as_secs_f64();
+        if summary.covered_pixels == 0 {
+            if !overlaps(plan, &self.target) {
+                return Err(no_overlap());
+            }
+            tell("warning: no pixel of the mosaic has a value: all that the inputs have there is missing (NaN, BLANK, weight 0)");
+        }
+        interrupt::check()?;
+        let used = summary.inputs.iter().filter(|input| input.resampled_pixels > 0).count();
+        if let Some(file) = &preview {
+            let mosaic = output.view_mut();
+            Picture::reduce(&cube(mosaic.view())?).write_png(file.file())?;
+        }
+        interrupt::check()?;
+        self.timing.write = started.elapsed().as_secs_f64() - self.timing.run;
+        if let Some(file) = &report {
+            let report = Report {
+                options: plan.options(),
+                summary: &summary,
+                shape: plan.shape(),
+                target: &self.target.to_header(),
+                outputs: &self.outputs,
+                dtype: if P::BITPIX == -32 { "f32" } else { "f64" },
+                timing: self.timing,
+            };
+            report.write(file.file())?;
+        }
+        output.finish()?;
+        footprint.finish()?;
+        preview.map_or(Ok(()), Pending::publish)?;
+        report.map_or(Ok(()), Pending::publish)?;
+        self.log(plan, &summary, used);
+        Ok(())
+    }
+
+    /// What the mosaic says about itself. Nothing that the pixels do not depend on, so that the same mosaic is the same file.
+    fn header(&self, plan: &Plan<'_, '_>) -> Header {
+        let Options { resample, combine, missing, coordinate_error, blank, .. } = plan.options();
+        let mut header = self.target.to_header();
+        for (keyword, value, comment) in self.cards.cards() {
+            header.set(keyword, value.clone(), comment);
+        }
+        let count = (0..plan.inputs().len()).filter(|&input| !plan.bounds(input).is_empty()).count();
+        header.set("NCOMBINE", count as i64, "inputs that reach into the mosaic");
+        header.set("CREATOR", concat!("skymosaic ", env!("CARGO_PKG_VERSION")), "");
+        let bound = match coordinate_error {
+            CoordinateError::Pixels(pixels) => format!("{pixels:e} px"),
+            CoordinateError::Exact => "none".to_owned(),
+        };
+        header.push_history(&format!("skymosaic: resample {resample:?}, combine {combine:?}, missing {missing:?},"));
+        header.push_history(&format!("skymosaic: coordinate error {bound}, blank {blank}"));
+        for input in plan.inputs().iter().take(INPUTS_NAMED) {
+            header.push_history(&format!("skymosaic: input {}", input.name()));
+        }
+        if let Some(more) = plan.inputs().len().checked_sub(INPUTS_NAMED).filter(|&more| more > 0) {
+            header.push_history(&format!("skymosaic: and {more} more inputs"));
+        }
+        header
+    }
+
+    fn log(&self, plan: &Plan<'_, '_>, summary: &Summary, used: usize) {
+        let asked = match summary.coordinate_error {
+            CoordinateError::Pixels(pixels) => format!("{pixels:.1e}"),
+            CoordinateError::Exact => "exact".to_owned(),
+        };
+        tell(&format!(
+            "{}: {} pixels, {:.1} % covered by {used} of {} inputs; coordinates within {:.1e} pixel (asked: {asked}), {:.2} % of \
+             them exact; {:.2} s",
+            self.args.output.display(),
+            plan::shape(plan.shape()),
+            100.0 * summary.coverage(),
+            plan.inputs().len(),
+            summary.max_coordinate_error,
+            100.0 * summary.exact_fraction,
+            self.timing.total(),
+        ));
+    }
+}
+
+/// Inputs that are named in the output's `HISTORY`.
+const INPUTS_NAMED: usize = 64;
+
+/// The planes of a mosaic as (planes, ny, nx).
+fn cube<P>(mosaic: ArrayViewD<'_, P>) -> Result<ArrayView3<'_, P>, Failure> {
+    let [planes, ny, nx] = match *mosaic.shape() {
+        [ref leading @ .., ny, nx] => [leading.iter().product(), ny, nx],
+        _ => [0; 3],
+    };
+    mosaic.into_shape_with_order((planes, ny, nx)).map_err(|error| Failure::new(format!("preview: {error}")))
+}
+
+/// Whether the centre of any pixel of the target lies on any input.
+fn overlaps(plan: &Plan<'_, '_>, target: &Wcs) -> bool {
+    plan.inputs().iter().enumerate().any(|(index, input)| {
+        let [.., ny, nx] = input.shape()[..] else { return false };
+        let Some(map) = input.wcs().and_then(|wcs| WcsMap::new(target, wcs).ok()) else { return false };
+        plan.bounds(index).iter().any(|bounds| {
+            (bounds.y0..bounds.y0 + bounds.ny).any(|y| {
+                let mut xs: Vec<f64> = (bounds.x0..bounds.x0 + bounds.nx).map(|x| x as f64).collect();
+                let mut ys = vec![y as f64; bounds.nx];
+                map.to_input(&mut xs, &mut ys);
+                let inside = |at: f64, length: usize| at >= -0.5 && at < length as f64 - 0.5;
+                xs.iter().zip(&ys).any(|(&x, &y)| inside(x, nx) && inside(y, ny))
+            })
+        })
+    })
+}
+
+/// Where the footprint goes. One that nobody asked for is a file too where it is large, never published.
+enum Footprint<P: FitsElement> {
+    Memory(ArrayD<P>),
+    Asked(FitsOutput<P>),
+    Scratch { file: FitsOutput<P>, _dir: tempfile::TempDir },
+}
+
+impl<P: Pixel + FitsElement> Footprint<P> {
+    fn create(args: &Mosaic, header: &Header, shape: &[usize]) -> Result<Footprint<P>, Failure> {
+        if let Some(path) = &args.footprint {
+            let mut header = header.clone();
+            header.remove("BUNIT");
+            return Ok(Footprint::Asked(FitsOutput::create(path, &header, shape, args.overwrite)?));
+        }
+        if shape.iter().product::<usize>() * size_of::<P>() <= FOOTPRINT_IN_MEMORY {
+            return Ok(Footprint::Memory(ArrayD::default(shape)));
+        }
+        let dir = match &args.temp_dir {
+            Some(dir) => tempfile::tempdir_in(dir),
+            None => tempfile::tempdir(),
+        };
+        let dir = dir.map_err(|error| {
+            Failure::new(format!("cannot create a temporary folder: {error}")).help("choose another with --temp-dir")
+        })?;
+        let file = FitsOutput::create(dir.path().join("footprint.fits"), header, shape, false)?;
+        Ok(Footprint::Scratch { file, _dir: dir })
+    }
+
+    fn view_mut(&mut self) -> ArrayViewMutD<'_, P> {
+        match self {
+            Footprint::Memory(array) => array.view_mut(),
+            Footprint::Asked(file) | Footprint::Scratch { file, .. } => file.view_mut(),
+        }
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        if let Footprint::Asked(file) = self {
+            file.finish()?;
+        }
+        Ok(())
+    }
+}
+
+/// Cards that the mosaic shares with its inputs: the unit, if it is the same of all, and the axes of planes.
+fn extra_cards(images: &[Image]) -> Header {
+    let mut cards = images.first().map(|image| image.planes.clone()).unwrap_or_default();
+    let units: HashSet<&Option<String>> = images.iter().map(|image| &image.unit).collect();
+    if let (1, Some(Some(unit))) = (units.len(), units.into_iter().next()) {
+        cards.set("BUNIT", unit.as_str(), "unit of the pixels");
+    }
+    cards
+}
+
+/// The description of axes 3 and up, and what their values refer to.
+fn plane_axes(header: &Header) -> Header {
+    let mut cards = Header::new();
+    for axis in 3..=9 {
+        for stem in ["CTYPE", "CUNIT", "CRPIX", "CRVAL", "CDELT", "CNAME"] {
+            let keyword = format!("{stem}{axis}");
+            if let Some(value) = header.get(&keyword) {
+                cards.set(&keyword, value.clone(), "");
+            }
+        }
+        let (cd, cdelt) = (format!("CD{axis}_{axis}"), format!("CDELT{axis}"));
+        if let Some(value) = header.get(&cd) {
+            cards.set(&cdelt, value.clone(), "");
+        }
+    }
+    let about = ["RESTFRQ", "RESTFREQ", "RESTWAV", "SPECSYS", "SSYSOBS", "SSYSSRC", "VELOSYS", "VELREF", "ZSOURCE", "VELANGL"];
+    for keyword in about {
+        if let Some(value) = header.get(keyword) {
+            cards.set(keyword, value.clone(), "");
+        }
+    }
+    cards
+}

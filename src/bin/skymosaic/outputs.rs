@@ -1,0 +1,99 @@
+//! Where results go: nothing that is there already, or that is read, may be lost, and nothing half-written left.
+
+use std::{
+    fs::{self, File, Permissions},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use crate::Failure;
+
+/// Checks every file to be written, by the option that names it, against each other and against those that are read.
+pub(crate) fn check(outputs: &[(&str, &Path)], sources: &[&Path], overwrite: bool) -> Result<(), Failure> {
+    for (number, (option, path)) in outputs.iter().enumerate() {
+        let refuse = |problem: String| Failure::new(format!("{option} {}: {problem}", path.display()));
+        let place = resolve(path).map_err(refuse)?;
+        if let Some(source) = sources.iter().find(|source| same(&place, source)) {
+            return Err(refuse(format!("is also read, as {}", source.display())).help("choose another name"));
+        }
+        for (other, path) in outputs.iter().take(number) {
+            if resolve(path).is_ok_and(|other| other == place || same(&place, &other)) {
+                return Err(refuse(format!("is also the file of {other}")).help("choose another name"));
+            }
+        }
+        match fs::metadata(&place) {
+            Ok(found) if found.is_dir() => return Err(refuse("is a folder".to_owned()).help("name a file")),
+            Ok(found) if !found.is_file() => return Err(refuse("is not a regular file".to_owned())),
+            Ok(_) if !overwrite => {
+                return Err(refuse("exists already".to_owned()).help("--overwrite replaces it"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A file written beside its final name. Dropped unpublished, it leaves nothing.
+pub(crate) struct Pending {
+    temporary: tempfile::NamedTempFile,
+    place: PathBuf,
+    overwrite: bool,
+}
+
+impl Pending {
+    pub(crate) fn create(path: &Path, overwrite: bool) -> Result<Pending, Failure> {
+        let refuse = |problem: String| Failure::new(format!("{}: {problem}", path.display()));
+        let place = resolve(path).map_err(refuse)?;
+        let temporary = tempfile::Builder::new()
+            .prefix(".skymosaic-")
+            .suffix(".part")
+            // The system takes the umask off.
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder_of(&place))
+            .map_err(|error| refuse(format!("cannot create: {error}")))?;
+        Ok(Pending { temporary, place, overwrite })
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        self.temporary.as_file()
+    }
+
+    /// Gives the file its name.
+    pub(crate) fn publish(self) -> Result<(), Failure> {
+        let named = if self.overwrite {
+            self.temporary.persist(&self.place)
+        } else {
+            self.temporary.persist_noclobber(&self.place)
+        };
+        named.map(|_| ()).map_err(|failed| Failure::new(format!("{}: {}", self.place.display(), failed.error)))
+    }
+}
+
+/// Where a path leads, also through links to files that do not exist yet; the folder must exist.
+fn resolve(path: &Path) -> Result<PathBuf, String> {
+    let mut path = path.to_owned();
+    // As many as the system follows.
+    for _ in 0..40 {
+        let Ok(link) = fs::read_link(&path) else { break };
+        path = folder_of(&path).join(link);
+    }
+    let name = path.file_name().ok_or("is not the name of a file")?;
+    let folder = folder_of(&path);
+    let folder = folder.canonicalize().map_err(|error| format!("no folder {}: {error}", folder.display()))?;
+    Ok(folder.join(name))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Whether two paths lead to one file that exists.
+fn same(a: &Path, b: &Path) -> bool {
+    match (a.metadata(), b.metadata()) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}

@@ -1,0 +1,105 @@
+//! `--report`: what was done, as JSON.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+use skymosaic::{CoordinateError, Header, Intermediate, Options, Status, Summary, Window};
+
+use crate::Failure;
+
+/// Seconds that the parts of a run took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Timing {
+    pub(crate) open: f64,
+    pub(crate) plan: f64,
+    pub(crate) run: f64,
+    pub(crate) write: f64,
+}
+
+impl Timing {
+    pub(crate) fn total(&self) -> f64 {
+        self.open + self.plan + self.run + self.write
+    }
+}
+
+/// What a report tells.
+pub(crate) struct Report<'r> {
+    pub(crate) options: &'r Options,
+    pub(crate) summary: &'r Summary,
+    pub(crate) shape: &'r [usize],
+    pub(crate) target: &'r Header,
+    pub(crate) outputs: &'r [(&'r str, &'r std::path::Path)],
+    pub(crate) dtype: &'r str,
+    pub(crate) timing: Timing,
+}
+
+impl Report<'_> {
+    pub(crate) fn write(&self, mut file: impl Write) -> Result<(), Failure> {
+        let text = format!("{:#}\n", self.json());
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.flush());
+        written.map_err(|error| Failure::new(format!("cannot write the report: {error}")))
+    }
+
+    fn json(&self) -> Value {
+        let Summary { covered_pixels, output_pixels, resampled_pixels, peak_bytes, .. } = self.summary;
+        let inputs = self.summary.inputs.iter().map(|input| {
+            json!({
+                "name": input.name,
+                "status": match input.status { Status::Used => "used", _ => "no overlap" },
+                "bounds": input.bounds.iter().map(window).collect::<Vec<_>>(),
+                "resampled_pixels": input.resampled_pixels,
+                "max_coordinate_error_pixels": input.max_coordinate_error,
+            })
+        });
+        let outputs = self.outputs.iter().map(|(option, path)| {
+            (option.trim_start_matches('-').to_owned(), Value::from(path.display().to_string()))
+        });
+        let Timing { open, plan, run, write } = self.timing;
+        let total = self.timing.total();
+        json!({
+            "skymosaic": env!("CARGO_PKG_VERSION"),
+            "outputs": outputs.collect::<serde_json::Map<_, _>>(),
+            "shape": self.shape,
+            "target": self.target.to_string().lines().map(str::trim_end).collect::<Vec<_>>(),
+            "options": {
+                "resample": format!("{:?}", self.options.resample).to_lowercase(),
+                "combine": format!("{:?}", self.options.combine).to_lowercase(),
+                "missing": format!("{:?}", self.options.missing).to_lowercase(),
+                "blank": number(self.options.blank),
+                "coordinate_error_pixels": bound(self.options.coordinate_error),
+                "intermediate": match &self.options.intermediate {
+                    Intermediate::None => "none",
+                    Intermediate::Memory => "memory",
+                    _ => "mapped",
+                },
+                "memory_limit_bytes": self.options.memory_limit,
+                "dtype": self.dtype,
+            },
+            "inputs": inputs.collect::<Vec<_>>(),
+            "output_pixels": output_pixels,
+            "covered_pixels": covered_pixels,
+            "coverage": self.summary.coverage(),
+            "resampled_pixels": resampled_pixels,
+            "max_coordinate_error_pixels": self.summary.max_coordinate_error,
+            "exact_fraction": self.summary.exact_fraction,
+            "peak_bytes": peak_bytes,
+            "seconds": { "open": open, "plan": plan, "run": run, "write": write, "total": total },
+        })
+    }
+}
+
+fn window(window: &Window) -> Value {
+    json!({ "x0": window.x0, "y0": window.y0, "nx": window.nx, "ny": window.ny })
+}
+
+/// JSON has no NaN and no infinities: they become strings.
+fn number(number: f64) -> Value {
+    serde_json::Number::from_f64(number).map_or_else(|| Value::from(number.to_string()), Value::Number)
+}
+
+fn bound(bound: CoordinateError) -> Value {
+    match bound {
+        CoordinateError::Pixels(pixels) => number(pixels),
+        CoordinateError::Exact => Value::from("exact"),
+    }
+}
