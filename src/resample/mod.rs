@@ -63,6 +63,9 @@ pub(crate) struct Scene<'s, P> {
     pub(crate) weights: Option<Patch<'s, f64>>,
 }
 
+/// Output pixels beyond which drops across a seam of the input are not looked for.
+const MAX_MARGIN: f64 = 512.0;
+
 /// A kernel with its parameters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kernel {
@@ -83,10 +86,15 @@ impl Kernel {
         Kernel { resample, flux: Flux::SurfaceBrightness, ..*self }
     }
 
-    /// Output pixels around a block whose coordinates the kernel asks for.
-    pub(crate) fn margin(&self) -> usize {
-        // The far corners of a pixel belong to the next ones.
-        usize::from(self.derives() || self.resample == Resample::Exact)
+    /// Output pixels around a block whose coordinates the kernel asks for, where an output pixel is at least `scale` input pixels long.
+    pub(crate) fn margin(&self, scale: f64) -> usize {
+        match &self.resample {
+            // The far corners of a pixel belong to the next ones.
+            Resample::Exact => 1,
+            // Across a seam of the input nothing but the drops' reach in the output tells that they touch a block.
+            Resample::Drizzle(drizzle) => 1 + (2.0 * drizzle::radius(drizzle) / scale).ceil().min(MAX_MARGIN) as usize,
+            _ => usize::from(self.derives()),
+        }
     }
 
     /// Whether the kernel asks for the coordinates of the output pixels' edges.
