@@ -207,7 +207,10 @@ impl<'p> Sampler<'p, '_> {
                 window = window.map_or(found, |window| Some(found.map_or(window, |found| window.hull(&found))));
             }
         }
-        Some(Place { grid, window: window?, image, sky, forward: None, target: self.target })
+        let mut window = window?;
+        let skipped = window.x0 % self.kernel.alignment();
+        (window.x0, window.nx) = (window.x0 - skipped, window.nx + skipped);
+        Some(Place { grid, window, image, sky, forward: None, target: self.target })
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -12,7 +12,7 @@ use std::f64::consts::PI;
 
 use super::{
     Scene, Scratch,
-    raster::{Cover, Edges},
+    raster::Cover,
 };
 use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, plan::Window};
 
@@ -27,7 +27,6 @@ pub(super) struct Buffers {
     /// Output coordinates of the centres of a row of input pixels, and of the corners of their drops in order around them.
     centres: [Vec<f64>; 2],
     corners: [[Vec<f64>; 2]; 4],
-    edges: Edges,
     cover: Cover,
     /// Σad and Σa of the block.
     sums: Vec<[f64; 2]>,
@@ -36,7 +35,7 @@ pub(super) struct Buffers {
 impl Buffers {
     pub(super) fn bytes(&self) -> usize {
         let coordinates: usize = self.centres.iter().chain(self.corners.iter().flatten()).map(Vec::capacity).sum();
-        coordinates * size_of::<f64>() + self.sums.capacity() * 16 + self.edges.bytes() + self.cover.bytes()
+        coordinates * size_of::<f64>() + self.sums.capacity() * 16 + self.cover.bytes()
     }
 }
 
@@ -63,7 +62,7 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     values: &mut [T],
     coverage: &mut [T],
 ) {
-    let Buffers { centres, corners, edges, cover, sums } = &mut scratch.drizzle;
+    let Buffers { centres, corners, cover, sums } = &mut scratch.drizzle;
     sums.clear();
     sums.resize(block.area(), [0.0; 2]);
     let mut sheet = Sheet { block, sums };
@@ -97,7 +96,7 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             let value = if flux == Flux::Conserve { value / area } else { value };
             let drop = Drop { centre: position(centres), quad, pixfrac: drizzle.pixfrac, area, value, weight };
             if drop.is_whole() {
-                drop.fall(drizzle.kernel, scene.target, edges, cover, &mut sheet);
+                drop.fall(drizzle.kernel, scene.target, cover, &mut sheet);
             }
         }
     }
@@ -158,9 +157,9 @@ impl Drop {
         off[0].hypot(off[1]) <= 0.25 * size
     }
 
-    fn fall(&self, kernel: DrizzleKernel, target: [usize; 2], edges: &mut Edges, cover: &mut Cover, sheet: &mut Sheet<'_>) {
+    fn fall(&self, kernel: DrizzleKernel, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_>) {
         match kernel {
-            DrizzleKernel::Square => self.square(target, edges, cover, sheet),
+            DrizzleKernel::Square => self.square(target, cover, sheet),
             DrizzleKernel::Point => self.within(0.0, target).for_each(|(y, x)| sheet.add(self, x, y, 1.0)),
             DrizzleKernel::Turbo => self.turbo(target, sheet),
             DrizzleKernel::Gaussian => self.gaussian(target, sheet),
@@ -168,17 +167,10 @@ impl Drop {
     }
 
     /// The quadrilateral between the corners.
-    fn square(&self, target: [usize; 2], edges: &mut Edges, cover: &mut Cover, sheet: &mut Sheet<'_>) {
-        if !cover.start(self.quad, target) {
+    fn square(&self, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_>) {
+        if !cover.lay(self.quad.map(|corner| corner.map(|c| c + 0.5)), target) {
             return;
         }
-        let [a, b, c, d] = self.quad;
-        edges.start(target);
-        for (edge, (from, to)) in [(a, b), (b, c), (c, d), (d, a)].into_iter().enumerate() {
-            edges.push(from, to);
-            cover.add(edges, edge, false);
-        }
-        cover.finish();
         for (y, areas) in cover.rows() {
             for (x, area) in (cover.x0..).zip(areas) {
                 sheet.add(self, x, y, area / cover.area);

@@ -5,6 +5,7 @@
 
 mod bilinear;
 mod cubic;
+mod edges;
 mod drizzle;
 mod exact;
 mod interpolate;
@@ -150,6 +151,11 @@ impl Kernel {
     /// Whether a block costs less sampled as a whole than in bands of rows.
     pub(crate) fn likes_whole_blocks(&self) -> bool {
         matches!(self.resample, Resample::Exact | Resample::Drizzle(_))
+    }
+
+    /// Columns of which the first of a patch is to be a multiple.
+    pub(crate) fn alignment(&self) -> usize {
+        if self.resample == Resample::Exact { edges::SPAN } else { 1 }
     }
 
     /// What a kernel has to compute of a patch once, before its rows are sampled.
