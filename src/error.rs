@@ -55,6 +55,17 @@ pub enum Error {
         /// What was expected.
         problem: String,
     },
+    /// An error about the header of an HDU.
+    #[error("{} HDU {hdu}: {source}", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// Number of the HDU; 0 is the primary.
+        hdu: usize,
+        /// The error itself.
+        #[source]
+        source: Box<Error>,
+    },
     /// An error about one of the inputs.
     #[error("input {index} ({name}): {source}")]
     Input {
