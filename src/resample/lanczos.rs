@@ -14,7 +14,7 @@ use std::array::from_fn;
 use std::f64::consts::PI;
 use std::sync::LazyLock;
 
-use super::interpolate::{Taps, whole};
+use super::interpolate::{Taps, as_index, floor};
 
 const SEGMENTS: usize = 64;
 /// Steps between the values that make a polynomial.
@@ -59,10 +59,10 @@ impl<const N: usize> Lanczos<N> {
 impl<const N: usize> Taps<N> for Lanczos<N> {
     #[inline(always)]
     fn weights(&self, t: f64) -> [f64; N] {
-        let (k, segment) = whole(t * SEGMENTS as f64);
+        let segment = floor(t * SEGMENTS as f64);
         let q = t * (DEGREE * SEGMENTS) as f64 - DEGREE as f64 * segment;
         // t < 1, so the remainder changes nothing.
-        let [c0, c1, c2, c3] = &self.table[k as usize % SEGMENTS];
+        let [c0, c1, c2, c3] = &self.table[as_index(segment) % SEGMENTS];
         from_fn(|n| ((c3[n] * q + c2[n]) * q + c1[n]) * q + c0[n])
     }
 

@@ -21,7 +21,7 @@
 
 use super::{
     Patch,
-    interpolate::{Taps, mirror, whole},
+    interpolate::{Taps, as_index, floor, mirror},
 };
 use crate::{Pixel, plan::Window};
 
@@ -291,15 +291,15 @@ pub(super) fn at_centres<P: Pixel, T: Pixel>(
     let [y_last, x_last] = patch.image.map(|n| n as f64 - 1.0);
     for (((x, y), value), cover) in xs.iter().zip(ys).zip(values).zip(coverage) {
         let clamped = x.max(0.0).min(x_last);
-        let (i, floor) = whole(clamped);
-        if floor != clamped {
+        let column = floor(clamped);
+        if column != clamped {
             continue;
         }
         let inside = *x >= -0.5 && *x < x_last + 0.5 && *y >= -0.5 && *y < y_last + 0.5;
         let clamped = y.max(0.0).min(y_last);
-        let (j, floor) = whole(clamped);
-        if inside && floor == clamped {
-            let pixel = patch.at(j as usize, i as usize);
+        let line = floor(clamped);
+        if inside && line == clamped {
+            let pixel = patch.at(as_index(line), as_index(column));
             if pixel.is_finite() {
                 *value = T::from_f64(pixel);
                 *cover = T::from_f64(1.0);
