@@ -153,6 +153,8 @@ impl<'p> Sampler<'p, '_> {
             }
             return Ok(tally);
         }
+        // Rows and columns beyond have no sample.
+        let Some(block) = place.grid.covered() else { return Ok(tally) };
         place.prepare(&*self.map, self.inverse.as_deref(), self.coordinate_error);
         if let (Some(place), Some(map)) = (&mut weights_place, &self.weights_map) {
             place.prepare(&**map, None, self.coordinate_error);
