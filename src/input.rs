@@ -253,7 +253,7 @@ impl Pixels<'_> {
         window: Window,
         pixels: &mut Vec<P>,
     ) -> Result<(), Error> {
-        pixels.clear();
+        // All of them are overwritten.
         pixels.resize(window.nx * window.ny, P::NAN);
         match self {
             Pixels::Array(array) => array.gather(plane, window, pixels),
