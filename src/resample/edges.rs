@@ -13,7 +13,7 @@ use super::Patch;
 use crate::{Pixel, plan::Window};
 
 /// Columns over which W is summed up, from multiples of this on: so few that sums stay small, so that little is lost in differences.
-pub(super) const SPAN: usize = 32;
+pub(super) const SPAN: usize = 64;
 /// 1.5 · 2⁵²: the sum of it and a number has that number, rounded to an integer, in its lowest bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
@@ -29,6 +29,8 @@ fn number(cell: f64) -> u32 {
     cell.to_bits() as u32
 }
 
+/// Edges that are cut together.
+const BATCH: usize = 32;
 /// A length along an axis below which an edge is level, so that it crosses no line.
 const LEVEL: f64 = 1e-100;
 
@@ -51,6 +53,7 @@ pub(super) struct RowSums {
     stride: usize,
     /// Whether one of the 3 × 3 pixels from this one on is not finite; empty if all are. Those count as 0 in the sums.
     spoilt: Vec<bool>,
+    cuts: Cuts,
 }
 
 impl RowSums {
@@ -108,39 +111,89 @@ impl RowSums {
         self.spoilt.get(at).is_none_or(|spoilt| *spoilt)
     }
 
-    /// ∫ W dy from `a` to `b`.
-    #[inline]
-    pub(super) fn along(&self, a: [f64; 2], b: [f64; 2]) -> Edge {
-        let d = [b[0] - a[0], b[1] - a[1]];
-        let (from, to) = (a.map(cell), b.map(cell));
-        let apart = [0, 1].map(|axis| (to[axis] - from[axis]).abs());
-        // False for NaN.
-        let simple = (apart[0] <= 1.0) & (apart[1] <= 1.0);
-        // Where on the edge it crosses a line, from 0 to 1; 1 if it does not. Without branches, which nobody could predict, and one division.
-        let safe = d.map(|d| if d.abs() < LEVEL { LEVEL } else { d });
-        let inverse = 1.0 / (safe[0] * safe[1]);
-        let crossing = |axis: usize| {
-            let line = (larger(from[axis], to[axis]) - ROUND) - a[axis];
-            1.0 - apart[axis] * (1.0 - line * safe[1 - axis] * inverse)
-        };
-        let (u, v) = (crossing(0), crossing(1));
-        let (first, second) = (smaller(u, v), larger(u, v));
-        let pieces = [(0.5 * first, first), (0.5 * (first + second), second - first), (0.5 * (second + 1.0), 1.0 - second)];
-        let (mut value, mut span, mut one) = (0.0, 0, simple);
-        for (k, (middle, part)) in pieces.into_iter().enumerate() {
-            let (x, y) = (a[0] + middle * d[0], a[1] + middle * d[1]);
-            let column = cell(x);
-            let (i, j) = (number(column), number(cell(y)));
-            let (x_at, y_at) = ((i as usize).wrapping_sub(self.window.x0), (j as usize).wrapping_sub(self.window.y0));
-            if k == 0 {
-                span = i / SPAN as u32;
+    /// ∫ W dy along the edges from each point of `a` to its partner in `b`, which are given as columns of x and y. Appended to `edges`.
+    pub(super) fn along(&mut self, [ax, ay]: [&[f64]; 2], [bx, by]: [&[f64]; 2], edges: &mut Vec<Edge>) {
+        let from = ax.chunks(BATCH).zip(ay.chunks(BATCH));
+        for ((ax, ay), (bx, by)) in from.zip(bx.chunks(BATCH).zip(by.chunks(BATCH))) {
+            let n = ax.len().min(bx.len());
+            let mut ends = [[0.0; BATCH]; 4];
+            for (end, given) in ends.iter_mut().zip([ax, ay, bx, by]) {
+                end.iter_mut().zip(given).for_each(|(to, from)| *to = *from);
             }
-            one &= i / SPAN as u32 == span && x_at < self.window.nx;
-            let at = y_at.wrapping_mul(self.stride).wrapping_add(x_at).wrapping_add(x_at / SPAN);
-            let Some(&[left, right]) = self.sums.get(at..).and_then(<[f64]>::first_chunk) else { return Edge::default() };
-            value += part * (left + (x - (column - ROUND)) * (right - left));
+            self.cut(&ends);
+            edges.extend((0..n).map(|k| self.integrate(k)));
         }
-        Edge { value: value * d[1], span: if one { span } else { u32::MAX } }
+    }
+
+    /// Cuts edges; the same operations for all of them, without branches, so that they are done several at a time.
+    fn cut(&mut self, [ax, ay, bx, by]: &[[f64; BATCH]; 4]) {
+        let Window { x0, y0, nx, ny } = self.window;
+        let [x0, y0, nx, ny] = [x0, y0, nx, ny].map(|n| n as f64);
+        let stride = self.stride as f64;
+        let cuts = &mut self.cuts;
+        for k in 0..BATCH {
+            let (a, b) = ([ax[k], ay[k]], [bx[k], by[k]]);
+            let d = [b[0] - a[0], b[1] - a[1]];
+            let (from, to) = (a.map(cell), b.map(cell));
+            let apart = [0, 1].map(|axis| (to[axis] - from[axis]).abs());
+            // Where on the edge it crosses a line, from 0 to 1; 1 if it does not.
+            let safe = d.map(|d| if d.abs() < LEVEL { LEVEL } else { d });
+            let inverse = 1.0 / (safe[0] * safe[1]);
+            let crossing = [0, 1].map(|axis| {
+                let line = (larger(from[axis], to[axis]) - ROUND) - a[axis];
+                1.0 - apart[axis] * (1.0 - line * safe[1 - axis] * inverse)
+            });
+            let (first, second) = (smaller(crossing[0], crossing[1]), larger(crossing[0], crossing[1]));
+            let middle = [0.5 * first, 0.5 * (first + second), 0.5 * (second + 1.0)];
+            let part = [first, second - first, 1.0 - second];
+            // False for NaN.
+            let mut good = (apart[0] <= 1.0) & (apart[1] <= 1.0);
+            for piece in 0..3 {
+                let (x, y) = (a[0] + middle[piece] * d[0], a[1] + middle[piece] * d[1]);
+                let (column, row) = (cell(x), cell(y));
+                let (i, j) = ((column - ROUND) - x0, (row - ROUND) - y0);
+                good &= (i >= 0.0) & (i < nx) & (j >= 0.0) & (j < ny);
+                cuts.height[piece][k] = part[piece] * d[1];
+                cuts.beyond[piece][k] = x - (column - ROUND);
+                cuts.span[piece][k] = number(column) / SPAN as u32;
+                cuts.place[piece][k] = number(j * stride + i + ROUND).wrapping_add(number(i + ROUND) / SPAN as u32);
+            }
+            cuts.good[k] = good;
+        }
+    }
+
+    #[inline(always)]
+    fn integrate(&self, k: usize) -> Edge {
+        let cuts = &self.cuts;
+        let [span, second, third] = [0, 1, 2].map(|piece| cuts.span[piece][k]);
+        let one = cuts.good[k] & (span == second) & (span == third);
+        let mut value = 0.0;
+        for piece in 0..3 {
+            let at = if one { cuts.place[piece][k] as usize } else { 0 };
+            let Some(&[left, right]) = self.sums.get(at..).and_then(<[f64]>::first_chunk) else { return Edge::default() };
+            value += cuts.height[piece][k] * (left + cuts.beyond[piece][k] * (right - left));
+        }
+        Edge { value, span: if one { span } else { u32::MAX } }
+    }
+}
+
+/// Edges cut into three pieces each.
+#[derive(Debug)]
+struct Cuts {
+    height: [[f64; BATCH]; 3],
+    /// Middle of a piece, from the left side of the pixel that it lies in.
+    beyond: [[f64; BATCH]; 3],
+    /// The pixel's span, and the place of its sum.
+    span: [[u32; BATCH]; 3],
+    place: [[u32; BATCH]; 3],
+    /// Whether the edge is simple and lies in the patch.
+    good: [bool; BATCH],
+}
+
+impl Default for Cuts {
+    fn default() -> Self {
+        let (zero, none) = ([[0.0; BATCH]; 3], [[0; BATCH]; 3]);
+        Cuts { height: zero, beyond: zero, span: none, place: none, good: [false; BATCH] }
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub(crate) mod area;
 pub(crate) mod combine;
+pub(crate) mod drizzle;
 pub(crate) mod convolution;
 pub(crate) mod interpolate;
 pub(crate) mod spline;
