@@ -208,8 +208,8 @@ impl<'p> Sampler<'p, '_> {
             }
         }
         let mut window = window?;
-        let skipped = window.x0 % self.kernel.alignment();
-        (window.x0, window.nx) = (window.x0 - skipped, window.nx + skipped);
+        let [x, y] = [window.x0, window.y0].map(|first| first % self.kernel.alignment());
+        window = Window::new(window.x0 - x, window.y0 - y, window.nx + x, window.ny + y);
         Some(Place { grid, window, image, sky, forward: None, target: self.target })
     }
 

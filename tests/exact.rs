@@ -194,7 +194,7 @@ fn constants_stay() {
     for (scale, ratio) in [(0.2 / 3600.0, 1.0), (0.2 / 3600.0, 3.1), (0.2, 1.1), (3.0, 0.9)] {
         let shape = [150, 140];
         let (input, target) = (header("TAN", [40.0, 30.0], shape, scale, 33.0), header("TAN", [40.0, 30.0], shape, scale * ratio, 0.0));
-        for (constant, bound) in [(1.0, 100.0), (0.1, 100.0)] {
+        for (constant, bound) in [(1.0, 4.0), (0.1, 8.0)] {
             let [output, footprint] = run(&Array2::from_elem(shape, constant), &input, &target, shape, &options(CoordinateError::default()));
             let there = output.iter().filter(|v| v.is_finite());
             let worst = there.map(|v| (v / constant - 1.0).abs()).fold(0.0, f64::max) / f64::EPSILON;
@@ -275,10 +275,14 @@ fn without_a_sky_the_plane_will_do() {
     let mut worst = 0.0_f64;
     for ((y, x), value) in output.indexed_iter() {
         let (columns, rows) = (overlap((x as f64 * 1.2 + 60.0) % 120.0, 1.2, 120), overlap(y as f64 * 1.2, 1.2, 60));
-        let taps = rows.iter().flat_map(|(j, v)| columns.iter().map(move |(i, u)| (u * v, image[[*j, *i]])));
+        let pixels = &image;
+        let taps = rows.iter().flat_map(|(j, v)| columns.iter().map(move |(i, u)| (u * v, pixels[[*j, *i]])));
         let (sum, area) = taps.fold((0.0, 0.0), |(sum, area), (a, p)| (sum + a * p, area + a));
-        worst = worst.max((value - sum / area).abs() / 100.0);
-        assert!((footprint[[y, x]] - 1.0).abs() < 1e-9, "{y} {x} {}", footprint[[y, x]]);
+        let off = (value - sum / area).abs() / 100.0;
+        worst = if off.is_nan() { worst } else { worst.max(off) };
+        // A pixel with a corner on the seam may be left out, but is never wrong.
+        let whole = (footprint[[y, x]] - 1.0).abs() < 1e-9;
+        assert!(whole || (x == 49 || x == 50) && value.is_nan() && footprint[[y, x]] == 0.0, "{y} {x} {}", footprint[[y, x]]);
     }
     println!("worst {worst:.1e}");
     assert!(worst < 1e-9);
