@@ -58,7 +58,9 @@ impl Weights<'_> {
 impl<'a> Input<'a> {
     /// An array of shape (..., ny, nx) with any strides, and its WCS.
     pub fn from_array<P: InputPixel, D: Dimension>(array: ArrayView<'a, P, D>, wcs: Wcs) -> Self {
-        Self::new("array".to_owned(), Pixels::Array(P::erase(array.into_dyn())), Geometry::Wcs(Box::new(wcs)))
+        let pixels = Pixels::Array(P::erase(array.into_dyn()));
+        let wcs = wcs.with_shape(pixels.plane());
+        Self::new("array".to_owned(), pixels, Geometry::Wcs(Box::new(wcs)))
     }
 
     /// An array of shape (..., ny, nx) and the map between the output's pixels and its own, whatever that is made of.
@@ -74,8 +76,10 @@ impl<'a> Input<'a> {
     /// # Errors
     /// If the file or the HDU cannot be read as an image, or its header holds no usable celestial WCS.
     pub fn from_fits(path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
-        let image = FitsImage::open(path, hdu)?;
-        let wcs = Wcs::from_header(image.header())?;
+        let mut image = FitsImage::open(path, hdu)?;
+        let wcs = image.wcs(None)?;
+        // Ten thousand headers would be a burden.
+        image.take_header();
         Ok(Self::from_image(image, wcs))
     }
 
@@ -106,7 +110,9 @@ impl<'a> Input<'a> {
     /// Weights of shape (ny, nx), or with the image's leading dimensions, that have a WCS of their own.
     #[must_use]
     pub fn with_weights_on<P: InputPixel, D: Dimension>(mut self, weights: ArrayView<'a, P, D>, wcs: Wcs) -> Self {
-        self.weights = Some(Weights { image: Pixels::Array(P::erase(weights.into_dyn())), wcs: Some(Box::new(wcs)) });
+        let image = Pixels::Array(P::erase(weights.into_dyn()));
+        let wcs = Some(Box::new(wcs.with_shape(image.plane())));
+        self.weights = Some(Weights { image, wcs });
         self
     }
 
@@ -117,7 +123,7 @@ impl<'a> Input<'a> {
     pub fn with_weights_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
         let image = FitsImage::open(path.as_ref(), hdu)?;
         let own = image.header().get("CTYPE1").is_some();
-        let wcs = if own { Some(Box::new(Wcs::from_header(image.header())?)) } else { None };
+        let wcs = if own { Some(Box::new(image.wcs(None)?)) } else { None };
         self.weights = Some(Weights { image: Pixels::Fits(Arc::new(image)), wcs });
         Ok(self)
     }

@@ -1,4 +1,92 @@
-//! Astronomical mosaicking engine.
+//! Astronomical mosaicking: images and a target WCS in, one mosaic and its footprint out.
+//!
+//! [`reproject_and_coadd`] reprojects every image onto the minimal sub-grid of the output that it covers and co-adds them, on
+//! all cores, into buffers that the caller owns, in memory or in a memory map. The model is `reproject_and_coadd` of the
+//! Python package reproject. Coordinates are those of wcslib, pixel values those of reproject, and the bytes of the result
+//! are the same for any number of threads, tile size, memory limit and intermediate storage.
+//!
+//! ```
+//! use ndarray::Array2;
+//! use skymosaic::{Header, Input, Options, Wcs, reproject_and_coadd};
+//!
+//! # fn main() -> Result<(), skymosaic::Error> {
+//! let wcs = |crval1: f64, rotation: f64| {
+//!     let (sin, cos) = rotation.to_radians().sin_cos();
+//!     Wcs::from_header(&Header::parse(&format!(
+//!         "CTYPE1 = 'RA---TAN'\nCTYPE2 = 'DEC--TAN'\nCRVAL1 = {crval1}\nCRVAL2 = 2.2\nCRPIX1 = 50.5\nCRPIX2 = 50.5\n\
+//!          CDELT1 = -0.001\nCDELT2 = 0.001\nPC1_1 = {cos}\nPC1_2 = {sin}\nPC2_1 = -{sin}\nPC2_2 = {cos}\n"
+//!     ))?)
+//! };
+//! let (left, right) = (Array2::from_elem((100, 100), 1.0_f32), Array2::from_elem((100, 100), 3.0_f32));
+//! let inputs = [
+//!     Input::from_array(left.view(), wcs(150.03, 10.0)?),
+//!     Input::from_array(right.view(), wcs(149.97, -5.0)?),
+//! ];
+//! let mut mosaic = Array2::<f32>::zeros((120, 200));
+//! let mut footprint = Array2::<f32>::zeros((120, 200));
+//! let target = wcs(150.0, 0.0)?;
+//! let summary =
+//!     reproject_and_coadd(&inputs, &target, mosaic.view_mut(), footprint.view_mut(), &Options::default())?;
+//! assert_eq!(mosaic[[50, 50]], 2.0); // Where both overlap: their mean,
+//! assert_eq!(footprint[[50, 50]], 2.0); // and how many there are.
+//! assert!(summary.max_coordinate_error < 1e-4);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Files go in with [`Input::from_fits`]; [`FitsOutput`] and [`MappedArray`] make outputs larger than memory;
+//! [`find_optimal_celestial_wcs`] makes the target; a [`Plan`] can be inspected before anything is computed and run window by
+//! window. The command line is the binary `skymosaic` (feature `cli`).
+//!
+//! # Conventions
+//!
+//! - Arrays are (…, ny, nx), row-major or with any strides. Pixel (0, 0) is the centre of the first pixel, FITS pixel (1, 1).
+//!   Coordinates are `f64`; angles are degrees.
+//! - Leading dimensions (the planes of a cube) are mapped one to one and share coordinates.
+//! - Pixels are samples of surface brightness; [`Options::flux`] says otherwise.
+//! - NaN, `BLANK` and weight 0 mean missing; [`Missing`] says what a missing pixel does to the samples near it. The outer half
+//!   pixel of an image is valid and has the value of the edge pixel.
+//! - The footprint is the sum over the inputs of geometric coverage × weight, the coverage being 1 for kernels that interpolate
+//!   and the fraction of the output pixel that is covered for [`Resample::Exact`]. Where it is 0 the mosaic has
+//!   [`Options::blank`].
+//! - A resampled sample has the type of the output, every sum is `f64`, an output pixel is written once. Output buffers are
+//!   overwritten, whatever they held.
+//! - All that is approximated is anchored to absolute pixels, and inputs meet in input order, so nothing depends on who computes
+//!   what when.
+//! - Nothing panics on any input: errors are [`Error`], which names the input, HDU or card.
+//!
+//! # Architecture
+//!
+//! Data goes one way:
+//!
+//! ```text
+//! FITS / arrays ─ Input ┐
+//! target header ─ Wcs ──┼─ PixelMap ─ CoordGrid ─ Plan ─ [tile: patch → resample → combine] ─ output, footprint
+//!                       exact map    certified   which inputs
+//!                       out→in px    cheap map   touch which tile
+//! ```
+//!
+//! The output is cut into tiles. A worker takes the next tile in sweep order and walks the inputs that touch it in input order:
+//! it gathers the patch of input pixels that the tile needs, resamples it, and accumulates; then it finishes the pixels and
+//! writes the tile once. Workers share a queue and nothing else, so memory grows neither with the number of inputs nor
+//! with the size of the mosaic. Combinations that need all samples of a pixel cut the tile into blocks small enough to hold them.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | `coadd` | [`reproject_and_coadd`]: plan, then run |
+//! | `options`, `error`, `progress`, `summary` | what the user chooses, is told, and gets |
+//! | `pixel`, `input` | element types; what an input is, and patches of its pixels |
+//! | `fits` | FITS headers, reading (mapped or decoded), writing; the only place that names cfitsio |
+//! | `wcs` | header to sky: `header`, `linear`, `distortion`, `projection`, `rotation`, `frame`; `optimal` targets |
+//! | `map` | [`PixelMap`], the exact map; [`CoordGrid`], the cheap one with a certificate |
+//! | `plan` | [`Plan`]; `bounds` and `overlap` decide on the sphere which tiles an input touches |
+//! | `sample` | samples of one input over one block: patch → resample → weight |
+//! | `resample` | the kernels, one file a family, which see pixels and coordinates only |
+//! | `combine` | from samples to the value of a pixel |
+//! | `engine` | a plan carried out: tiles, intermediates, what is counted |
+//! | `schedule` | all of rayon |
+//! | `storage` | arrays in memory or in mapped files; with the mapping of FITS files the only `unsafe` |
+
 mod coadd;
 mod combine;
 mod engine;
@@ -19,7 +107,7 @@ mod wcs;
 
 pub use coadd::reproject_and_coadd;
 pub use error::Error;
-pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value};
+pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value, same_file};
 pub use input::Input;
 pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
 pub use options::{
@@ -30,4 +118,6 @@ pub use plan::{Plan, Window};
 pub use progress::{Phase, Progress};
 pub use storage::{MappedArray, MappedElement};
 pub use summary::{InputSummary, Status, Summary};
-pub use wcs::{Frame, LookupTables, Wcs, WcsOptions};
+pub use wcs::{
+    Frame, LookupTables, OptimalOptions, Wcs, WcsOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of,
+};

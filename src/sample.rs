@@ -146,11 +146,16 @@ impl<'p> Sampler<'p, '_> {
         };
         let largest = place.cost().max(weights_place.as_ref().map_or(0, Place::cost));
         if largest > workspace.max_patch && block.area() > 1 {
+            // What the halves report counts, not the coordinates of the whole.
+            tally = Tally::default();
             for half in halves(block) {
                 tally.merge(&self.sample(files, half, planes.clone(), workspace, sink)?);
             }
             return Ok(tally);
         }
+        // Rows and columns beyond have no sample, unless they meet the image across a seam.
+        let beyond = self.kernel.needs_forward() || place.sky.as_ref().is_some_and(Sky::is_wild);
+        let Some(block) = (if beyond { Some(block) } else { place.grid.covered() }) else { return Ok(tally) };
         place.prepare(&*self.map, self.inverse.as_deref(), self.coordinate_error);
         if let (Some(place), Some(map)) = (&mut weights_place, &self.weights_map) {
             place.prepare(&**map, None, self.coordinate_error);

@@ -2,63 +2,13 @@
 
 mod random;
 
-use random::Random;
+use random::{Frame, PROJECTIONS, Random, header};
 use skymosaic::{CoordGrid, CoordinateError, GridReport, Header, PixelMap, Wcs, WcsMap, Window};
 
-/// Projections with parameters that are usual for them.
-const PROJECTIONS: [(&str, &[(&str, f64)]); 30] = [
-    ("AZP", &[("PV2_1", 2.0), ("PV2_2", 30.0)]),
-    ("SZP", &[("PV2_1", 2.0), ("PV2_2", 180.0), ("PV2_3", 60.0)]),
-    ("TAN", &[]),
-    ("STG", &[]),
-    ("SIN", &[]),
-    ("SIN", &[("PV2_1", 0.3), ("PV2_2", -0.2)]),
-    ("ARC", &[]),
-    ("ZPN", &[("PV2_1", 1.0), ("PV2_3", -0.05)]),
-    ("ZEA", &[]),
-    ("AIR", &[("PV2_1", 45.0)]),
-    ("CYP", &[("PV2_1", 1.0), ("PV2_2", 0.7)]),
-    ("CEA", &[("PV2_1", 0.8)]),
-    ("CAR", &[]),
-    ("MER", &[]),
-    ("SFL", &[]),
-    ("PAR", &[]),
-    ("MOL", &[]),
-    ("AIT", &[]),
-    ("COP", &[("PV2_1", 45.0), ("PV2_2", 25.0)]),
-    ("COE", &[("PV2_1", -45.0), ("PV2_2", 25.0)]),
-    ("COD", &[("PV2_1", 45.0), ("PV2_2", 25.0)]),
-    ("COO", &[("PV2_1", 45.0), ("PV2_2", 25.0)]),
-    ("BON", &[("PV2_1", 45.0)]),
-    ("PCO", &[]),
-    ("TSC", &[]),
-    ("CSC", &[]),
-    ("QSC", &[]),
-    ("HPX", &[]),
-    ("XPH", &[]),
-    ("TAN", &[]),
-];
-
-/// A header of `shape` (ny, nx) with pixels of `scale` degrees.
-fn header(random: &mut Random, kind: usize, crval: [f64; 2], scale: f64, [ny, nx]: [usize; 2]) -> Header {
-    let (code, parameters) = PROJECTIONS[kind];
-    let mut header = Header::new();
-    header.set("CTYPE1", format!("RA---{code}"), "");
-    header.set("CTYPE2", format!("DEC--{code}"), "");
-    header.set("CRVAL1", crval[0], "");
-    header.set("CRVAL2", crval[1], "");
-    header.set("CRPIX1", nx as f64 * random.between(0.3, 0.7), "");
-    header.set("CRPIX2", ny as f64 * random.between(0.3, 0.7), "");
-    let (s, c) = random.between(0.0, 6.3).sin_cos();
-    let stretch = random.between(0.9, 1.1);
-    for (name, value) in [("CD1_1", -c), ("CD1_2", s * stretch), ("CD2_1", s), ("CD2_2", c * stretch)] {
-        header.set(name, value * scale, "");
-    }
-    for (name, value) in parameters {
-        header.set(name, *value, "");
-    }
-    header.set("RADESYS", "ICRS", "");
-    header
+/// A random reference point and angle near a place.
+fn wcs(random: &mut Random, kind: usize, crval: [f64; 2], scale: f64, shape: [usize; 2]) -> Wcs {
+    let text = header(kind, crval, scale, random.between(0.0, 360.0), shape, Frame::Icrs);
+    Wcs::from_header(&Header::parse(&text).unwrap()).unwrap()
 }
 
 #[derive(Default)]
@@ -75,6 +25,15 @@ impl Outcome {
     fn exact_fraction(&self) -> f64 {
         let r = &self.report;
         r.exact_pixels as f64 / (r.exact_pixels + r.approximated_pixels + r.outside_pixels) as f64
+    }
+
+    fn merge(&mut self, other: &Outcome) {
+        self.worst = self.worst.max(other.worst);
+        self.report.merge(&other.report);
+        self.positions += other.positions;
+        self.inside += other.inside;
+        self.above += other.above;
+        self.lost += other.lost;
     }
 
     fn print(&self, name: &str) {
@@ -121,7 +80,10 @@ fn check(map: &WcsMap, name: &str, extent: [usize; 2], shape: [usize; 2], random
                 if outcome.lost < 3 {
                     println!("lost: {}", place());
                 }
-            } else if approximate && !(error <= BOUND) && (inside || (at(xs[i], shape[1]) && at(ys[i], shape[0]))) {
+            } else if approximate
+                && (error.is_nan() || error > BOUND)
+                && (inside || (at(xs[i], shape[1]) && at(ys[i], shape[0])))
+            {
                 outcome.above += 1;
                 if outcome.above < 3 {
                     println!("above: {}", place());
@@ -133,25 +95,27 @@ fn check(map: &WcsMap, name: &str, extent: [usize; 2], shape: [usize; 2], random
     }
 }
 
-/// Images of a few degrees at most, anywhere on the sky, of all projections.
+/// Images of a few degrees at most, anywhere on the sky, of all projections but the last, CSC: its standard inverse is rough at 1e-5,
+/// so that no polynomial meets the bound.
 #[test]
 fn ordinary_pairs() {
     let mut random = Random(0xA11CE);
     let mut outcome = Outcome::default();
+    let kinds = PROJECTIONS.len() - 1;
     for k in 0..400 {
-        let crval = [random.between(0.0, 360.0), random.between(-1.0, 1.0).asin().to_degrees()];
+        let crval = random.place();
         let scale = 10.0_f64.powf(random.between(-5.0, -3.0));
         let shape = [1500, 2000];
-        let target = header(&mut random, k % 30, crval, scale, [2000, 2000]);
+        let target = wcs(&mut random, k % kinds, crval, scale, [2000, 2000]);
         let near = [
             crval[0] + random.between(-500.0, 500.0) * scale / crval[1].to_radians().cos().max(0.01),
             (crval[1] + random.between(-500.0, 500.0) * scale).clamp(-90.0, 90.0),
         ];
-        let kind = random.below(30);
+        let kind = random.below(kinds);
         let input_scale = scale * random.between(0.5, 1.5);
-        let input = header(&mut random, kind, near, input_scale, shape);
-        let name = format!("{} to {}", PROJECTIONS[k % 30].0, PROJECTIONS[kind].0);
-        let map = WcsMap::new(&Wcs::from_header(&target).unwrap(), &Wcs::from_header(&input).unwrap()).unwrap();
+        let input = wcs(&mut random, kind, near, input_scale, shape);
+        let name = format!("{} to {}", PROJECTIONS[k % kinds].0, PROJECTIONS[kind].0);
+        let map = WcsMap::new(&target, &input).unwrap();
         check(&map, &name, [1744, 1744], shape, &mut random, &mut outcome);
     }
     outcome.print("ordinary pairs");
@@ -165,34 +129,22 @@ fn ordinary_pairs() {
 fn all_sky_pairs() {
     let mut random = Random(0xB0B);
     let mut total = Outcome::default();
-    for input_kind in 0..29 {
+    for (input_kind, (code, _)) in PROJECTIONS.iter().enumerate() {
         let mut outcome = Outcome::default();
-        let mut names = Vec::new();
         for _ in 0..14 {
-            let kind = random.below(29);
-            let crval = [random.between(0.0, 360.0), random.between(-90.0, 90.0)];
-            let target = header(&mut random, kind, crval, 0.1, [1800, 3600]);
-            let crval = [random.between(0.0, 360.0), random.between(-90.0, 90.0)];
-            let input = header(&mut random, input_kind, crval, 0.1, [1800, 3600]);
-            let Ok(target) = Wcs::from_header(&target) else { continue };
-            let Ok(input) = Wcs::from_header(&input) else { continue };
-            let name = format!("{} to {}", PROJECTIONS[kind].0, PROJECTIONS[input_kind].0);
+            let kind = random.below(PROJECTIONS.len());
+            let place = random.place();
+            let target = wcs(&mut random, kind, place, 0.1, [1800, 3600]);
+            let place = random.place();
+            let input = wcs(&mut random, input_kind, place, 0.1, [1800, 3600]);
+            let name = format!("{} to {}", PROJECTIONS[kind].0, code);
             let map = WcsMap::new(&target, &input).unwrap();
-            let before = outcome.above + outcome.lost;
             for _ in 0..4 {
                 check(&map, &name, [1544, 3344], [1800, 3600], &mut random, &mut outcome);
             }
-            if outcome.above + outcome.lost > before {
-                names.push(name);
-            }
         }
-        outcome.print(&format!("all-sky to {} {}", PROJECTIONS[input_kind].0, names.join(", ")));
-        total.report.merge(&outcome.report);
-        total.worst = total.worst.max(outcome.worst);
-        total.positions += outcome.positions;
-        total.inside += outcome.inside;
-        total.above += outcome.above;
-        total.lost += outcome.lost;
+        outcome.print(&format!("all-sky to {code}"));
+        total.merge(&outcome);
     }
     total.print("all-sky pairs");
     assert_eq!((total.above, total.lost), (0, 0));

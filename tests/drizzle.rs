@@ -21,7 +21,9 @@ const KERNELS: [(DrizzleKernel, Kernel); 4] = [
 ];
 
 fn options(kernel: DrizzleKernel, pixfrac: f64) -> Options {
-    Options::default().resample(Resample::Drizzle(Drizzle::default().kernel(kernel).pixfrac(pixfrac))).parallel(Parallel::Serial)
+    Options::default()
+        .resample(Resample::Drizzle(Drizzle::default().kernel(kernel).pixfrac(pixfrac)))
+        .parallel(Parallel::Serial)
 }
 
 fn run(inputs: &[Input<'_>], target: &Wcs, shape: [usize; 2], options: &Options) -> Result<[Array2<f64>; 2], Error> {
@@ -76,7 +78,9 @@ fn equals_the_naive_version() {
                         assert!(value.is_nan() == v.is_nan() || w.max(*weight) < 1e-3, "{kernel:?}: {value} {v} {w}");
                         worst_weight = worst_weight.max((weight - w).abs() / if given.is_some() { 100.0 } else { 1.0 });
                     }
-                    println!("{kernel:?} {pixfrac} scale {scale} {error:?}: {there} pixels, value off by {worst:.1e}, weight by {worst_weight:.1e}");
+                    println!(
+                        "{kernel:?} {pixfrac} scale {scale} {error:?}: {there} pixels, value off by {worst:.1e}, weight by {worst_weight:.1e}"
+                    );
                     assert!(there > 100, "{there}");
                     assert!(worst < limit && worst_weight < limit);
                 }

@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use naive::{Image, area};
 use ndarray::{Array2, s};
-use skymosaic::{
-    CoordinateError, Flux, Input, Missing, Options, PixelMap, Resample, Wcs, WcsMap, reproject_and_coadd,
-};
+use skymosaic::{CoordinateError, Flux, Input, Missing, Options, PixelMap, Resample, Wcs, WcsMap, reproject_and_coadd};
 
 /// A header of a projection: CRVAL, shape (ny, nx), degrees a pixel, rotation; the reference in the middle.
 fn header(code: &str, [lon, lat]: [f64; 2], [ny, nx]: [usize; 2], scale: f64, rotation: f64) -> Wcs {
@@ -175,14 +173,18 @@ fn equals_polygons_on_the_sphere() {
 
 #[test]
 fn flux_is_kept() {
-    for (scale, ratio, lat) in [(0.05 / 3600.0, 1.3, 30.0), (1.0 / 3600.0, 0.4, -50.0), (0.1, 1.2, 30.0), (0.1, 2.7, 30.0), (1.0, 0.7, 85.0)] {
+    for (scale, ratio, lat) in
+        [(0.05 / 3600.0, 1.3, 30.0), (1.0 / 3600.0, 0.4, -50.0), (0.1, 1.2, 30.0), (0.1, 2.7, 30.0), (1.0, 0.7, 85.0)]
+    {
         let (shape, out) = ([40, 44], [90, 100]);
-        let (input, target) = (header("TAN", [40.0, lat], shape, scale, 33.0), header("TAN", [40.0, lat], out, scale * ratio, 0.0));
+        let (input, target) =
+            (header("TAN", [40.0, lat], shape, scale, 33.0), header("TAN", [40.0, lat], out, scale * ratio, 0.0));
         let image = Array2::from_shape_fn(shape, |(y, x)| {
             let (dx, dy) = (x as f64 - 21.3, y as f64 - 19.2);
             500.0 * (-(dx * dx + dy * dy) / (2.0 * 1.4 * 1.4)).exp()
         });
-        let [output, _] = run(&image, &input, &target, out, &Options::default().resample(Resample::Exact).flux(Flux::Conserve));
+        let [output, _] =
+            run(&image, &input, &target, out, &Options::default().resample(Resample::Exact).flux(Flux::Conserve));
         let off = output.iter().filter(|v| v.is_finite()).sum::<f64>() / image.sum() - 1.0;
         println!("{scale:.1e} degrees a pixel onto {ratio} times that: flux off by {off:.1e}");
         assert!(off.abs() < 1e-9, "{off}");
@@ -193,9 +195,11 @@ fn flux_is_kept() {
 fn constants_stay() {
     for (scale, ratio) in [(0.2 / 3600.0, 1.0), (0.2 / 3600.0, 3.1), (0.2, 1.1), (3.0, 0.9)] {
         let shape = [150, 140];
-        let (input, target) = (header("TAN", [40.0, 30.0], shape, scale, 33.0), header("TAN", [40.0, 30.0], shape, scale * ratio, 0.0));
+        let (input, target) =
+            (header("TAN", [40.0, 30.0], shape, scale, 33.0), header("TAN", [40.0, 30.0], shape, scale * ratio, 0.0));
         for (constant, bound) in [(1.0, 4.0), (0.1, 8.0)] {
-            let [output, footprint] = run(&Array2::from_elem(shape, constant), &input, &target, shape, &options(CoordinateError::default()));
+            let [output, footprint] =
+                run(&Array2::from_elem(shape, constant), &input, &target, shape, &options(CoordinateError::default()));
             let there = output.iter().filter(|v| v.is_finite());
             let worst = there.map(|v| (v / constant - 1.0).abs()).fold(0.0, f64::max) / f64::EPSILON;
             let whole = footprint.iter().filter(|f| **f == 1.0).count();
@@ -218,8 +222,13 @@ fn whole_pixels_are_whole() {
         let [turned, _] = run(&image, &input, &turned, [80, 70], &options(error).missing(missing));
         let mut worst = 0.0_f64;
         for ((y, x), pixel) in image.indexed_iter() {
-            let off = (output[[y, x]] - pixel).abs().max((turned[[x, 69 - y]] - pixel).abs().min((turned[[79 - x, y]] - pixel).abs()));
-            assert!(output[[y, x]].is_nan() == pixel.is_nan() && (footprint[[y, x]] - f64::from(u8::from(!pixel.is_nan()))).abs() < 1e-8);
+            let off = (output[[y, x]] - pixel)
+                .abs()
+                .max((turned[[x, 69 - y]] - pixel).abs().min((turned[[79 - x, y]] - pixel).abs()));
+            assert!(
+                output[[y, x]].is_nan() == pixel.is_nan()
+                    && (footprint[[y, x]] - f64::from(u8::from(!pixel.is_nan()))).abs() < 1e-8
+            );
             worst = if off.is_nan() { worst } else { worst.max(off / 100.0) };
         }
         println!("{error:?}: {worst:.1e}");
@@ -230,7 +239,8 @@ fn whole_pixels_are_whole() {
 #[test]
 fn weights_are_averaged() {
     let (shape, out) = ([40, 44], [30, 31]);
-    let (input, target) = (header("TAN", [40.0, 30.0], shape, 1e-3, 33.0), header("TAN", [40.0, 30.0], out, 1.3e-3, 0.0));
+    let (input, target) =
+        (header("TAN", [40.0, 30.0], shape, 1e-3, 33.0), header("TAN", [40.0, 30.0], out, 1.3e-3, 0.0));
     let (image, weights) = (noise(shape, 1, 0.01), noise(shape, 2, 0.0).mapv(|w| w + 1.0));
     let options = options(CoordinateError::Exact);
     let [output, plain] = run(&image, &input, &target, out, &options);
@@ -266,7 +276,8 @@ fn without_a_sky_the_plane_will_do() {
     let (mut output, mut footprint) = (Array2::<f64>::zeros(out), Array2::<f64>::zeros(out));
     let map = Arc::new(Hidden(WcsMap::new(&target, &input).unwrap()));
     let inputs = [Input::from_array_with_map(image.view(), map)];
-    reproject_and_coadd(&inputs, &target, output.view_mut(), footprint.view_mut(), &options(CoordinateError::Exact)).unwrap();
+    reproject_and_coadd(&inputs, &target, output.view_mut(), footprint.view_mut(), &options(CoordinateError::Exact))
+        .unwrap();
     // Both are plain longitude and latitude: one axis at a time. Column 50 of the output begins where the image has its seam.
     let overlap = |low: f64, size: f64, n: usize| -> Vec<(usize, f64)> {
         let parts = (0..n).map(|k| (k, ((k as f64 + 1.0).min(low + size) - (k as f64).max(low)).max(0.0)));
@@ -282,7 +293,11 @@ fn without_a_sky_the_plane_will_do() {
         worst = if off.is_nan() { worst } else { worst.max(off) };
         // A pixel with a corner on the seam may be left out, but is never wrong.
         let whole = (footprint[[y, x]] - 1.0).abs() < 1e-9;
-        assert!(whole || (x == 49 || x == 50) && value.is_nan() && footprint[[y, x]] == 0.0, "{y} {x} {}", footprint[[y, x]]);
+        assert!(
+            whole || (x == 49 || x == 50) && value.is_nan() && footprint[[y, x]] == 0.0,
+            "{y} {x} {}",
+            footprint[[y, x]]
+        );
     }
     println!("worst {worst:.1e}");
     assert!(worst < 1e-9);
@@ -291,7 +306,8 @@ fn without_a_sky_the_plane_will_do() {
 #[test]
 fn infinite_pixels_stay_where_they_are() {
     let shape = [30, 30];
-    let (input, target) = (header("TAN", [40.0, 30.0], shape, 1e-3, 0.0), header("TAN", [40.0, 30.0], shape, 1e-3, 30.0));
+    let (input, target) =
+        (header("TAN", [40.0, 30.0], shape, 1e-3, 0.0), header("TAN", [40.0, 30.0], shape, 1e-3, 30.0));
     let mut image = Array2::from_elem(shape, 1.0);
     image[[15, 14]] = f64::INFINITY;
     let [output, _] = run(&image, &input, &target, shape, &options(CoordinateError::default()));

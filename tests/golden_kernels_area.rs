@@ -36,7 +36,12 @@ fn run(golden: &Golden, case: &Value, resample: Resample) -> [ArrayD<f64>; 2] {
     [output.into_dyn(), footprint.into_dyn()]
 }
 
-fn check(golden: &Golden, family: &str, resample: impl Fn(&Value) -> Resample, wanted_weight: impl Fn(&Value, &ArrayD<f64>) -> ArrayD<f64>) {
+fn check(
+    golden: &Golden,
+    family: &str,
+    resample: impl Fn(&Value) -> Resample,
+    wanted_weight: impl Fn(&Value, &ArrayD<f64>) -> ArrayD<f64>,
+) {
     let mut failures = Vec::new();
     let cases: Vec<_> = golden.cases().iter().filter(|case| case["kernel"] == family).collect();
     assert!(cases.len() > 6);
@@ -61,10 +66,15 @@ fn check(golden: &Golden, family: &str, resample: impl Fn(&Value) -> Resample, w
 #[test]
 fn exact_equals_reproject() {
     let golden = Golden::open("kernels");
-    check(&golden, "exact", |_| Resample::Exact, |case, wanted| match &case["footprint"] {
-        Value::Null => wanted.mapv(|value| f64::from(u8::from(!value.is_nan()))),
-        file => golden.array(file),
-    });
+    check(
+        &golden,
+        "exact",
+        |_| Resample::Exact,
+        |case, wanted| match &case["footprint"] {
+            Value::Null => wanted.mapv(|value| f64::from(u8::from(!value.is_nan()))),
+            file => golden.array(file),
+        },
+    );
 }
 
 #[test]

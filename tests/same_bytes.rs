@@ -7,7 +7,8 @@ use std::num::NonZeroUsize;
 use common::field::{bits, noise, tan, wcs};
 use ndarray::{Array2, Array3, ArrayD, Axis, s};
 use skymosaic::{
-    Combine, Drizzle, DrizzleKernel, Input, Intermediate, Missing, Options, Parallel, Plan, Resample, Wcs, Window, reproject_and_coadd,
+    Combine, Drizzle, DrizzleKernel, Flux, Input, Intermediate, Missing, Options, Parallel, Plan, Resample, Wcs,
+    Window, reproject_and_coadd,
 };
 
 const TARGET: [usize; 2] = [310, 330];
@@ -73,28 +74,41 @@ fn serial() -> Options {
     Options::default().parallel(Parallel::Serial)
 }
 
+/// Every kernel, and what else changes how it samples.
+fn kernels() -> Vec<Options> {
+    use Resample::*;
+    let kernels = [Nearest, Bilinear, Biquadratic, Bicubic, Cubic, Lanczos2, Lanczos3, Lanczos4, Lanczos5];
+    let plain = kernels.map(|kernel| serial().resample(kernel));
+    let renormalize = Missing::Renormalize { min_weight: 0.4 };
+    let widened = [Nearest, Bilinear, Biquadratic, Lanczos3]
+        .map(|kernel| serial().resample(kernel).antialias(true).flux(Flux::Conserve).missing(renormalize));
+    plain.into_iter().chain(widened).collect()
+}
+
 #[test]
 fn any_number_of_threads_tile_and_storage() {
     let field = field();
     let folder = tempfile::tempdir().unwrap();
-    for resample in [Resample::Nearest, Resample::Bilinear] {
-        for combine in COMBINATIONS {
-            let options = serial().resample(resample).combine(combine);
+    for options in kernels() {
+        let plain = options.resample == Resample::Bilinear && !options.antialias;
+        for combine in if plain { &COMBINATIONS[..] } else { &COMBINATIONS[..1] } {
+            let options = options.clone().combine(*combine);
+            let combine = format!("{:?} {combine:?}", options.resample);
             let expected = run(&field, &options);
             for threads in [1, 2, 3, 8] {
                 let threads = Parallel::Threads(NonZeroUsize::new(threads).unwrap());
                 assert_same(
-                    &format!("{combine:?} {threads:?}"),
+                    &format!("{combine} {threads:?}"),
                     &run(&field, &options.clone().parallel(threads)),
                     &expected,
                 );
             }
             for tile in [16, 100, 4096] {
-                assert_same(&format!("{combine:?} tile {tile}"), &run(&field, &options.clone().tile(tile)), &expected);
+                assert_same(&format!("{combine} tile {tile}"), &run(&field, &options.clone().tile(tile)), &expected);
             }
             let mapped = Intermediate::Mapped { dir: Some(folder.path().to_owned()) };
             for storage in [Intermediate::Memory, mapped, Intermediate::Mapped { dir: None }] {
-                let name = format!("{combine:?} {storage:?}");
+                let name = format!("{combine} {storage:?}");
                 let options = options.clone().intermediate(storage).parallel(Parallel::Current).tile(64);
                 assert_same(&name, &run(&field, &options), &expected);
             }
@@ -158,10 +172,12 @@ fn kernels_that_share_areas() {
 fn windows_make_the_whole() {
     let field = field();
     let inputs = inputs(&field);
-    let cases = [Combine::Mean, Combine::Median].map(|combine| (combine, Resample::Bilinear));
-    let areas = area_kernels().into_iter().map(|resample| (Combine::Mean, resample));
-    for (combine, resample) in cases.into_iter().chain(areas) {
-        let options = serial().resample(resample).combine(combine).missing(Missing::Renormalize { min_weight: 0.5 });
+    let renormalize = Missing::Renormalize { min_weight: 0.5 };
+    let mut cases: Vec<_> =
+        [Combine::Mean, Combine::Median].map(|combine| serial().combine(combine).missing(renormalize)).into();
+    cases.extend(kernels());
+    cases.extend(area_kernels().into_iter().map(|resample| serial().resample(resample).missing(renormalize)));
+    for options in cases {
         let expected = run(&field, &options);
         let plan = Plan::new(&inputs, &field.target, &TARGET, &options).unwrap();
         let (mut output, mut footprint) = (Array2::<f64>::zeros(TARGET), Array2::<f64>::zeros(TARGET));
@@ -172,7 +188,7 @@ fn windows_make_the_whole() {
                 plan.run_window(window, output.slice_mut(part), footprint.slice_mut(part)).unwrap();
             }
         }
-        assert_same(&format!("{combine:?} in windows"), &(output.into_dyn(), footprint.into_dyn()), &expected);
+        assert_same(&format!("{options:?} in windows"), &(output.into_dyn(), footprint.into_dyn()), &expected);
     }
 }
 
@@ -225,6 +241,36 @@ fn planes_of_a_cube_are_images() {
                 footprint.index_axis(Axis(0), plane).to_owned().into_dyn(),
             );
             assert_same(&format!("plane {plane}"), &got, &(one.into_dyn(), foot.into_dyn()));
+        }
+    }
+}
+
+#[test]
+fn poles_and_seams() {
+    let header = |projection: &str, [ny, nx]: [usize; 2], scale: f64, dec: f64| {
+        wcs(&format!(
+            "NAXIS = 2\nNAXIS1 = {nx}\nNAXIS2 = {ny}\nCTYPE1 = 'RA---{projection}'\nCTYPE2 = 'DEC--{projection}'\nCRVAL1 = 30.0\n\
+             CRVAL2 = {dec}\nCRPIX1 = {}\nCRPIX2 = {}\nCDELT1 = {}\nCDELT2 = {scale}\n",
+            nx as f64 / 2.0 + 0.5,
+            ny as f64 / 2.0 + 0.5,
+            -scale
+        ))
+    };
+    let sky = noise([180, 360], 23, 0.01);
+    let inputs = [Input::from_array(sky.view(), header("CAR", [180, 360], 1.0, 0.0))];
+    for (target, shape) in
+        [(header("TAN", [150, 140], 0.9, 80.0), [150, 140]), (header("AIT", [130, 250], 2.0, 20.0), [130, 250])]
+    {
+        for options in kernels() {
+            let run = |options: Options| {
+                let (mut output, mut footprint) = (Array2::<f64>::zeros(shape), Array2::<f64>::zeros(shape));
+                reproject_and_coadd(&inputs, &target, output.view_mut(), footprint.view_mut(), &options).unwrap();
+                (output.into_dyn(), footprint.into_dyn())
+            };
+            let expected = run(options.clone());
+            for tile in [16, 33, 4096] {
+                assert_same(&format!("{options:?} tile {tile}"), &run(options.clone().tile(tile)), &expected);
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Decoding compressed images: gzip by flate2, tile compression by cfitsio.
+//! Decoding compressed images: gzip by flate2, tile compression by cfitsio (once [`tiles`] has made sure that it may).
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io::{self, BufReader, Read};
@@ -9,6 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::read::{FileState, FitsImage, PixelType};
 use super::scan::open_file;
+use super::tiles;
 use crate::Error;
 use crate::storage::{Buffer, Plain, Storage};
 
@@ -67,7 +68,7 @@ fn corrupt_gzip(image: &FitsImage, error: &io::Error) -> Error {
     }
 }
 
-/// A FITS file in memory, open in cfitsio at one HDU.
+/// A FITS file in memory, open in cfitsio at its second HDU.
 struct Handle<'m> {
     file: *mut sys::fitsfile,
     // cfitsio keeps pointers to these two for as long as the file is open.
@@ -111,10 +112,9 @@ impl Handle<'_> {
             unsafe { sys::ffomem(&mut handle.file, c"memory".as_ptr(), 0, address, size, 0, None, &mut status) };
         }
         check(image, "open it", status)?;
-        let number = c_int::try_from(image.number).unwrap_or(c_int::MAX).saturating_add(1);
         // SAFETY: the file is open.
         let is_compressed = unsafe {
-            sys::ffmahd(handle.file, number, std::ptr::null_mut(), &mut status);
+            sys::ffmahd(handle.file, 2, std::ptr::null_mut(), &mut status);
             sys::fits_is_compressed_image(handle.file, &mut status)
         };
         check(image, "find the HDU", status)?;
@@ -140,7 +140,8 @@ impl Drop for Handle<'_> {
 }
 
 fn tiles(image: &FitsImage, file: &[u8], storage: &Storage) -> Result<Buffer<u8>, Error> {
-    let handle = Handle::open(image, file)?;
+    let safe = tiles::safe(image, file)?;
+    let handle = Handle::open(image, &safe)?;
     match image.pixel_type {
         PixelType::U8 => copy(image, &handle, sys::TBYTE, None, u8::to_be_bytes, storage),
         PixelType::I16 => copy(image, &handle, sys::TSHORT, None, i16::to_be_bytes, storage),

@@ -195,6 +195,14 @@ impl Header {
         self.cards.append(&mut other.cards);
     }
 
+    /// The header as blocks of 2880 bytes.
+    pub(crate) fn to_records(&self) -> Vec<u8> {
+        let mut records = self.to_string().into_bytes();
+        records.retain(|&byte| byte != b'\n');
+        records.resize(records.len().next_multiple_of(super::BLOCK), b' ');
+        records
+    }
+
     fn unexpected(&self, keyword: &str, expected: &str) -> Error {
         let keyword = plain(keyword).to_ascii_uppercase();
         let value = match self.cards.iter().find(|card| *card.keyword == *keyword) {

@@ -6,6 +6,8 @@ mod header;
 mod pixels;
 mod read;
 mod scan;
+mod tables;
+mod tiles;
 mod write;
 
 pub use card::Value;
@@ -13,8 +15,8 @@ pub use header::Header;
 pub(crate) use pixels::{FitsCache, Precision};
 pub use read::{FitsImage, Hdu, PixelType};
 pub(crate) use write::NewFile;
-pub(crate) use write::same_file;
-pub use write::{FitsElement, FitsOutput};
+
+pub use write::{FitsElement, FitsOutput, same_file};
 
 /// FITS files are made of blocks of this many bytes.
 pub(crate) const BLOCK: usize = 2880;
@@ -40,4 +42,10 @@ fn is_tiling(keyword: &str) -> bool {
 /// Whether a keyword is a stem, alone or with a number.
 fn is_numbered(keyword: &str, stem: &str) -> bool {
     keyword.strip_prefix(stem).is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether a keyword describes a column of a table.
+fn is_column(keyword: &str) -> bool {
+    let stems = ["TTYPE", "TFORM", "TUNIT", "TNULL", "TSCAL", "TZERO", "TDISP", "TDIM"];
+    stems.iter().any(|stem| is_numbered(keyword, stem))
 }

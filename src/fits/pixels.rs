@@ -100,11 +100,6 @@ impl FitsCache {
         }
     }
 
-    /// Bytes of decoded images that are held in RAM now.
-    pub(crate) fn decoded_bytes(&self) -> u64 {
-        self.held.load(Ordering::Relaxed)
-    }
-
     fn map(&self, image: &FitsImage) -> Result<Arc<Mmap>, Error> {
         let mut maps = lock(&self.maps);
         maps.time += 1;
@@ -286,19 +281,18 @@ macro_rules! patch_pixel {
 
             fn read_i64(row: &[u8], scaling: &Scaling, out: &mut [$pixel]) {
                 let Scaling { scale, zero, blank } = *scaling;
-                if scale == 1.0 && zero.fract() == 0.0 && zero.abs() <= u64::MAX as f64 {
-                    // Rounded once: BZERO = 2^63 makes unsigned integers, which f64 sums would round twice.
-                    let zero = zero as i128;
-                    let shifted = |stored: i64| (i128::from(stored) + zero) as $pixel;
-                    convert(row, out, |bytes| match i64::from_be_bytes(bytes) {
-                        stored if Some(stored) == blank => $pixel::NAN,
-                        stored => shifted(stored),
-                    });
+                // BZERO = 2^63 makes unsigned integers: rounded once, which a sum in f64 would be twice.
+                const UNSIGNED: f64 = 9_223_372_036_854_775_808.0;
+                let known = |bytes| Some(i64::from_be_bytes(bytes)).filter(|&stored| Some(stored) != blank);
+                let or_missing = |value: Option<$pixel>| value.unwrap_or($pixel::NAN);
+                if scale == 1.0 && zero == 0.0 {
+                    convert(row, out, |bytes| or_missing(known(bytes).map(|stored| stored as $pixel)));
+                } else if scale == 1.0 && zero == UNSIGNED {
+                    let unsigned = |stored: i64| (stored as u64 ^ (1 << 63)) as $pixel;
+                    convert(row, out, |bytes| or_missing(known(bytes).map(unsigned)));
                 } else {
-                    convert(row, out, |bytes| match i64::from_be_bytes(bytes) {
-                        stored if Some(stored) == blank => $pixel::NAN,
-                        stored => (stored as f64 * scale + zero) as $pixel,
-                    });
+                    let scaled = |stored: i64| (stored as f64 * scale + zero) as $pixel;
+                    convert(row, out, |bytes| or_missing(known(bytes).map(scaled)));
                 }
             }
         })*
@@ -331,3 +325,138 @@ macro_rules! patch_pixel {
 }
 
 patch_pixel!(f32, f64);
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::fits::{FitsOutput, Hdu, Header};
+
+    fn golden(file: &str, hdu: &str) -> FitsImage {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/fits").join(file);
+        FitsImage::open(path, &hdu.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn patches_are_parts_of_the_whole() {
+        let cache = FitsCache::new(4, 1 << 20, None);
+        for (file, hdu) in
+            [("plain.fits", "CUBE"), ("plain.fits", "F32"), ("tiled.fits.fz", "CUBE"), ("plain.fits", "U64")]
+        {
+            let image = golden(file, hdu);
+            let pixels = cache.pixels(&image).unwrap();
+            let whole = image.read::<f64>().unwrap();
+            let (ny, nx) = (pixels.ny, pixels.nx);
+            for plane in 0..pixels.planes {
+                for (x0, y0, wide, high) in
+                    [(0, 0, nx, ny), (1, 2, 3, 4), (nx - 1, ny - 1, 1, 1), (0, 3, nx, 1), (2, 2, 0, 3)]
+                {
+                    let mut patch = vec![0.0; wide * high];
+                    pixels.read_patch(plane, Window::new(x0, y0, wide, high), &mut patch).unwrap();
+                    for (index, &got) in patch.iter().enumerate() {
+                        let at = (plane * ny + y0 + index / wide) * nx + x0 + index % wide;
+                        let expected = whole.as_slice().unwrap()[at];
+                        assert!(
+                            got == expected || (got.is_nan() && expected.is_nan()),
+                            "{hdu} {plane} {at}: {got} {expected}"
+                        );
+                    }
+                }
+            }
+            let mut out = vec![0_f32; 12];
+            for (plane, window) in [
+                (pixels.planes, Window::new(0, 0, 1, 1)),
+                (0, Window::new(nx, 0, 1, 1)),
+                (0, Window::new(0, ny - 1, 1, 2)),
+                (0, Window::new(usize::MAX, 0, 2, 1)),
+                (0, Window::new(0, 0, 4, 4)),
+            ] {
+                assert!(
+                    matches!(pixels.read_patch(plane, window, &mut out), Err(Error::Shape { .. })),
+                    "{plane} {window:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn f32_is_enough_for_small_integers_and_plain_floats_only() {
+        for (hdu, expected) in [
+            ("U8", Precision::F32),
+            ("I16", Precision::F32),
+            ("U16", Precision::F32),
+            ("S8", Precision::F32),
+            ("F32", Precision::F32),
+            ("BLANKED", Precision::F32),
+            ("I32", Precision::F64),
+            ("U32", Precision::F64),
+            ("I64", Precision::F64),
+            ("U64", Precision::F64),
+            ("F64", Precision::F64),
+            ("SCALED", Precision::F64),
+            ("SCALEDF", Precision::F64),
+        ] {
+            assert_eq!(golden("plain.fits", hdu).patch_precision(), expected, "{hdu}");
+        }
+    }
+
+    #[test]
+    fn sixty_four_bit_integers_are_rounded_once() {
+        let stored = [0_i64, -1, i64::MIN, i64::MAX, (1 << 62) + 129, -(1 << 53) - 1];
+        let row: Vec<u8> = stored.iter().flat_map(|number| number.to_be_bytes()).collect();
+        let mut out = [0.0_f64; 6];
+        let unsigned = Scaling { scale: 1.0, zero: 9_223_372_036_854_775_808.0, blank: None };
+        f64::read_i64(&row, &unsigned, &mut out);
+        for (got, stored) in out.iter().zip(stored) {
+            assert_eq!(*got, (stored as u64 ^ (1 << 63)) as f64);
+        }
+        f64::read_i64(&row, &Scaling { scale: 1.0, zero: 0.0, blank: Some(-1) }, &mut out);
+        assert!(out[1].is_nan() && out[3] == i64::MAX as f64);
+    }
+
+    #[test]
+    fn few_files_are_mapped_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = FitsCache::new(3, 0, None);
+        let images: Vec<FitsImage> = (0..10_u8)
+            .map(|value| {
+                let path = dir.path().join(value.to_string());
+                let mut output = FitsOutput::<f32>::create(&path, &Header::new(), &[2, 2], false).unwrap();
+                output.view_mut().fill(value.into());
+                output.finish().unwrap();
+                FitsImage::open(path, &Hdu::First).unwrap()
+            })
+            .collect();
+        for round in 0..3 {
+            for (value, image) in images.iter().enumerate() {
+                let mut out = [0.0_f32; 4];
+                cache.pixels(image).unwrap().read_patch(0, Window::new(0, 0, 2, 2), &mut out).unwrap();
+                assert_eq!(out, [value as f32; 4], "round {round}");
+                assert!(lock(&cache.maps).open.len() <= 3);
+            }
+        }
+    }
+
+    #[test]
+    fn decoded_images_share_the_memory_given() {
+        let images = ["RICE16", "DITHER1", "CUBE"].map(|hdu| golden("tiled.fits.fz", hdu));
+        let cache = FitsCache::new(1, 2000, None);
+        let held = |cache: &FitsCache| cache.held.load(Ordering::Relaxed);
+        let pixels: Vec<Pixels> = images.iter().map(|image| cache.pixels(image).unwrap()).collect();
+        // 640 and 1280 bytes; the cube's 3840 went into a file.
+        assert_eq!(held(&cache), 1920);
+        for (image, pixels) in images.iter().zip(&pixels) {
+            let mut out = vec![0.0_f64; image.shape().iter().product()];
+            pixels.read_planes(&mut out).unwrap();
+            let expected = golden("tiled.fits.fz", image.name()).read::<f64>().unwrap();
+            for (got, expected) in out.iter().zip(&expected) {
+                assert!(got == expected || (got.is_nan() && expected.is_nan()), "{}: {got} {expected}", image.name());
+            }
+        }
+        images.iter().for_each(FitsImage::release);
+        assert_eq!(held(&cache), 1920);
+        drop(pixels);
+        assert_eq!(held(&cache), 0);
+    }
+}

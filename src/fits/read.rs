@@ -157,6 +157,8 @@ pub struct FitsImage {
     pub(super) tiled: bool,
     /// Rows of a tile, if it is tiled.
     pub(super) tile_rows: usize,
+    /// Where the header begins in the (unzipped) file.
+    pub(super) start: u64,
     /// Where the data begins in the (unzipped) file. If it is not tiled, it holds the whole image: checked against
     /// the size of the file when it was opened, unless the file is gzipped.
     pub(super) offset: u64,

@@ -9,13 +9,14 @@ use std::sync::Mutex;
 use flate2::bufread::MultiGzDecoder;
 
 use super::read::{FileState, FitsImage, PixelType, Scaling};
-use super::{BLOCK, Header, Value, is_numbered, is_structural};
+use super::{BLOCK, Header, Value, is_column, is_structural};
 use crate::Error;
 
 /// An HDU whose header has been read.
 pub(super) struct Found {
     pub(super) number: usize,
     header: Header,
+    start: u64,
     data: u64,
     data_bytes: u64,
     pub(super) kind: Kind,
@@ -133,9 +134,10 @@ impl Scan {
     /// The next HDU; its data is passed over when the one after it is asked for.
     pub(super) fn next_hdu(&mut self) -> Result<Option<Found>, Error> {
         self.skip_data()?;
+        let start = self.position;
         let Some(header) = self.read_header()? else { return Ok(None) };
         let (kind, data_bytes) = structure(&header).map_err(|problem| self.wrong(problem))?;
-        let found = Found { number: self.number, header, data: self.position, data_bytes, kind };
+        let found = Found { number: self.number, header, start, data: self.position, data_bytes, kind };
         self.check_length(&found)?;
         self.data = data_bytes.next_multiple_of(BLOCK as u64);
         self.number += 1;
@@ -216,7 +218,7 @@ impl Scan {
     /// The image in an HDU of this file.
     pub(super) fn image(&self, found: Found) -> Result<FitsImage, Error> {
         let (name, version) = (found.name().to_owned(), found.version());
-        let Found { number, mut header, data, kind, .. } = found;
+        let Found { number, mut header, start, data, kind, .. } = found;
         let Kind::Image(Layout { shape, pixel_type, tiled }) = kind else {
             return Err(self.not_fits(&format!("HDU {number}: holds no image")));
         };
@@ -239,6 +241,7 @@ impl Scan {
             gzip: matches!(self.stream, Stream::Gzip(_)),
             tiled,
             tile_rows,
+            start,
             offset: data,
             decoded: Mutex::default(),
         })
@@ -389,8 +392,6 @@ fn uncompressed_header(header: &Header, number: usize, shape: &[usize], pixel_ty
     if let (None, Some(blank), false) = (cards.get("BLANK"), header.get("ZBLANK"), pixel_type.is_float()) {
         cards.set("BLANK", blank.clone(), "");
     }
-    let stems = ["TTYPE", "TFORM", "TUNIT", "TNULL", "TSCAL", "TZERO", "TDISP", "TDIM"];
-    let is_column = |keyword: &str| stems.iter().any(|stem| is_numbered(keyword, stem));
     cards.append(header.filtered(|keyword| !is_structural(keyword) && !is_column(keyword)));
     // The name that compressors give to what was the primary HDU.
     if cards.text("EXTNAME").ok().flatten() == Some("COMPRESSED_IMAGE") {

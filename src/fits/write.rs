@@ -15,9 +15,11 @@ use super::{BLOCK, is_structural};
 use crate::Error;
 use crate::storage::{self, MappedElement};
 
-/// Whether two paths lead to one file, through symbolic and hard links. `false` if either does not exist.
-pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
-    match (a.metadata(), b.metadata()) {
+/// Whether two paths lead to one file, through symbolic and hard links: whether an output is among the inputs.
+/// `false` if either does not exist.
+#[must_use]
+pub fn same_file(a: impl AsRef<Path>, b: impl AsRef<Path>) -> bool {
+    match (a.as_ref().metadata(), b.as_ref().metadata()) {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,
     }
@@ -282,9 +284,6 @@ fn image_bytes<P>(shape: &[usize]) -> Option<usize> {
 fn header_records(mandatory: Header, header: &Header) -> Vec<u8> {
     let names = mandatory.get("EXTNAME").is_some();
     let mut cards = mandatory;
-    cards.append(header.filtered(|keyword| !is_structural(keyword) && !(names && keyword == "EXTNAME")));
-    let mut records: Vec<u8> = cards.to_string().into_bytes();
-    records.retain(|&byte| byte != b'\n');
-    records.resize(records.len().next_multiple_of(BLOCK), b' ');
-    records
+    cards.append(header.filtered(|keyword| !(is_structural(keyword) || names && keyword == "EXTNAME")));
+    cards.to_records()
 }

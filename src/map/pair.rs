@@ -2,7 +2,7 @@
 
 use super::PixelMap;
 use crate::error::Error;
-use crate::wcs::{BATCH, FrameMap, RotationMatrix, Wcs, inverse_rotation, multiply, rotate};
+use crate::wcs::{BATCH, Disc, FrameMap, RotationMatrix, Wcs, inverse_rotation, multiply, rotate};
 
 /// Output pixels to input pixels through the sky, exactly.
 ///
@@ -27,9 +27,13 @@ enum Path {
 impl WcsMap {
     /// The map from the pixels of `target` to those of `input`.
     ///
+    /// An input in a cylindrical projection that reaches beyond native longitude ±180°, but spans no more than a turn, is found at whichever
+    /// of the wrapped positions lies inside its image (its shape must be known). As a target such pixels stay undefined, as in wcslib.
+    ///
     /// # Errors
     /// [`Error::Wcs`] if the frames of the two have no known relation.
     pub fn new(target: &Wcs, input: &Wcs) -> Result<WcsMap, Error> {
+        let input = &input.unwrapped().unwrap_or_else(|| input.clone());
         let (there, back) = (target.frame().to(input.frame())?, input.frame().to(target.frame())?);
         let path = match there.rotation() {
             Some(frames) => {
@@ -68,6 +72,14 @@ impl WcsMap {
         }
     }
 
+    /// A native direction of the target as one of the input.
+    fn turn(&self, v: [f64; 3]) -> [f64; 3] {
+        match &self.path {
+            Path::Rotation(matrix, _) => rotate(matrix, v),
+            Path::Frames(there, _) => WcsMap::through(there, &self.target, &self.input, v),
+        }
+    }
+
     /// A frame map between the native directions of two descriptions.
     fn through(frames: &FrameMap, from: &Wcs, to: &Wcs, v: [f64; 3]) -> [f64; 3] {
         let into_native = inverse_rotation(to.native_to_celestial());
@@ -78,6 +90,7 @@ impl WcsMap {
 impl PixelMap for WcsMap {
     fn to_input(&self, x: &mut [f64], y: &mut [f64]) {
         let (from, to) = (&self.target, &self.input);
+        from.leave_out_copies(x, y);
         match &self.path {
             Path::Rotation(matrix, _) => WcsMap::map(from, to, |v| rotate(matrix, v), x, y),
             Path::Frames(there, _) => WcsMap::map(from, to, |v| WcsMap::through(there, from, to, v), x, y),
@@ -93,15 +106,33 @@ impl PixelMap for WcsMap {
         true
     }
 
+    /// Whether a disc around the rectangle is free of seams, poles, horizons and edges of both projections: from a
+    /// lattice of 5 × 5 points, all of which must be defined.
+    fn is_smooth(&self, [x0, x1]: [f64; 2], [y0, y1]: [f64; 2]) -> bool {
+        const SIDE: usize = 5;
+        let at = |low: f64, high: f64, k: usize| low + (high - low) * k as f64 / (SIDE - 1) as f64;
+        let mut x: [f64; SIDE * SIDE] = std::array::from_fn(|k| at(x0, x1, k % SIDE));
+        let mut y: [f64; SIDE * SIDE] = std::array::from_fn(|k| at(y0, y1, k / SIDE));
+        let mut z = [0.0; SIDE * SIDE];
+        self.target.pixels_to_native(&mut x, &mut y, &mut z);
+        let smooth =
+            |wcs: &Wcs, lattice: &[[f64; 3]]| Disc::around(lattice, SIDE).is_some_and(|disc| wcs.is_smooth(&disc));
+        let mut lattice: [[f64; 3]; SIDE * SIDE] = std::array::from_fn(|k| [x[k], y[k], z[k]]);
+        if !smooth(&self.target, &lattice) {
+            return false;
+        }
+        for v in &mut lattice {
+            *v = self.turn(*v);
+        }
+        smooth(&self.input, &lattice)
+    }
+
     /// Vectors in the input's native frame.
     fn output_to_sky(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) -> bool {
+        self.target.leave_out_copies(x, y);
         self.target.pixels_to_native(x, y, z);
         for ((x, y), z) in x.iter_mut().zip(y).zip(z) {
-            let v = [*x, *y, *z];
-            [*x, *y, *z] = match &self.path {
-                Path::Rotation(matrix, _) => rotate(matrix, v),
-                Path::Frames(there, _) => WcsMap::through(there, &self.target, &self.input, v),
-            };
+            [*x, *y, *z] = self.turn([*x, *y, *z]);
         }
         true
     }

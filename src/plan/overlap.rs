@@ -48,11 +48,6 @@ impl TileTree {
         TileTree { tiles, levels }
     }
 
-    /// For the pixels of a WCS.
-    pub(crate) fn of_wcs(target: &Wcs, tiles: Tiles) -> TileTree {
-        TileTree::new(&|x, y| target.pixel_to_vector(x, y), tiles)
-    }
-
     /// The tiles that the extent may touch, in order. Never one too few.
     pub(crate) fn touched(&self, extent: &Extent) -> Vec<u32> {
         let mut found = Vec::new();
@@ -85,6 +80,7 @@ impl TileTree {
 /// # Errors
 /// [`Error::Wcs`] if the two frames have no known relation.
 pub(crate) fn extent_of_wcs(input: &Wcs, shape: [usize; 2], pad: f64, frame: &Frame) -> Result<Option<Extent>, Error> {
+    let input = &input.unwrapped().unwrap_or_else(|| input.clone());
     let frames = input.frame().to(frame)?;
     Ok(Extent::of_image(&|x, y| Some(frames.apply(input.pixel_to_vector(x, y)?)), shape, pad))
 }

@@ -38,7 +38,8 @@ impl Window {
             let first = start.saturating_sub(margin).max(low);
             (first, (start + n + margin).min(low + all) - first)
         };
-        let ((x0, nx), (y0, ny)) = (cut(self.x0, self.nx, whole.x0, whole.nx), cut(self.y0, self.ny, whole.y0, whole.ny));
+        let ((x0, nx), (y0, ny)) =
+            (cut(self.x0, self.nx, whole.x0, whole.nx), cut(self.y0, self.ny, whole.y0, whole.ny));
         Window::new(x0, y0, nx, ny)
     }
 

@@ -10,10 +10,7 @@
 
 use std::f64::consts::PI;
 
-use super::{
-    Scene, Scratch,
-    raster::Cover,
-};
+use super::{Scene, Scratch, raster::Cover};
 use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, plan::Window};
 
 /// Full width at half maximum of a Gaussian in standard deviations, to the digits of the package.

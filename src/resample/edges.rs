@@ -118,7 +118,8 @@ impl RowSums {
             let [a, b, c, d] = corners.map(|corner| corner[axis]);
             number(cell(a.min(b).min(c.min(d)))) as usize
         });
-        let at = y.wrapping_sub(self.window.y0).wrapping_mul(self.window.nx).wrapping_add(x.wrapping_sub(self.window.x0));
+        let at =
+            y.wrapping_sub(self.window.y0).wrapping_mul(self.window.nx).wrapping_add(x.wrapping_sub(self.window.x0));
         self.spoilt.get(at).is_none_or(|spoilt| *spoilt)
     }
 
@@ -191,7 +192,9 @@ impl RowSums {
         let mut value = 0.0;
         for piece in 0..3 {
             let at = if one { cuts.place[piece][k] as usize } else { 0 };
-            let Some(&[left, right]) = self.sums.get(at..).and_then(<[f64]>::first_chunk) else { return Edge::default() };
+            let Some(&[left, right]) = self.sums.get(at..).and_then(<[f64]>::first_chunk) else {
+                return Edge::default();
+            };
             value += cuts.height[piece][k] * (left + cuts.beyond[piece][k] * (right - left));
         }
         Edge { value, tile: if one { tile } else { NONE } }

@@ -40,7 +40,11 @@ pub(super) struct Buffers {
 
 impl Buffers {
     pub(super) fn bytes(&self) -> usize {
-        self.sums.bytes() + self.between.capacity() * size_of::<Edge>() + self.below.bytes() + self.above.bytes() + self.cover.bytes()
+        self.sums.bytes()
+            + self.between.capacity() * size_of::<Edge>()
+            + self.below.bytes()
+            + self.above.bytes()
+            + self.cover.bytes()
     }
 }
 
@@ -108,8 +112,11 @@ pub(super) fn block<P: Pixel, T: Pixel>(
         {
             let flatness = scene.sky.map_or(Flatness::Flat, |sky| sky.flatness(x, y));
             let mut flat = || {
-                quick(sums, kernel, &quad, [*low, *right, *high, *left])
-                    .or_else(|| cover.lay(quad, scene.patch.image).then(|| in_plane(&scene.patch, cover).sample(cover.area, kernel))?)
+                quick(sums, kernel, &quad, [*low, *right, *high, *left]).or_else(|| {
+                    cover
+                        .lay(quad, scene.patch.image)
+                        .then(|| in_plane(&scene.patch, cover).sample(cover.area, kernel))?
+                })
             };
             let spherical = |near: Option<&[[f64; 2]; 4]>| {
                 let sky = scene.sky?;
@@ -183,7 +190,8 @@ fn is_whole(quad: &[[f64; 2]; 4], grid: &CoordGrid<'_>, x: usize, y: usize) -> b
     let (mut middle_x, mut middle_y) = ([0.0], [0.0]);
     grid.row(x as f64, y as f64, &mut middle_x, &mut middle_y);
     let [a, b, c, d] = *quad;
-    let off = [0, 1].map(|axis| 0.25 * (a[axis] + b[axis] + c[axis] + d[axis]) - [middle_x[0], middle_y[0]][axis] - 0.5);
+    let off =
+        [0, 1].map(|axis| 0.25 * (a[axis] + b[axis] + c[axis] + d[axis]) - [middle_x[0], middle_y[0]][axis] - 0.5);
     let size = (a[0] - c[0]).hypot(a[1] - c[1]).max((b[0] - d[0]).hypot(b[1] - d[1]));
     off[0].hypot(off[1]) < 0.25 * size
 }

@@ -5,8 +5,8 @@
 
 mod bilinear;
 mod cubic;
-mod edges;
 mod drizzle;
+mod edges;
 mod exact;
 mod interpolate;
 mod jacobian;

@@ -55,7 +55,8 @@ impl Pixel {
         let edges = || sides(&quad).map(|(a, b)| (a, [b[0] - a[0], b[1] - a[1]]));
         let square = |d: Point| d[0] * d[0] + d[1] * d[1];
         let longest = edges().map(|(_, along)| square(along)).fold(0.0, f64::max);
-        for (slot, edge) in pixel.edges.iter_mut().zip(edges().filter(|(_, along)| square(*along) > POINTED * longest)) {
+        for (slot, edge) in pixel.edges.iter_mut().zip(edges().filter(|(_, along)| square(*along) > POINTED * longest))
+        {
             *slot = edge;
             pixel.sides += 1;
         }

@@ -192,7 +192,7 @@ impl Frame {
                     Some(via) => multiply(&fk4_precession(via, 1950.0), &fk4_precession(*equinox, via)),
                     None => fk4_precession(*equinox, 1950.0),
                 };
-                match other.from_galactic() {
+                match other.galactic_rotation() {
                     Some(last) => times(&[&last, &galactic_from_fk4(), &to_b1950]),
                     None => {
                         let last = transpose(&other.to_icrs().ok_or_else(refuse)?);
@@ -200,7 +200,7 @@ impl Frame {
                     }
                 }
             }
-            (_, Frame::Fk4 { equinox, obstime, .. }) => match self.from_galactic() {
+            (_, Frame::Fk4 { equinox, obstime, .. }) => match self.galactic_rotation() {
                 Some(first) => transpose(&times(&[&first, &galactic_from_fk4(), &fk4_precession(*equinox, 1950.0)])),
                 None => {
                     let first = self.to_icrs().ok_or_else(refuse)?;
@@ -215,7 +215,7 @@ impl Frame {
             }
         };
         let (remove, add) = (self.e_terms(), other.e_terms());
-        let is_galactic = |frame: &Frame| frame.from_galactic().is_some();
+        let is_galactic = |frame: &Frame| frame.galactic_rotation().is_some();
         let crosses_fk5 = match (self, other) {
             (Frame::Fk4 { .. }, Frame::Fk4 { .. }) => false,
             (Frame::Fk4 { .. }, frame) | (frame, Frame::Fk4 { .. }) => !is_galactic(frame),
@@ -235,7 +235,7 @@ impl Frame {
     }
 
     /// The rotation from Galactic for the two frames that are defined by it.
-    fn from_galactic(&self) -> Option<Matrix> {
+    fn galactic_rotation(&self) -> Option<Matrix> {
         match self {
             Frame::Galactic => Some(identity()),
             Frame::Supergalactic => Some(supergalactic()),
@@ -251,7 +251,7 @@ impl Frame {
             Frame::Fk5 { equinox } => Some(multiply(&from_fk5, &fk5_precession(*equinox, 2000.0))),
             Frame::Ecliptic { equinox } => Some(transpose(&icrs_to_ecliptic(*equinox))),
             Frame::Galactic | Frame::Supergalactic => {
-                let from_galactic = self.from_galactic()?;
+                let from_galactic = self.galactic_rotation()?;
                 Some(multiply(&from_fk5, &transpose(&multiply(&from_galactic, &galactic_from_fk5()))))
             }
             Frame::Fk4 { .. } | Frame::Unknown { .. } => None,

@@ -67,7 +67,7 @@ struct CelestialType {
     axis: String,
     latitude: bool,
     code: String,
-    /// Distortion code of the 4-3-3 form ("SIP").
+    /// Distortion code of the 4-3-3 form that is left when those that are known have been taken out.
     distortion: Option<String>,
 }
 
@@ -124,8 +124,6 @@ pub(crate) struct Description {
     pub(crate) types: [String; 2],
     /// Projection code with aliases resolved (GLS is SFL).
     pub(crate) code: String,
-    /// Code of the distortion as CTYPE gives it: "SIP" as a suffix, or "TPV", "TNX", "ZPX" in place of the projection.
-    pub(crate) distortion: Option<String>,
     pub(crate) reference: Reference,
     /// Whether the plane's origin lies at the fiducial point instead of the projection's own origin (PVi_0 ≠ 0).
     pub(crate) offset: bool,
@@ -143,17 +141,11 @@ impl Description {
         }
         let keywords = Keywords { header, suffix: alternative.map(String::from).unwrap_or_default() };
         let (axes, [lon, lat]) = keywords.celestial_pair()?;
-        let (code, distortion) = match (lon.code.as_str(), &lon.distortion) {
-            ("TPV" | "TPU" | "TNX", None) => ("TAN", Some(lon.code.clone())),
-            ("ZPX", None) => ("ZPN", Some(lon.code.clone())),
-            (code, distortion) => (code, distortion.clone()),
-        };
         let mut description = Description {
             alternative,
             axes,
             types: [lon.axis.clone(), lat.axis.clone()],
-            code: code.to_owned(),
-            distortion,
+            code: lon.code.clone(),
             reference: Reference { crval: [0.0; 2], native: [0.0, 90.0], lonpole: None, latpole: 90.0 },
             offset: false,
             pv: [None; PARAMETERS],
@@ -172,19 +164,15 @@ impl Description {
     /// PVi_m, LONPOLE and LATPOLE, and what the aliases NCP and GLS stand for.
     fn read_parameters(&mut self, keywords: &Keywords<'_>) -> Result<(), Error> {
         let [lon, lat] = self.axes.map(|axis| axis + 1);
-        // TPV and its like keep the coefficients of their polynomials in these cards.
-        let polynomial = matches!(self.distortion.as_deref(), Some("TPV" | "TPU"));
         let mut native = [None; 5];
-        if !polynomial {
-            for (m, slot) in self.pv.iter_mut().enumerate() {
-                *slot = keywords.number(&format!("PV{lat}_{m}"))?;
-                if slot.is_none() && keywords.suffix.is_empty() {
-                    *slot = keywords.number(&format!("PROJP{m}"))?;
-                }
+        for (m, slot) in self.pv.iter_mut().enumerate() {
+            *slot = keywords.number(&format!("PV{lat}_{m}"))?;
+            if slot.is_none() && keywords.suffix.is_empty() {
+                *slot = keywords.number(&format!("PROJP{m}"))?;
             }
-            for (m, slot) in native.iter_mut().enumerate() {
-                *slot = keywords.number(&format!("PV{lon}_{m}"))?;
-            }
+        }
+        for (m, slot) in native.iter_mut().enumerate() {
+            *slot = keywords.number(&format!("PV{lon}_{m}"))?;
         }
         let [offset, phi0, theta0, lonpole, latpole] = native;
         let crval = self.reference.crval;
@@ -297,12 +285,14 @@ impl Keywords<'_> {
             if slot.is_some() {
                 return Err(refuse(self.name(&keyword), text, "a second celestial axis of the same kind"));
             }
+            if found.distortion.is_some() {
+                return Err(refuse(self.name(&keyword), text, "the only distortion code that is supported is -SIP"));
+            }
             *slot = Some((i, found));
         }
         match pair {
             [Some((i, lon)), Some((j, lat))] => {
-                let same = lon.code == lat.code && lon.distortion == lat.distortion;
-                if same && lat.axis == counterpart(&lon.axis) {
+                if lon.code == lat.code && lat.axis == counterpart(&lon.axis) {
                     return Ok(([i, j], [lon, lat]));
                 }
                 let value = format!("{}-{}", lat.axis, lat.code);

@@ -14,31 +14,39 @@
 //! The reference is wcslib, as astropy calls it: positions agree to 1e-9 degree and 1e-6 pixel, and a point is undefined
 //! where wcslib says so with its bounds checks on.
 
+// `!(a < b)` is meant where it stands: NaN has to take the branch of what is out of bounds.
+#![allow(clippy::neg_cmp_op_on_partial_ord)]
+
 mod distortion;
 mod frame;
 mod frame_matrix;
 mod header;
 mod linear;
+mod optimal;
 
 mod projection;
 mod rotation;
+mod smooth;
 mod trig;
+mod write;
 
 pub use distortion::LookupTables;
 pub use frame::Frame;
+pub use optimal::{OptimalOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of};
 
 use crate::error::Error;
 use crate::fits::Header;
 use distortion::{Interpreted, PixelDistortion, PlaneDistortion, interpret};
 use header::{Description, refuse};
 use linear::Linear;
-use projection::{Projection, UNDEFINED_VECTOR, Vector};
+use projection::{Projection, Vector};
 use rotation::{Matrix, apply, transpose};
 use std::sync::Arc;
 use trig::{longitude_latitude, unit_vector};
 
 pub(crate) use frame::FrameMap;
 pub(crate) use rotation::{Matrix as RotationMatrix, apply as rotate, multiply, transpose as inverse_rotation};
+pub(crate) use smooth::Disc;
 
 /// Points that are worked on together: their coordinates stay in the first-level cache between the steps.
 pub(crate) const BATCH: usize = 256;
@@ -96,6 +104,8 @@ impl<'t> WcsOptions<'t> {
 #[derive(Clone, Debug)]
 pub struct Wcs {
     description: Arc<Description>,
+    /// The header as it was read, if it has distortions.
+    original: Option<Arc<Header>>,
     frame: Frame,
     pixel_distortion: Option<PixelDistortion>,
     linear: Linear,
@@ -122,7 +132,8 @@ impl Wcs {
     /// # Errors
     /// As [`from_header`](Self::from_header).
     pub fn from_header_with(header: &Header, options: &WcsOptions<'_>) -> Result<Wcs, Error> {
-        let Interpreted { header, pixel, plane } = interpret(header, options.alternative, options.tables)?;
+        let original = header;
+        let Interpreted { header, pixel, plane } = interpret(original, options.alternative, options.tables)?;
         let description = Description::read(&header, options.alternative)?;
         let [first, second] = description.axes;
         if pixel.is_some() && first.max(second) > 1 {
@@ -138,6 +149,7 @@ impl Wcs {
         let [lon, lat] = &description.types;
         Ok(Wcs {
             frame: Frame::from_header(&header, lon, lat, description.alternative)?,
+            original: (pixel.is_some() || plane.is_some()).then(|| Arc::new(original.clone())),
             pixel_distortion: pixel,
             linear: description.linear.clone(),
             plane_distortion: plane,
@@ -263,14 +275,54 @@ impl Wcs {
         (x[0].is_finite() && y[0].is_finite()).then_some([x[0], y[0]])
     }
 
+    /// Pixel of a unit vector of [`frame`](Self::frame).
+    pub(crate) fn vector_to_pixel(&self, v: Vector) -> Option<[f64; 2]> {
+        self.native_to_pixel(apply(&self.celestial_to_native, v))
+    }
+
     /// Direction of a pixel as a unit vector of [`frame`](Self::frame).
     pub(crate) fn pixel_to_vector(&self, x: f64, y: f64) -> Option<Vector> {
         Some(apply(&self.native_to_celestial, self.pixel_to_native(x, y)?))
     }
 
-    /// Pixel of a unit vector of [`frame`](Self::frame).
-    pub(crate) fn vector_to_pixel(&self, v: Vector) -> Option<[f64; 2]> {
-        self.native_to_pixel(apply(&self.celestial_to_native, v))
+    /// The same coordinates for an image that lies beyond native longitude ±180° and spans no more than a turn, with the seam
+    /// moved to where the image ends. wcslib leaves what lies beyond undefined, and half of a plate carrée whose reference pixel is at
+    /// its edge would be lost as an input. `None` if the image needs no such help or the projection is not cylindrical.
+    pub(crate) fn unwrapped(&self) -> Option<Wcs> {
+        let per_longitude = self.projection.x_per_longitude()?;
+        let [ny, nx] = self.shape().filter(|_| self.pixel_distortion.is_none() && self.plane_distortion.is_none())?;
+        let (right, top) = (nx as f64 - 0.5, ny as f64 - 0.5);
+        let corners = [[-0.5, -0.5], [right, -0.5], [-0.5, top], [right, top]];
+        let phi = corners.map(|corner| (self.linear.to_plane(corner)[0] + self.offset[0]) / per_longitude);
+        let (low, high) = phi.into_iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(p), h.max(p)));
+        const SLACK: f64 = 1e-6;
+        if (low >= -180.0 - SLACK && high <= 180.0 + SLACK) || !(high - low <= 360.0 + SLACK) {
+            return None;
+        }
+        let middle = 0.5 * (low + high);
+        let (sin, cos) = trig::sin_cos(middle);
+        let turn = [[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]];
+        let mut wcs = self.clone();
+        wcs.offset[0] -= per_longitude * middle;
+        wcs.native_to_celestial = rotation::multiply(&self.native_to_celestial, &turn);
+        wcs.celestial_to_native = transpose(&wcs.native_to_celestial);
+        Some(wcs)
+    }
+
+    /// Makes those pixels NaN that show a direction a second time and are not where the sky is projected to: the
+    /// equatorial faces of a cube repeated on the left. reproject leaves them empty as well, by its round trip.
+    pub(crate) fn leave_out_copies(&self, x: &mut [f64], y: &mut [f64]) {
+        let Some(left) = self.projection.copies_left_of() else { return };
+        for (x, y) in x.iter_mut().zip(y.iter_mut()) {
+            if self.linear.to_plane([*x, *y])[0] + self.offset[0] < left {
+                [*x, *y] = [f64::NAN; 2];
+            }
+        }
+    }
+
+    /// Whether the projection is defined and smooth over a disc of native directions, as far as it can tell.
+    pub(crate) fn is_smooth(&self, disc: &Disc) -> bool {
+        self.projection.is_smooth(disc)
     }
 
     /// The rotation from native to celestial unit vectors.

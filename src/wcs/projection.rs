@@ -20,6 +20,7 @@ mod zenithal_series;
 use super::trig::{DEGREES, RADIANS};
 use conic::{Bon, Cod, Coe, Coo, Cop};
 use cylindrical::{Cyp, Mer, Sfl};
+pub(crate) use healpix::Facets;
 use healpix::{Hpx, Xph};
 use library::Library;
 use polyconic::Pco;
@@ -116,17 +117,12 @@ macro_rules! projections {
                 match self { $(Self::$name(p) => p.project(v)),* }
             }
 
-            /// Plane position in degrees to native unit vector.
-            pub(crate) fn deproject(&self, p: Plane) -> Vector {
-                match self { $(Self::$name(q) => q.deproject(p)),* }
-            }
-
             /// As [`project`](Self::project) for slices: vectors (x, y, z) in, plane positions in x and y out.
             pub(crate) fn project_slice(&self, x: &mut [f64], y: &mut [f64], z: &[f64]) {
                 match self { $(Self::$name(p) => project_slice(p, x, y, z)),* }
             }
 
-            /// As [`deproject`](Self::deproject) for slices: plane positions in x and y in, vectors out.
+            /// The inverse for slices: plane positions in x and y in, vectors (x, y, z) out.
             pub(crate) fn deproject_slice(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) {
                 match self { $(Self::$name(p) => deproject_slice(p, x, y, z)),* }
             }
@@ -208,6 +204,20 @@ impl Projection {
             "XPH" => Projection::Xph(Xph),
             _ => return Err(Refusal::Unknown),
         })
+    }
+
+    /// X per native longitude, if X depends on nothing else: such a plane repeats itself every 360°.
+    pub(crate) fn x_per_longitude(&self) -> Option<f64> {
+        match self {
+            Projection::Cyp(p) => Some(p.lambda()),
+            Projection::Cea(_) | Projection::Car(_) | Projection::Mer(_) => Some(1.0),
+            _ => None,
+        }
+    }
+
+    /// X, degrees, left of which the plane repeats what it shows elsewhere.
+    pub(crate) fn copies_left_of(&self) -> Option<f64> {
+        matches!(self, Projection::Tsc(_) | Projection::Csc(_) | Projection::Qsc(_)).then_some(-45.0)
     }
 
     /// Native latitude of the fiducial point unless the header moves it (the longitude is 0 for all).

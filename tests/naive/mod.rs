@@ -8,8 +8,8 @@
 
 pub(crate) mod area;
 pub(crate) mod combine;
-pub(crate) mod drizzle;
 pub(crate) mod convolution;
+pub(crate) mod drizzle;
 pub(crate) mod interpolate;
 pub(crate) mod spline;
 

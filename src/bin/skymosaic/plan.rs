@@ -16,7 +16,11 @@ fn write_to(text: &mut String, plan: &Plan<'_, '_>, size: usize, outputs: u64) -
     let area: u64 = plan.shape().iter().map(|&length| length as u64).product();
     writeln!(text, "target   {} pixels", shape(plan.shape()))?;
     let count = plan.inputs().len();
-    writeln!(text, "inputs   {count}, of which {} overlap the target", (0..count).filter(|&i| !plan.bounds(i).is_empty()).count())?;
+    writeln!(
+        text,
+        "inputs   {count}, of which {} overlap the target",
+        (0..count).filter(|&i| !plan.bounds(i).is_empty()).count()
+    )?;
     for (index, input) in plan.inputs().iter().enumerate() {
         let bounds = plan.bounds(index);
         let share = bounds.iter().map(Window::area).sum::<usize>() as f64 / plan.whole().area().max(1) as f64;
@@ -75,5 +79,9 @@ pub(crate) fn bytes(bytes: u64) -> String {
     let power = (0..units.len() - 1).find(|&power| (bytes as f64) < 999.5 * 1000_f64.powi(power as i32));
     let power = power.unwrap_or(units.len() - 1);
     let number = bytes as f64 / 1000_f64.powi(power as i32);
-    if power == 0 || number >= 99.95 { format!("{number:.0} {}", units[power]) } else { format!("{number:.1} {}", units[power]) }
+    if power == 0 || number >= 99.95 {
+        format!("{number:.0} {}", units[power])
+    } else {
+        format!("{number:.1} {}", units[power])
+    }
 }

@@ -106,12 +106,10 @@ pub(crate) fn translate(header: &mut Header) -> Result<Dss, Error> {
     Ok(dss)
 }
 
-/// Cards of the primary description that the plate solution replaces.
+/// Cards that the plate solution replaces. Those of alternative descriptions may go, too: only the primary one is read from here.
 fn is_linear(keyword: &str) -> bool {
-    let starts =
-        ["CDELT", "CROTA", "PC1_", "PC2_", "CD1_", "CD2_", "PV1_", "PV2_", "CUNIT", "LONPOLE", "LATPOLE", "PC00"];
-    starts.iter().any(|start| keyword.starts_with(start))
-        && !keyword.ends_with(|c: char| c.is_ascii_uppercase() && keyword.len() > 7)
+    let stems = ["CDELT", "CROTA", "PC", "CD1_", "CD2_", "PV1_", "PV2_", "CUNIT", "LONPOLE", "LATPOLE"];
+    stems.iter().any(|stem| keyword.starts_with(stem))
 }
 
 impl Dss {

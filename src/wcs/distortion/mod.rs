@@ -156,7 +156,7 @@ fn plane_axes(header: &Header, suffix: &str) -> Result<Option<PlaneAxes>, Error>
 }
 
 /// Whether a keyword is one of those that [`interpret`] reads and takes out.
-fn is_card(keyword: &str) -> bool {
+pub(crate) fn is_card(keyword: &str) -> bool {
     let indexed = |start: &str| keyword.strip_prefix(start).is_some_and(|rest| rest == "1" || rest == "2");
     let tables = ["CPDIS", "CPERR", "DP", "D2IMDIS", "D2IMERR", "D2IM"];
     let wat = keyword.strip_prefix("WAT").is_some_and(|rest| rest.len() == 5 && rest.as_bytes().get(1) == Some(&b'_'));

@@ -10,8 +10,8 @@ const HALVINGS: usize = 30;
 
 /// Finds `p` with `map(p) = target`, starting at `start`.
 ///
-/// Goes on until rounding ends the progress; what is left must then be below `tolerance` in every coordinate. `None` if it does not
-/// converge, meets a singular Jacobian or leaves the map's domain.
+/// Goes on until a twentieth of `tolerance` is left or rounding ends the progress; what is left must then be below `tolerance`. `None`
+/// if it does not converge, meets a singular Jacobian or leaves the map's domain.
 pub(crate) fn invert(
     target: [f64; 2],
     start: [f64; 2],
@@ -21,7 +21,8 @@ pub(crate) fn invert(
     let residual_of = |value: [f64; 2]| [target[0] - value[0], target[1] - value[1]];
     // A sum, as a maximum would pass over NaN.
     let size = |r: [f64; 2]| r[0].abs() + r[1].abs();
-    let negligible = 2.0 * f64::EPSILON * size(target);
+    // A further step would only stir the rounding.
+    let negligible = (2.0 * f64::EPSILON * size(target)).max(0.05 * tolerance);
 
     let mut point = start;
     let (value, mut jacobian) = map(point)?;

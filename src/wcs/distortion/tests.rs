@@ -44,7 +44,10 @@ fn pixels_and_planes_agree_with_wcslib_both_ways() {
         let number = |keyword: String| header.f64(&format!("{keyword}{suffix}")).unwrap().unwrap();
         let swapped = header.text(&format!("CTYPE1{suffix}")).unwrap().unwrap().starts_with("DEC");
         let crpix = [1, 2].map(|axis| number(format!("CRPIX{axis}")) - 1.0);
-        let cd = [1, 2].map(|i| [1, 2].map(|j| number(format!("CD{i}_{j}"))));
+        let cd = [1, 2].map(|i| {
+            let pc = |j| header.f64(&format!("PC{i}_{j}{suffix}")).unwrap().map(|pc| pc * number(format!("CDELT{i}")));
+            [1, 2].map(|j| pc(j).unwrap_or_else(|| number(format!("CD{i}_{j}"))))
+        });
         let determinant = cd[0][0] * cd[1][1] - cd[0][1] * cd[1][0];
         let swap = |[a, b]: [f64; 2]| if swapped { [b, a] } else { [a, b] };
         let golden = |key: &str| points(&case[key]);
@@ -240,4 +243,85 @@ fn a_wat_string_cut_at_a_blank_stays_two_numbers() {
     header.set("WAT1_002", second, "");
     let plane = interpret(&header, None, None).unwrap().plane.unwrap();
     assert_eq!(plane.forward(0.5, 0.25), Some([0.5 + 0.25 + 0.5 * 0.25, 0.25]));
+}
+
+#[test]
+fn no_spoiled_card_makes_anything_panic() {
+    let golden: Value = serde_json::from_str(include_str!("../../../tests/golden/distortion.json")).unwrap();
+    let spoilt = [
+        "",
+        "'x'",
+        "1e308",
+        "-1",
+        "NaN",
+        "T",
+        "0.0",
+        "1000000000000",
+        "'AXIS.1: 9'",
+        "'EXTVER: 1e99'",
+        "'lngcor = \"1. '",
+    ];
+    let (mut read, mut refused) = (0, 0);
+    for case in golden["cases"].as_array().unwrap() {
+        let lines: Vec<&str> = case["header"].as_str().unwrap().lines().collect();
+        let tables = tables(case);
+        for (n, line) in lines.iter().enumerate() {
+            // A few cards of each long list are enough.
+            if n % 7 != 0 && lines.len() > 40 {
+                continue;
+            }
+            for value in spoilt {
+                let mut changed = lines.clone();
+                let card = format!("{}= {value}", &line[..8.min(line.len())]);
+                changed[n] = &card;
+                if value.is_empty() {
+                    changed.remove(n);
+                }
+                let Ok(header) = Header::parse(&changed.join("\n")) else { continue };
+                for alternative in [None, Some('A')] {
+                    match interpret(&header, alternative, Some(&tables)) {
+                        Err(_) => refused += 1,
+                        Ok(Interpreted { pixel, plane, .. }) => {
+                            read += 1;
+                            if let Some(pixel) = &pixel {
+                                let _ = (pixel.forward(3.0, 700.0), pixel.inverse(3.0, 700.0));
+                            }
+                            if let Some(plane) = &plane {
+                                let _ = (plane.forward(0.1, -0.2), plane.inverse(0.1, -0.2));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("{read} spoiled headers read, {refused} refused");
+    assert!(read > 0 && refused > 0);
+}
+
+#[test]
+#[ignore = "measures"]
+fn cost_per_point() {
+    let golden: Value = serde_json::from_str(include_str!("../../../tests/golden/distortion.json")).unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let header = Header::parse(case["header"].as_str().unwrap()).unwrap();
+        let Ok(Interpreted { pixel, plane, .. }) = interpret(&header, None, Some(&tables(case))) else { continue };
+        let time = |map: &dyn Fn(f64, f64) -> Option<[f64; 2]>, scale: f64| {
+            let start = std::time::Instant::now();
+            let n = 100_000;
+            let points = (0..n).filter_map(|i| map(scale * f64::from(i % 1000), scale * f64::from(i / 1000)));
+            let sum: f64 = points.map(|p| p[0] + p[1]).sum();
+            assert!(sum.is_finite());
+            start.elapsed().as_nanos() as f64 / f64::from(n)
+        };
+        if let Some(d) = &pixel {
+            let (forward, inverse) = (time(&|x, y| d.forward(x, y), 1.0), time(&|x, y| d.inverse(x, y), 1.0));
+            println!("{name}: forward {forward:.1} ns, inverse {inverse:.1} ns");
+        }
+        if let Some(d) = &plane {
+            let (forward, inverse) = (time(&|x, y| d.forward(x, y), 1e-4), time(&|x, y| d.inverse(x, y), 1e-4));
+            println!("{name}: forward {forward:.1} ns, inverse {inverse:.1} ns");
+        }
+    }
 }

@@ -48,6 +48,11 @@ impl Cop {
         let cone = Cone { constant, y0: scale * cot, southern: theta_a < 0.0 };
         (constant != 0.0 && scale != 0.0 && cot.is_finite()).then_some(Cop { cone, theta_a, scale, cot })
     }
+
+    /// Whether all latitudes (degrees) between two lie on the near side of the divergence.
+    pub(crate) fn shows(&self, low: f64, high: f64) -> bool {
+        self.theta_a - 90.0 < low && high < self.theta_a + 90.0
+    }
 }
 
 impl Project for Cop {

@@ -17,6 +17,15 @@ impl Cyp {
         let scale = DEGREES * (mu + lambda);
         (lambda != 0.0 && scale != 0.0).then_some(Cyp { mu, lambda, scale })
     }
+
+    pub(crate) fn lambda(&self) -> f64 {
+        self.lambda
+    }
+
+    /// Whether no latitude is projected to infinity.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.mu > 0.0 || self.mu < -1.0
+    }
 }
 
 impl Project for Cyp {

@@ -4,6 +4,15 @@ use super::{Plane, Project, UNDEFINED_VECTOR, Vector, native};
 use crate::wcs::trig::DEGREES;
 use std::f64::consts::FRAC_1_SQRT_2;
 
+/// Where the facets of a HEALPix projection meet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facets {
+    /// |sin θ| at which the polar caps begin.
+    pub(crate) transition: f64,
+    /// Degrees of longitude between edges in the caps, counted from -180°; for both parities of K.
+    pub(crate) spacing: f64,
+}
+
 /// HEALPix, equations (2) to (11) of Calabretta & Roukema (2007). Parameters PVi_1 = H (facets around the equator,
 /// default 4) and PVi_2 = K (facets from pole to pole, default 3) on the latitude axis.
 #[derive(Clone, Debug)]
@@ -24,8 +33,12 @@ impl Hpx {
         ok.then(|| Hpx { half: 180.0 / h, k, odd_h: odd(h), odd_k: odd(k), scale: 90.0 * k / h })
     }
 
+    pub(crate) fn facets(&self) -> Facets {
+        Facets { transition: (self.k - 1.0) / self.k, spacing: self.half }
+    }
+
     /// Offset of a longitude (or X) from the centre of its facet. In the south facets are shifted by half for even K.
-    fn from_centre(&self, phi: f64, south: bool) -> f64 {
+    fn offset_in_facet(&self, phi: f64, south: bool) -> f64 {
         let centre = -180.0 + (2.0 * ((phi + 180.0) / (2.0 * self.half)).floor() + 1.0) * self.half;
         let offset = phi - centre;
         if self.odd_k || !south {
@@ -44,7 +57,7 @@ impl Project for Hpx {
         }
         // σ = sqrt(K (1 - |sin θ|)), free of cancellation at the pole.
         let sigma = (self.k * (x * x + y * y) / (1.0 + z.abs())).sqrt();
-        let x = phi + self.from_centre(phi, z < 0.0) * (sigma - 1.0);
+        let x = phi + self.offset_in_facet(phi, z < 0.0) * (sigma - 1.0);
         let y = self.half * (0.5 * (self.k + 1.0) - sigma);
         // The half facet that the seam cuts off is put back on the right-hand side, as in wcslib.
         [if x > 180.0 { 360.0 - x } else { x }, y.copysign(z)]
@@ -60,7 +73,7 @@ impl Project for Hpx {
         if !(sigma >= 0.0 && fall <= 2.0) {
             return UNDEFINED_VECTOR;
         }
-        let offset = self.from_centre(x, y < 0.0);
+        let offset = self.offset_in_facet(x, y < 0.0);
         // At the very pole every offset but zero lies outside the facet.
         let stretched = if sigma == 0.0 { offset * 1e9 } else { offset / sigma };
         if !(stretched.abs() < self.half + 1e-12) {

@@ -1,9 +1,8 @@
 //! The projections that come from the `wcs` crate: CAR and CEA.
 //!
 //! The crate is used for the spherical projection alone: reference at the native origin, where its rotation is the
-//! identity, and unit scale. Its zenithal projections agree with wcslib too but cost several times the closed forms
-//! of [`zenithal`](super::zenithal), and its AIT, ARC, ZEA, MER and MOL lose digits at the central meridian, the
-//! horizon, the antipode or the poles, which is why those are ours (DESIGN 5).
+//! identity, and unit scale. Its AIT, ARC, ZEA, MER and MOL lose digits at the central meridian, the horizon, the antipode or the
+//! poles by cancellation, which is why those are ours.
 
 use super::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR, Vector};
 use std::fmt;

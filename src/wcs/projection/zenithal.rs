@@ -79,10 +79,8 @@ impl Project for Sin {
     #[inline(always)]
     fn deproject(&self, [x, y]: Plane) -> Vector {
         let (x, y) = (x * RADIANS, y * RADIANS);
-        // Outside the unit circle the square root is of a negative number: NaN, which must reach all three.
-        let z = (1.0 - (x * x + y * y)).sqrt();
-        let undefined = z - z;
-        [-y + undefined, x + undefined, z]
+        let r2 = x * x + y * y;
+        if r2 <= 1.0 { [-y, x, (1.0 - r2).sqrt()] } else { UNDEFINED_VECTOR }
     }
 }
 
@@ -162,6 +160,15 @@ impl Azp {
         let azp = Azp { mu, sin_gamma, cos_gamma, scale: DEGREES * (mu + 1.0), overlap };
         (azp.scale != 0.0 && cos_gamma != 0.0).then_some(azp)
     }
+
+    /// sin θ above which the projection is defined and does not diverge at any longitude.
+    pub(crate) fn limit(&self) -> f64 {
+        // The denominator μ + sin θ + tan γ cos θ cos φ vanishes furthest north on one of the meridians 0 and 180°.
+        let slant = (self.sin_gamma / self.cos_gamma).abs();
+        let t = self.mu / (1.0 + slant * slant).sqrt();
+        let divergence = if t.abs() < 1.0 { slant.atan() - t.asin() } else { -std::f64::consts::FRAC_PI_2 };
+        self.overlap.max(divergence.min(std::f64::consts::FRAC_PI_2).sin())
+    }
 }
 
 impl Project for Azp {
@@ -213,7 +220,7 @@ fn slant_direction(x: f64, y: f64, x1: f64, y1: f64) -> Vector {
     let d = b * b - a * r2;
     let z = r2 / (b + d.sqrt());
     // A negative discriminant makes z NaN; b < 0 puts both roots above the pole.
-    if !(z >= 0.0 && z <= 2.0 + 1e-13) {
+    if !(0.0..=2.0 + 1e-13).contains(&z) {
         return UNDEFINED_VECTOR;
     }
     [z * y1 - y, x - z * x1, 1.0 - z]
@@ -243,6 +250,18 @@ impl Szp {
         let divergence = if (zp - 1.0).abs() < 1.0 { 1.0 - zp } else { f64::NEG_INFINITY };
         let szp = Szp { mu, xp: -mu * cos_theta * sin_phi, yp: mu * cos_theta * cos_phi, zp, divergence };
         (zp != 0.0).then_some(szp)
+    }
+
+    /// sin θ above which the projection is defined and does not diverge at any longitude.
+    pub(crate) fn limit(&self) -> f64 {
+        let reach = self.xp.hypot(self.yp);
+        let w = 1.0 / ((self.zp - 1.0) * self.zp - 1.0 + reach * reach).sqrt();
+        // The two ends of the range of `u` in `project`, where the overlap reaches furthest north.
+        let north = [reach, -reach]
+            .map(|u| upper_latitude(u.atan2(self.zp - 1.0) * DEGREES, w.asin() * DEGREES).clamp(-90.0, 90.0));
+        let overlap =
+            if self.mu.abs() > 1.0 && w.abs() <= 1.0 { (north[0].max(north[1]) * RADIANS).sin() } else { -1.0 };
+        overlap.max(1.0 - self.zp)
     }
 }
 
@@ -280,8 +299,8 @@ impl Project for Szp {
 /// NCP projection of old is this with (0, cot δ0).
 #[derive(Clone, Debug)]
 pub(crate) struct SlantSin {
-    pub(super) xi: f64,
-    pub(super) eta: f64,
+    pub(crate) xi: f64,
+    pub(crate) eta: f64,
 }
 
 impl Project for SlantSin {

@@ -40,6 +40,16 @@ impl Zpn {
         Some(zpn)
     }
 
+    /// sin θ above which the radius grows outwards.
+    pub(crate) fn limit(&self) -> f64 {
+        self.limit.cos()
+    }
+
+    /// Whether the native pole is a point of the plane and not a circle.
+    pub(crate) fn has_pole(&self) -> bool {
+        self.coefficients.first() == Some(&0.0)
+    }
+
     fn radius_and_slope(&self, d: f64) -> (f64, f64) {
         self.coefficients.iter().rev().fold((0.0, 0.0), |(r, slope), &c| (r * d + c, slope * d + r))
     }
