@@ -153,8 +153,9 @@ impl<'p> Sampler<'p, '_> {
             }
             return Ok(tally);
         }
-        // Rows and columns beyond have no sample.
-        let Some(block) = place.grid.covered() else { return Ok(tally) };
+        // Rows and columns beyond have no sample, unless they meet the image across a seam.
+        let beyond = self.kernel.needs_forward() || place.sky.as_ref().is_some_and(Sky::is_wild);
+        let Some(block) = (if beyond { Some(block) } else { place.grid.covered() }) else { return Ok(tally) };
         place.prepare(&*self.map, self.inverse.as_deref(), self.coordinate_error);
         if let (Some(place), Some(map)) = (&mut weights_place, &self.weights_map) {
             place.prepare(&**map, None, self.coordinate_error);
@@ -212,8 +213,8 @@ impl<'p> Sampler<'p, '_> {
             }
         }
         let mut window = window?;
-        let skipped = window.x0 % self.kernel.alignment();
-        (window.x0, window.nx) = (window.x0 - skipped, window.nx + skipped);
+        let [x, y] = [window.x0, window.y0].map(|first| first % self.kernel.alignment());
+        window = Window::new(window.x0 - x, window.y0 - y, window.nx + x, window.ny + y);
         Some(Place { grid, window, image, sky, forward: None, target: self.target })
     }
 

@@ -150,8 +150,9 @@ impl Drop {
     fn is_whole(&self) -> bool {
         let [a, b, c, d] = self.quad;
         let off = [0, 1].map(|axis| 0.25 * (a[axis] + b[axis] + c[axis] + d[axis]) - self.centre[axis]);
-        let size = (a[0] - c[0]).hypot(a[1] - c[1]).max((b[0] - d[0]).hypot(b[1] - d[1]));
-        off[0].hypot(off[1]) <= 0.25 * size
+        let square = |p: [f64; 2], q: [f64; 2]| (p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]);
+        let size = square(a, c).max(square(b, d));
+        off[0] * off[0] + off[1] * off[1] <= 0.0625 * size
     }
 
     fn fall(&self, kernel: DrizzleKernel, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_>) {

@@ -12,7 +12,7 @@
 
 use super::{
     Kernel, Patch, Scene, Scratch,
-    edges::{self, Edge, RowSums},
+    edges::{Edge, RowSums},
     raster::Cover,
     sphere,
 };
@@ -25,18 +25,26 @@ use crate::{
 /// Parts of an output pixel's area that are nothing but rounding.
 const NOTHING: f64 = 1e-9;
 
+/// What curved edges may stray from their chords, input pixels; see [`Flatness::Curved`].
+const CURVED: f64 = 0.5;
+
 /// Buffers of the kernel.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     sums: RowSums,
     below: Line,
     above: Line,
+    between: Vec<Edge>,
     cover: Cover,
 }
 
 impl Buffers {
     pub(super) fn bytes(&self) -> usize {
-        self.sums.bytes() + self.below.bytes() + self.above.bytes() + self.cover.bytes()
+        self.sums.bytes()
+            + self.between.capacity() * size_of::<Edge>()
+            + self.below.bytes()
+            + self.above.bytes()
+            + self.cover.bytes()
     }
 }
 
@@ -88,25 +96,23 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     values: &mut [T],
     coverage: &mut [T],
 ) {
-    let Buffers { sums, below, above, cover } = &mut scratch.exact;
+    let Buffers { sums, below, above, between, cover } = &mut scratch.exact;
     sums.fill(&scene.patch);
     let x0 = block.x0 as f64 - 0.5;
     below.fill(scene.grid, sums, [x0, block.y0 as f64 - 0.5], block.nx);
     let rows = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
     for (y, (values, coverage)) in (block.y0..).zip(rows) {
         above.fill(scene.grid, sums, [x0, y as f64 + 0.5], block.nx);
-        let corners = below.points.windows(2).zip(above.points.windows(2));
-        let between = below.edges.iter().zip(&above.edges);
-        let mut left =
-            below.points.first().zip(above.points.first()).map_or_else(Edge::default, |(a, d)| sums.along(*a, *d));
+        between.clear();
+        sums.along(below.columns(), above.columns(), between);
+        let edges = below.edges.iter().zip(&above.edges).zip(between.iter().zip(between.iter().skip(1)));
         let samples = values.iter_mut().zip(coverage);
-        for ((x, (corners, (low, high))), (value, covered)) in (block.x0..).zip(corners.zip(between)).zip(samples) {
-            let (&[a, b], &[d, c]) = corners else { continue };
-            let quad = [a, b, c, d];
-            let right = sums.along(b, c);
+        for ((x, (quad, ((low, high), (left, right)))), (value, covered)) in
+            (block.x0..).zip(below.quads(above).zip(edges)).zip(samples)
+        {
             let flatness = scene.sky.map_or(Flatness::Flat, |sky| sky.flatness(x, y));
             let mut flat = || {
-                quick(sums, kernel, &quad, [*low, right, *high, left]).or_else(|| {
+                quick(sums, kernel, &quad, [*low, *right, *high, *left]).or_else(|| {
                     cover
                         .lay(quad, scene.patch.image)
                         .then(|| in_plane(&scene.patch, cover).sample(cover.area, kernel))?
@@ -127,7 +133,6 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             };
             *value = T::from_f64(sample.map_or(0.0, |(value, _)| value));
             *covered = T::from_f64(sample.map_or(0.0, |(_, coverage)| coverage));
-            left = right;
         }
         std::mem::swap(below, above);
     }
@@ -138,34 +143,45 @@ pub(super) fn block<P: Pixel, T: Pixel>(
 struct Line {
     xs: Vec<f64>,
     ys: Vec<f64>,
-    points: Vec<[f64; 2]>,
     edges: Vec<Edge>,
 }
 
 impl Line {
     fn bytes(&self) -> usize {
-        let points = 2 * self.xs.capacity() * size_of::<f64>() + self.points.capacity() * size_of::<[f64; 2]>();
-        points + self.edges.capacity() * size_of::<Edge>()
+        2 * self.xs.capacity() * size_of::<f64>() + self.edges.capacity() * size_of::<Edge>()
     }
 
-    fn fill(&mut self, grid: &CoordGrid<'_>, sums: &RowSums, [x, y]: [f64; 2], n: usize) {
+    fn columns(&self) -> [&[f64]; 2] {
+        [&self.xs, &self.ys]
+    }
+
+    fn fill(&mut self, grid: &CoordGrid<'_>, sums: &mut RowSums, [x, y]: [f64; 2], n: usize) {
         self.xs.resize(n + 1, 0.0);
         self.ys.resize(n + 1, 0.0);
         grid.row(x, y, &mut self.xs, &mut self.ys);
-        self.points.clear();
-        self.points.extend(self.xs.iter().zip(&self.ys).map(|(x, y)| [x + 0.5, y + 0.5]));
+        self.xs.iter_mut().chain(&mut self.ys).for_each(|c| *c += 0.5);
+        let next = [&self.xs, &self.ys].map(|column| column.get(1..).unwrap_or(&[]));
         self.edges.clear();
-        self.edges.extend(self.points.iter().zip(self.points.iter().skip(1)).map(|(a, b)| sums.along(*a, *b)));
+        sums.along([&self.xs, &self.ys], next, &mut self.edges);
+    }
+
+    /// The corners of the pixels between this line and the one above, in order around each.
+    fn quads<'l>(&'l self, above: &'l Line) -> impl Iterator<Item = [[f64; 2]; 4]> + 'l {
+        let pairs = |line: &'l Line| line.xs.windows(2).zip(line.ys.windows(2));
+        pairs(self).zip(pairs(above)).filter_map(|low_high| match low_high {
+            ((&[ax, bx], &[ay, by]), (&[dx, cx], &[dy, cy])) => Some([[ax, ay], [bx, by], [cx, cy], [dx, dy]]),
+            _ => None,
+        })
     }
 }
 
 /// The sample of a quadrilateral not larger than a few pixels, which are all there.
 #[inline]
 fn quick(sums: &RowSums, kernel: &Kernel, quad: &[[f64; 2]; 4], edges: [Edge; 4]) -> Option<(f64, f64)> {
-    let integral = edges::within(edges)?;
     let [a, b, c, d] = quad;
     let area = 0.5 * ((c[0] - a[0]) * (d[1] - b[1]) - (c[1] - a[1]) * (d[0] - b[0]));
-    let value = if kernel.flux == Flux::Conserve { integral * area.signum() } else { integral / area };
+    let mean = sums.mean(edges, area)?;
+    let value = if kernel.flux == Flux::Conserve { mean * area.abs() } else { mean };
     (!sums.is_spoilt(*quad) && value.is_finite()).then_some((value, 1.0))
 }
 
@@ -231,17 +247,17 @@ fn on_sphere<P: Pixel>(patch: &Patch<'_, P>, sky: &Sky, pixel: &sphere::Pixel, n
 
 /// Where to look for the input pixels that meet an output pixel.
 enum Near<'n> {
-    /// Within a pixel of its corners in the input's plane.
+    /// Around its corners in the input's plane.
     Quad(&'n [[f64; 2]; 4]),
     /// Anywhere near its corners on the sky.
     Cap(&'n [Vector; 4]),
 }
 
-/// The pixels of an image within one pixel of a quadrilateral.
+/// The pixels of an image that a quadrilateral with somewhat curved edges may meet.
 fn around(quad: &[[f64; 2]; 4], [ny, nx]: [usize; 2]) -> Option<Window> {
     let range = |axis: usize, n: usize| {
         let [a, b, c, d] = quad.map(|corner| corner[axis]);
-        let (low, high) = (a.min(b).min(c.min(d)).floor() - 1.0, a.max(b).max(c.max(d)).ceil() + 1.0);
+        let (low, high) = ((a.min(b).min(c.min(d)) - CURVED).floor(), (a.max(b).max(c.max(d)) + CURVED).ceil());
         let (low, high) = (low.max(0.0), high.min(n as f64));
         // False for NaN.
         (low < high).then(|| (low as usize, (high - low) as usize))

@@ -153,9 +153,9 @@ impl Kernel {
         matches!(self.resample, Resample::Exact | Resample::Drizzle(_))
     }
 
-    /// Columns of which the first of a patch is to be a multiple.
+    /// What the first column and row of a patch are to be multiples of.
     pub(crate) fn alignment(&self) -> usize {
-        if self.resample == Resample::Exact { edges::SPAN } else { 1 }
+        if self.resample == Resample::Exact { edges::TILE } else { 1 }
     }
 
     /// What a kernel has to compute of a patch once, before its rows are sampled.
