@@ -3,18 +3,24 @@
 //! A sample is a value and a coverage: the part of the output pixel that the image covers geometrically, 1 or 0 for kernels
 //! that interpolate. Where the coverage is 0 the value means nothing. Both have the output's type.
 
+mod adaptive;
 mod bilinear;
 mod cubic;
 mod drizzle;
+mod ellipse;
 mod exact;
 mod interpolate;
 mod jacobian;
 mod lanczos;
+mod linear;
 mod nearest;
 mod raster;
+mod series;
 mod sphere;
 mod spline;
 mod widen;
+
+pub(crate) use linear::Linear;
 
 use crate::{
     Flux, Missing, Pixel, Resample,
@@ -61,6 +67,8 @@ pub(crate) struct Scene<'s, P> {
     pub(crate) target: [usize; 2],
     /// Weights of the pixels of the patch, for kernels that weigh pixels themselves.
     pub(crate) weights: Option<Patch<'s, f64>>,
+    /// Positions and Jacobians of the block's pixels, for kernels that are fitted to them.
+    pub(crate) linear: Option<&'s Linear>,
 }
 
 /// A kernel with its parameters.
@@ -78,6 +86,7 @@ impl Kernel {
         let resample = match self.resample {
             Resample::Nearest => Resample::Nearest,
             Resample::Exact => Resample::Exact,
+            Resample::Adaptive(adaptive) => Resample::Adaptive(adaptive::for_weights(adaptive)),
             _ => Resample::Bilinear,
         };
         Kernel { resample, flux: Flux::SurfaceBrightness, ..*self }
@@ -85,13 +94,17 @@ impl Kernel {
 
     /// Output pixels around a block whose coordinates the kernel asks for.
     pub(crate) fn margin(&self) -> usize {
+        if let Resample::Adaptive(adaptive) = self.resample {
+            return if adaptive.despike_jacobian { 2 } else { 1 };
+        }
         // The far corners of a pixel belong to the next ones.
         usize::from(self.derives() || self.resample == Resample::Exact)
     }
 
     /// Whether the kernel asks for the coordinates of the output pixels' edges.
     fn derives(&self) -> bool {
-        self.antialias || self.flux == Flux::Conserve
+        let own = matches!(self.resample, Resample::Adaptive(_));
+        !own && (self.antialias || self.flux == Flux::Conserve)
     }
 
     /// Input pixels on each side of a position that can carry weight, the one that holds the position not counted, where an output pixel is at most
@@ -107,6 +120,7 @@ impl Kernel {
             Resample::Lanczos5 => (5.0, 0),
             // From a corner to any other, and a pixel for curved edges.
             Resample::Exact => return 2.0 * scale + 2.0,
+            Resample::Adaptive(adaptive) => return adaptive::pad(&adaptive, scale),
             // A drop may lie askew on the output pixels, whose centres it is asked for.
             Resample::Drizzle(drizzle) => return 2.0 * drizzle::radius(&drizzle) + scale + 1.0,
         };
@@ -114,8 +128,19 @@ impl Kernel {
         wide + margin as f64 + if self.derives() { scale } else { 0.0 }
     }
 
+    /// What kernels fitted to the output pixels have to know of those of a block; `target` is the shape (ny, nx) of the output.
+    pub(crate) fn linear(&self, grid: &CoordGrid<'_>, block: Window, target: [usize; 2]) -> Option<Linear> {
+        match &self.resample {
+            Resample::Adaptive(adaptive) => Some(Linear::new(grid, block, adaptive, target)),
+            _ => None,
+        }
+    }
+
     /// The reach for a block whose coordinates are known: a map may stretch more somewhere in it than where its scale was looked at.
-    pub(crate) fn reach_on(&self, grid: &CoordGrid<'_>, block: Window, reach: f64) -> f64 {
+    pub(crate) fn reach_on(&self, grid: &CoordGrid<'_>, linear: Option<&Linear>, block: Window, reach: f64) -> f64 {
+        if let (Resample::Adaptive(adaptive), Some(linear)) = (&self.resample, linear) {
+            return adaptive::radius(adaptive, linear.widest()) + 1.0;
+        }
         if !self.antialias || self.likes_whole_blocks() {
             return reach;
         }
@@ -166,6 +191,10 @@ impl Kernel {
             Resample::Exact => return exact::block(scene, self, block, scratch, values, coverage),
             Resample::Drizzle(drizzle) => {
                 return drizzle::block(scene, drizzle, self.flux, block, scratch, values, coverage);
+            }
+            Resample::Adaptive(adaptive) => {
+                let rules = (self.missing, self.flux);
+                return adaptive::block(scene, adaptive, rules, block, &mut scratch.series, values, coverage);
             }
             _ => {}
         }
@@ -219,7 +248,7 @@ impl Kernel {
             Resample::Lanczos4 => row.sample(patch, &*lanczos::LANCZOS4),
             Resample::Lanczos5 => row.sample(patch, &*lanczos::LANCZOS5),
             // Not sampled row by row.
-            Resample::Exact | Resample::Drizzle(_) => {}
+            Resample::Exact | Resample::Drizzle(_) | Resample::Adaptive(_) => {}
         }
     }
 }
@@ -274,6 +303,7 @@ pub(crate) struct Scratch {
     wide: widen::WideTaps,
     exact: exact::Buffers,
     drizzle: drizzle::Buffers,
+    series: series::Buffers,
 }
 
 impl Scratch {
@@ -284,6 +314,7 @@ impl Scratch {
             + self.wide.bytes()
             + self.exact.bytes()
             + self.drizzle.bytes()
+            + self.series.bytes()
     }
 
     /// Input coordinates of the output positions (x0 + i, y), i < n.
