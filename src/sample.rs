@@ -111,7 +111,7 @@ impl<'g> Place<'g> {
     /// Input pixels worth of memory that the block takes.
     fn cost(&self) -> usize {
         let corners = self.sky.as_ref().is_some_and(|sky| !sky.is_flat());
-        self.window.area() * if corners { 4 } else { 1 } + self.linear.as_ref().map_or(0, Linear::numbers)
+        self.window.area() * if corners { 4 } else { 1 } + self.linear.as_ref().map_or(0, Linear::len)
     }
 
     fn prepare(&mut self, map: &dyn PixelMap, inverse: Option<&'g Inverse>, error: CoordinateError) {

@@ -14,7 +14,7 @@
 use super::{
     Patch, Scene,
     ellipse::{Ellipse, weight},
-    series::{Buffers, gaussian, hann},
+    series::{Buffers, Gaussians, LANES, hann},
 };
 use crate::{Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, plan::Window};
 
@@ -53,9 +53,9 @@ pub(super) fn for_weights(adaptive: Adaptive) -> Adaptive {
 
 /// The pixels around a position that count: first and last column, first and last row, which may lie outside of the image.
 #[derive(Clone, Copy)]
-struct Region {
-    x: [f64; 2],
-    y: [f64; 2],
+pub(super) struct Region {
+    pub(super) x: [f64; 2],
+    pub(super) y: [f64; 2],
 }
 
 impl Region {
@@ -95,38 +95,62 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     let Some(linear) = scene.linear else { return };
     let last = scene.patch.image.map(|n| n as f64 - 1.0);
     let sampling = Sampling { adaptive, missing, patch: &scene.patch, last };
-    let samples = values.iter_mut().zip(coverage);
-    for ((position, jacobian), (value, cover)) in linear.band(block).zip(samples) {
-        let keep = if flux == Flux::Conserve { super::jacobian::area(jacobian) } else { 1.0 };
-        let sample = sampling.sample(position, jacobian, keep, buffers);
-        if !sample.is_nan() {
-            (*value, *cover) = (T::from_f64(sample), T::from_f64(1.0));
+    let band = linear.band(block);
+    for (values, (coverage, from)) in values.chunks_mut(LANES).zip(coverage.chunks_mut(LANES).zip((0..).step_by(LANES)))
+    {
+        let numbers = band.map(|numbers| {
+            let mut lanes = [f64::NAN; LANES];
+            lanes.iter_mut().zip(numbers.get(from..).unwrap_or_default()).for_each(|(lane, number)| *lane = *number);
+            lanes
+        });
+        let gaussians = (adaptive.kernel == AdaptiveKernel::Gaussian).then(|| Gaussians::new(&numbers, adaptive));
+        for (k, (value, cover)) in values.iter_mut().zip(coverage).enumerate().take(LANES) {
+            let [x, y, jacobian @ ..] = numbers.each_ref().map(|lanes| lanes[k]);
+            let keep = if flux == Flux::Conserve { super::jacobian::area(jacobian) } else { 1.0 };
+            let mut sample = f64::NAN;
+            if let Some(gaussians) = &gaussians
+                && sampling.holds(&gaussians.region(k))
+            {
+                if let Some([sum, weight]) = gaussians.sum(k, &scene.patch, buffers) {
+                    sample = sum / weight * keep;
+                }
+            } else if gaussians.is_some() && adaptive.boundary == Boundary::Strict {
+                continue;
+            }
+            if !sample.is_finite() {
+                sample = sampling.sample([x, y], jacobian, keep, buffers);
+            }
+            if !sample.is_nan() {
+                (*value, *cover) = (T::from_f64(sample), T::from_f64(1.0));
+            }
         }
     }
 }
 
 impl<P: Pixel> Sampling<'_, P> {
-    /// NaN where there is none.
+    /// NaN compares false.
+    #[inline(always)]
+    fn holds(&self, Region { x, y }: &Region) -> bool {
+        (x[0] >= 0.0) & (x[1] <= self.last[1]) & (y[0] >= 0.0) & (y[1] <= self.last[0])
+    }
+
+    /// The sample of one pixel, NaN where there is none: by the Hann kernel, at the edges of the image, and where a pixel is missing or infinite.
     fn sample(&self, position: [f64; 2], jacobian: [f64; 4], keep: f64, buffers: &mut Buffers) -> f64 {
         let Some(ellipse) = Ellipse::new(jacobian, self.adaptive) else { return f64::NAN };
         let region = Region::new(position, ellipse.radii());
-        let [y_last, x_last] = self.last;
-        // NaN compares false.
-        if region.x[0] >= 0.0 && region.x[1] <= x_last && region.y[0] >= 0.0 && region.y[1] <= y_last {
+        if !self.holds(&region) {
+            if self.adaptive.boundary == Boundary::Strict {
+                return f64::NAN;
+            }
+        } else if let Ellipse::Hann(matrix) = &ellipse {
             let first = [region.x[0], region.y[0]];
-            let size = [region.x[1] - first[0], region.y[1] - first[1]].map(|n| (n + 1.0).max(0.0) as usize);
-            let sums = match &ellipse {
-                Ellipse::Gaussian(form) => gaussian(self.patch, form, position, first, size, buffers),
-                Ellipse::Hann(matrix) => hann(self.patch, matrix, position, first, size, buffers),
-            };
-            if let Some([sum, weight]) = sums {
-                let mean = sum / weight;
-                if mean.is_finite() {
-                    return mean * keep;
+            let size = [region.x[1] - first[0], region.y[1] - first[1]].map(|n| (n + 1.0) as usize);
+            if let Some([sum, weight]) = hann(self.patch, matrix, position, first, size, buffers) {
+                let sample = sum / weight * keep;
+                if sample.is_finite() {
+                    return sample;
                 }
             }
-        } else if self.adaptive.boundary == Boundary::Strict {
-            return f64::NAN;
         }
         self.careful(position, &ellipse, region, keep)
     }

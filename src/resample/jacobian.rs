@@ -47,13 +47,10 @@ pub(super) fn slope(before: [f64; 2], centre: [f64; 2], behind: [f64; 2]) -> [f6
     let (a, b) = (step(before, centre), step(centre, behind));
     let (size_a, size_b) = (a[0] * a[0] + a[1] * a[1], b[0] * b[0] + b[1] * b[1]);
     // One side more than twice the other: a jump. NaN compares false.
-    if size_a <= 4.0 * size_b && size_b <= 4.0 * size_a {
-        [a[0] + b[0], a[1] + b[1]]
-    } else if size_b.is_nan() || size_a < size_b {
-        a.map(|d| 2.0 * d)
-    } else {
-        b.map(|d| 2.0 * d)
-    }
+    let even = (size_a <= 4.0 * size_b) & (size_b <= 4.0 * size_a);
+    let before = size_b.is_nan() | (size_a < size_b);
+    let (first, second) = (even | before, even | !before);
+    [0, 1].map(|k| (if first { a[k] } else { b[k] }) + if second { b[k] } else { a[k] })
 }
 
 /// How many times an output pixel is longer than an input pixel along the input's x and y, at least 1.

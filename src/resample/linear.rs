@@ -16,10 +16,8 @@ const SPIKE: f64 = 10.0;
 /// Positions and Jacobians of the pixels of a block.
 pub(crate) struct Linear {
     window: Window,
-    xs: Vec<f64>,
-    ys: Vec<f64>,
-    /// ∂x/∂u, ∂x/∂v, ∂y/∂u, ∂y/∂v.
-    jacobians: Vec<[f64; 4]>,
+    /// x, y, ∂x/∂u, ∂x/∂v, ∂y/∂u, ∂y/∂v.
+    numbers: [Vec<f64>; 6],
 }
 
 impl Linear {
@@ -35,7 +33,7 @@ impl Linear {
         } else {
             block
         };
-        let mut linear = Linear { window, xs: Vec::new(), ys: Vec::new(), jacobians: Vec::new() };
+        let mut linear = Linear::zeros(window);
         if adaptive.center_jacobian {
             linear.centred(grid)
         } else {
@@ -44,97 +42,113 @@ impl Linear {
         if adaptive.despike_jacobian { linear.despiked(block) } else { linear }
     }
 
-    fn reserve(&mut self) {
-        self.xs.reserve_exact(self.window.area());
-        self.ys.reserve_exact(self.window.area());
-        self.jacobians.reserve_exact(self.window.area());
+    fn zeros(window: Window) -> Linear {
+        Linear { window, numbers: std::array::from_fn(|_| vec![0.0; window.area()]) }
+    }
+
+    /// The rows, with their numbers.
+    fn rows(&mut self) -> impl Iterator<Item = (usize, [&mut [f64]; 6])> {
+        let Window { y0, nx, .. } = self.window;
+        let [x, y, xu, xv, yu, yv] = self.numbers.each_mut().map(|numbers| numbers.chunks_exact_mut(nx));
+        let derivatives = xu.zip(xv).zip(yu.zip(yv));
+        (y0..).zip(x.zip(y).zip(derivatives)).map(|(row, ((x, y), ((xu, xv), (yu, yv))))| (row, [x, y, xu, xv, yu, yv]))
     }
 
     fn centred(&mut self, grid: &CoordGrid<'_>) {
-        self.reserve();
-        let Window { x0, y0, nx, ny } = self.window;
-        let (mut xs, mut ys, mut jacobians) = (vec![0.0; nx], vec![0.0; nx], Jacobians::default());
-        for y in y0..y0 + ny {
-            grid.row(x0 as f64, y as f64, &mut xs, &mut ys);
-            jacobians.row(grid, x0 as f64, y as f64, &xs, &ys);
-            self.xs.extend_from_slice(&xs);
-            self.ys.extend_from_slice(&ys);
-            self.jacobians.extend_from_slice(&jacobians.values);
+        let x0 = self.window.x0 as f64;
+        let mut jacobians = Jacobians::default();
+        for (y, [xs, ys, xu, xv, yu, yv]) in self.rows() {
+            grid.row(x0, y as f64, xs, ys);
+            jacobians.row(grid, x0, y as f64, xs, ys);
+            let out = xu.iter_mut().zip(xv).zip(yu.iter_mut().zip(yv));
+            for (jacobian, ((xu, xv), (yu, yv))) in jacobians.values.iter().zip(out) {
+                [*xu, *xv, *yu, *yv] = *jacobian;
+            }
         }
     }
 
     fn mean(&mut self, grid: &CoordGrid<'_>) {
-        self.reserve();
-        let Window { x0, y0, nx, ny } = self.window;
+        let Window { x0, y0, nx, .. } = self.window;
         let fetch = |y: f64, [xs, ys]: &mut [Vec<f64>; 2]| grid.row(x0 as f64 - 1.0, y, xs, ys);
-        let mut rows: [[Vec<f64>; 2]; 3] = std::array::from_fn(|_| [vec![0.0; nx + 2], vec![0.0; nx + 2]]);
-        let [_, low, here] = &mut rows;
+        let mut positions: [[Vec<f64>; 2]; 3] = std::array::from_fn(|_| [vec![0.0; nx + 2], vec![0.0; nx + 2]]);
+        let [_, low, here] = &mut positions;
         fetch(y0 as f64 - 1.0, low);
         fetch(y0 as f64, here);
-        for y in y0..y0 + ny {
-            rows.rotate_left(1);
-            let [low, [xs, ys], high] = &mut rows;
-            fetch(y as f64 + 1.0, high);
-            let (Some(low), Some(high)) = (inner(low), inner(high)) else { continue };
-            let columns = xs.windows(3).zip(ys.windows(3)).zip(low.into_iter().zip(high));
-            self.jacobians.extend(columns.map(|((x, y), (low, high))| {
-                let (&[x0, x1, x2], &[y0, y1, y2]) = (x, y) else { return [f64::NAN; 4] };
-                let centre = [x1, y1];
-                let ([xu, yu], [xv, yv]) = (slope([x0, y0], centre, [x2, y2]), slope(low, centre, high));
-                [0.5 * xu, 0.5 * xv, 0.5 * yu, 0.5 * yv]
-            }));
-            self.xs.extend(xs.iter().skip(1).take(nx));
-            self.ys.extend(ys.iter().skip(1).take(nx));
+        for (row, [xs, ys, xu, xv, yu, yv]) in self.rows() {
+            positions.rotate_left(1);
+            let [low, here, high] = &mut positions;
+            fetch(row as f64 + 1.0, high);
+            let ([left, centre, right], low, high) = (shifts(here, nx), shifts(low, nx)[1], shifts(high, nx)[1]);
+            xs.copy_from_slice(centre[0]);
+            ys.copy_from_slice(centre[1]);
+            let near = |k: usize, of: [&[f64]; 2]| [of[0][k], of[1][k]];
+            let slices = [left, centre, right, low, high].map(|[x, y]| [&x[..nx], &y[..nx]]);
+            let (xu, xv, yu, yv) = (&mut xu[..nx], &mut xv[..nx], &mut yu[..nx], &mut yv[..nx]);
+            for k in 0..nx {
+                let [left, centre, right, low, high] = slices.map(|of| near(k, of));
+                let ([a, b], [c, d]) = (slope(left, centre, right), slope(low, centre, high));
+                (xu[k], xv[k], yu[k], yv[k]) = (0.5 * a, 0.5 * c, 0.5 * b, 0.5 * d);
+            }
         }
     }
 
     /// The block out of a window around it, without spikes.
     fn despiked(&self, block: Window) -> Linear {
-        let mut smooth = Linear { window: block, xs: Vec::new(), ys: Vec::new(), jacobians: Vec::new() };
-        smooth.reserve();
-        for y in block.y0..block.y0 + block.ny {
-            for x in block.x0..block.x0 + block.nx {
-                let Some((position, jacobian)) = self.at(x, y) else { continue };
+        let mut smooth = Linear::zeros(block);
+        for (y, [xs, ys, xu, xv, yu, yv]) in smooth.rows() {
+            let positions = xs.iter_mut().zip(ys);
+            let out = positions.zip(xu.iter_mut().zip(xv).zip(yu.iter_mut().zip(yv)));
+            for (x, ((px, py), ((xu, xv), (yu, yv)))) in (block.x0..).zip(out) {
+                let Some([at_x, at_y, jacobian @ ..]) = self.at(x, y) else { continue };
                 let rows = y.saturating_sub(1)..=y + 1;
-                let near = rows.flat_map(|v| (x.saturating_sub(1)..=x + 1).filter_map(move |u| Some(self.at(u, v)?.1)));
-                smooth.xs.push(position[0]);
-                smooth.ys.push(position[1]);
-                smooth.jacobians.push(despike(jacobian, near));
+                let columns = x.saturating_sub(1)..=x + 1;
+                let near = rows.flat_map(|v| columns.clone().map(move |u| (u, v))).filter_map(|(u, v)| {
+                    let [_, _, jacobian @ ..] = self.at(u, v)?;
+                    Some(jacobian)
+                });
+                (*px, *py) = (at_x, at_y);
+                [*xu, *xv, *yu, *yv] = despike(jacobian, near);
             }
         }
         smooth
     }
 
-    /// Position and Jacobian of a pixel of the window.
-    fn at(&self, x: usize, y: usize) -> Option<([f64; 2], [f64; 4])> {
+    /// The numbers of a pixel of the window.
+    fn at(&self, x: usize, y: usize) -> Option<[f64; 6]> {
         let (x, y) = (x.checked_sub(self.window.x0)?, y.checked_sub(self.window.y0)?);
-        let k = y * self.window.nx + x;
         let inside = x < self.window.nx && y < self.window.ny;
-        inside.then(|| Some(([*self.xs.get(k)?, *self.ys.get(k)?], *self.jacobians.get(k)?))).flatten()
+        let k = y * self.window.nx + x;
+        inside.then(|| self.numbers.each_ref().map(|numbers| numbers.get(k).map_or(f64::NAN, |n| *n)))
     }
 
-    /// The positions and Jacobians of the rows of a band, which is as wide as the block and lies in it.
-    pub(super) fn band(&self, band: Window) -> impl Iterator<Item = ([f64; 2], [f64; 4])> {
+    /// The numbers of the rows of a band, which is as wide as the block and lies in it: x, y, and the Jacobian.
+    pub(super) fn band(&self, band: Window) -> [&[f64]; 6] {
         let from = band.y0.saturating_sub(self.window.y0) * self.window.nx;
-        let positions = self.xs.iter().zip(&self.ys).map(|(x, y)| [*x, *y]);
-        positions.zip(self.jacobians.iter().copied()).skip(from).take(band.area())
+        self.numbers.each_ref().map(|numbers| numbers.get(from..from + band.area()).unwrap_or_default())
     }
 
     /// How many numbers it holds.
-    pub(crate) fn numbers(&self) -> usize {
-        self.xs.len() + self.ys.len() + 4 * self.jacobians.len()
+    pub(crate) fn len(&self) -> usize {
+        self.numbers.iter().map(Vec::len).sum()
     }
 
     /// The largest √Σ J² of the block: no singular value is larger.
     pub(super) fn widest(&self) -> f64 {
-        self.jacobians.iter().map(|j| square(*j)).filter(|s| s.is_finite()).fold(0.0, f64::max).sqrt()
+        let [_, _, xu, xv, yu, yv] = &self.numbers;
+        // A few maxima side by side; NaN and infinity do not count.
+        let mut widest = [0.0_f64; 8];
+        for (k, ((xu, xv), (yu, yv))) in xu.iter().zip(xv).zip(yu.iter().zip(yv)).enumerate() {
+            let size = xu * xu + xv * xv + yu * yu + yv * yv;
+            let so_far = &mut widest[k % 8];
+            *so_far = if size > *so_far && size < f64::INFINITY { size } else { *so_far };
+        }
+        widest.into_iter().fold(0.0, f64::max).sqrt()
     }
 }
 
-/// The positions of a row without the first and last.
-fn inner([xs, ys]: &[Vec<f64>; 2]) -> Option<impl IntoIterator<Item = [f64; 2]>> {
-    let last = xs.len().checked_sub(1)?;
-    Some(xs.get(1..last)?.iter().zip(ys.get(1..last)?).map(|(x, y)| [*x, *y]))
+/// A row of positions, x and y, from the first, second and third pixel on.
+fn shifts([xs, ys]: &[Vec<f64>; 2], n: usize) -> [[&[f64]; 2]; 3] {
+    [0, 1, 2].map(|by| [xs, ys].map(|row| row.get(by..by + n).unwrap_or_default()))
 }
 
 fn square(j: [f64; 4]) -> f64 {

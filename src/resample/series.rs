@@ -2,9 +2,10 @@
 
 use super::{
     Patch,
+    adaptive::Region,
     ellipse::{Form, Matrix, exp, hann_window},
 };
-use crate::Pixel;
+use crate::{Adaptive, Pixel};
 
 /// Largest exponent of the Gaussian in a box that is summed as a product of series: none of their terms then leaves the range of numbers.
 const STEEPEST: f64 = 150.0;
@@ -28,37 +29,88 @@ impl Buffers {
     }
 }
 
-/// Σwp and Σw over the box of `size` pixels (columns, rows) whose first is `first`; `None` if it is too steep for this way of summing.
-#[inline(always)]
-pub(super) fn gaussian<P: Pixel>(
-    patch: &Patch<'_, P>,
-    form: &Form,
-    [x, y]: [f64; 2],
-    first: [f64; 2],
-    size: [usize; 2],
-    buffers: &mut Buffers,
-) -> Option<[f64; 2]> {
-    let Form { a, b, c, radius } = *form;
-    // |b| <= (a + c)/2.
-    if !(2.0 * (a + c) * radius * radius <= STEEPEST) {
-        return None;
+/// Pixels whose kernels are computed side by side.
+pub(super) const LANES: usize = 32;
+
+/// The Gaussian kernels of a few output pixels: the ends of their boxes (NaN or infinite where there is none), and their series.
+pub(super) struct Gaussians {
+    pub(super) first: [[f64; LANES]; 2],
+    pub(super) last: [[f64; LANES]; 2],
+    /// From one pixel to the next, and from one such step to the next, in x and in y; the same for what x gains from row to row.
+    ratios: [[f64; LANES]; 6],
+    /// Largest exponent.
+    steepness: [f64; LANES],
+}
+
+impl Gaussians {
+    pub(super) fn new([x, y, xu, xv, yu, yv]: &[[f64; LANES]; 6], adaptive: &Adaptive) -> Gaussians {
+        let zeros = || [0.0; LANES];
+        let (mut first, mut last) = ([zeros(), zeros()], [zeros(), zeros()]);
+        let [mut step_x, mut bend_x, mut step_y, mut bend_y, mut turn, mut twist, mut steepness] =
+            std::array::from_fn(|_| zeros());
+        for k in 0..LANES {
+            let Form { a, b, c, radius } = Form::new([xu[k], xv[k], yu[k], yv[k]], adaptive);
+            (first[0][k], last[0][k]) = (ceil(x[k] - radius), floor(x[k] + radius));
+            (first[1][k], last[1][k]) = (ceil(y[k] - radius), floor(y[k] + radius));
+            let (dx, dy) = (first[0][k] - x[k], first[1][k] - y[k]);
+            step_x[k] = -(a * (2.0 * dx + 1.0) + 2.0 * b * dy);
+            bend_x[k] = -2.0 * a;
+            step_y[k] = -c * (2.0 * dy + 1.0);
+            bend_y[k] = -2.0 * c;
+            turn[k] = -2.0 * b * dx;
+            twist[k] = -2.0 * b;
+            // |b| <= (a + c)/2.
+            steepness[k] = 2.0 * (a + c) * radius * radius;
+        }
+        let mut ratios = [step_x, bend_x, step_y, bend_y, turn, twist];
+        ratios.iter_mut().flatten().for_each(|ratio| *ratio = exp(*ratio));
+        Gaussians { first, last, ratios, steepness }
     }
-    let [dx, dy] = [first[0] - x, first[1] - y];
-    // From one pixel to the next, and from one such step to the next, in x, in y, and from row to row.
-    let [step_x, bend_x, step_y, bend_y, turn, twist] =
-        [-(a * (2.0 * dx + 1.0) + 2.0 * b * dy), -2.0 * a, -c * (2.0 * dy + 1.0), -2.0 * c, -2.0 * b * dx, -2.0 * b]
-            .map(exp);
-    let series = Series { x: [step_x, bend_x], y: [step_y, bend_y], turn: [turn, twist] };
-    let run = Run::new(patch, first, size)?;
-    match size[0] {
-        4 => series.fixed::<4, P>(&run),
-        5 => series.fixed::<5, P>(&run),
-        6 => series.fixed::<6, P>(&run),
-        n => series.sum(&run, buffers.rows(n)),
+
+    #[inline(always)]
+    pub(super) fn region(&self, k: usize) -> Region {
+        let ends = |axis: usize| [self.first[axis][k], self.last[axis][k]];
+        Region { x: ends(0), y: ends(1) }
+    }
+
+    /// Σwp and Σw of one of them, whose box lies in the image; `None` if it is too steep for this way of summing.
+    #[inline(always)]
+    pub(super) fn sum<P: Pixel>(&self, k: usize, patch: &Patch<'_, P>, buffers: &mut Buffers) -> Option<[f64; 2]> {
+        // NaN compares false.
+        if !(self.steepness[k] <= STEEPEST) {
+            return None;
+        }
+        let first = [self.first[0][k], self.first[1][k]];
+        let size = [0, 1].map(|axis| (self.last[axis][k] - first[axis] + 1.0) as usize);
+        let run = Run::new(patch, first, size)?;
+        let [step_x, bend_x, step_y, bend_y, turn, twist] = self.ratios.each_ref().map(|ratio| ratio[k]);
+        let series = Series { x: [step_x, bend_x], y: [step_y, bend_y], turn: [turn, twist] };
+        match size[0] {
+            4 => series.fixed::<4, P>(&run),
+            5 => series.fixed::<5, P>(&run),
+            6 => series.fixed::<6, P>(&run),
+            n => series.sum(&run, buffers.rows(n)),
+        }
     }
 }
 
-/// As [`gaussian`], for the Hann kernel.
+/// 1.5 · 2⁵²: a number added to it is rounded to a whole one. Without SSE4 this is several times faster than the system's functions, and
+/// it makes the same numbers below 2⁵¹; above, there is no image.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+
+#[inline(always)]
+fn ceil(x: f64) -> f64 {
+    let near = (x + ROUND) - ROUND;
+    near + if near < x { 1.0 } else { 0.0 }
+}
+
+#[inline(always)]
+fn floor(x: f64) -> f64 {
+    let near = (x + ROUND) - ROUND;
+    near - if near > x { 1.0 } else { 0.0 }
+}
+
+/// Σwp and Σw of a Hann kernel over the box of `size` pixels (columns, rows), in the image, whose first is `first`.
 pub(super) fn hann<P: Pixel>(
     patch: &Patch<'_, P>,
     matrix: &Matrix,
