@@ -352,8 +352,8 @@ pub enum Boundary {
         /// That part, 0 to 1. reproject's default is 0.5.
         threshold: f64,
     },
-    /// Outside of the image each pixel is the nearest one of the image; also if the whole region is outside, as far as
-    /// one and a half times the kernel reaches.
+    /// Outside of the image each pixel is the nearest one of the image, also if the whole region is outside: wherever the map is
+    /// defined there is a sample.
     Nearest,
 }
 

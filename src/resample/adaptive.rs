@@ -30,14 +30,18 @@ pub(super) fn radius(adaptive: &Adaptive, longest: f64) -> f64 {
     }
 }
 
+/// Whether every position that the map defines has a sample, however far outside of the image.
+pub(super) fn is_everywhere(adaptive: &Adaptive) -> bool {
+    matches!(adaptive.boundary, Boundary::GridConstant { .. } | Boundary::Nearest)
+}
+
 /// How far outside of the image a position can have a sample, where an output pixel is at most `scale` input pixels long,
 /// with room for the neighbours that its Jacobian is taken from.
 pub(super) fn pad(adaptive: &Adaptive, scale: f64) -> f64 {
     let neighbours = 3.0 * scale + 1.0;
     match adaptive.boundary {
         Boundary::Strict => neighbours,
-        // Everywhere.
-        Boundary::GridConstant { .. } => 1e12,
+        _ if is_everywhere(adaptive) => 1e12,
         _ => neighbours + 1.5 * radius(adaptive, scale),
     }
 }
@@ -98,11 +102,14 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     let band = linear.band(block);
     for (values, (coverage, from)) in values.chunks_mut(LANES).zip(coverage.chunks_mut(LANES).zip((0..).step_by(LANES)))
     {
-        let numbers = band.map(|numbers| {
-            let mut lanes = [f64::NAN; LANES];
-            lanes.iter_mut().zip(numbers.get(from..).unwrap_or_default()).for_each(|(lane, number)| *lane = *number);
-            lanes
-        });
+        let mut numbers = [[f64::NAN; LANES]; 6];
+        for (lanes, numbers) in numbers.iter_mut().zip(&band) {
+            let numbers = numbers.get(from..).unwrap_or_default();
+            match numbers.first_chunk() {
+                Some(numbers) => *lanes = *numbers,
+                None => lanes.iter_mut().zip(numbers).for_each(|(lane, number)| *lane = *number),
+            }
+        }
         let gaussians = (adaptive.kernel == AdaptiveKernel::Gaussian).then(|| Gaussians::new(&numbers, adaptive));
         for (k, (value, cover)) in values.iter_mut().zip(coverage).enumerate().take(LANES) {
             let [x, y, jacobian @ ..] = numbers.each_ref().map(|lanes| lanes[k]);
@@ -111,7 +118,7 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             if let Some(gaussians) = &gaussians
                 && sampling.holds(&gaussians.region(k))
             {
-                if let Some([sum, weight]) = gaussians.sum(k, &scene.patch, buffers) {
+                if let Some([sum, weight]) = gaussians.sum(k, &scene.patch) {
                     sample = sum / weight * keep;
                 }
             } else if gaussians.is_some() && adaptive.boundary == Boundary::Strict {

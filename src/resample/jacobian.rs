@@ -43,14 +43,15 @@ impl Jacobians {
 /// Difference between the positions a step before and behind.
 #[inline(always)]
 pub(super) fn slope(before: [f64; 2], centre: [f64; 2], behind: [f64; 2]) -> [f64; 2] {
-    let step = |from: [f64; 2], to: [f64; 2]| [to[0] - from[0], to[1] - from[1]];
-    let (a, b) = (step(before, centre), step(centre, behind));
+    let a = [centre[0] - before[0], centre[1] - before[1]];
+    let b = [behind[0] - centre[0], behind[1] - centre[1]];
     let (size_a, size_b) = (a[0] * a[0] + a[1] * a[1], b[0] * b[0] + b[1] * b[1]);
     // One side more than twice the other: a jump. NaN compares false.
     let even = (size_a <= 4.0 * size_b) & (size_b <= 4.0 * size_a);
     let before = size_b.is_nan() | (size_a < size_b);
     let (first, second) = (even | before, even | !before);
-    [0, 1].map(|k| (if first { a[k] } else { b[k] }) + if second { b[k] } else { a[k] })
+    let sum = |a: f64, b: f64| (if first { a } else { b }) + if second { b } else { a };
+    [sum(a[0], b[0]), sum(a[1], b[1])]
 }
 
 /// How many times an output pixel is longer than an input pixel along the input's x and y, at least 1.

@@ -81,13 +81,15 @@ impl Linear {
             let ([left, centre, right], low, high) = (shifts(here, nx), shifts(low, nx)[1], shifts(high, nx)[1]);
             xs.copy_from_slice(centre[0]);
             ys.copy_from_slice(centre[1]);
-            let near = |k: usize, of: [&[f64]; 2]| [of[0][k], of[1][k]];
-            let slices = [left, centre, right, low, high].map(|[x, y]| [&x[..nx], &y[..nx]]);
             let (xu, xv, yu, yv) = (&mut xu[..nx], &mut xv[..nx], &mut yu[..nx], &mut yv[..nx]);
+            let [left, centre, right, low, high] = [left, centre, right, low, high].map(|[x, y]| (&x[..nx], &y[..nx]));
             for k in 0..nx {
-                let [left, centre, right, low, high] = slices.map(|of| near(k, of));
-                let ([a, b], [c, d]) = (slope(left, centre, right), slope(low, centre, high));
-                (xu[k], xv[k], yu[k], yv[k]) = (0.5 * a, 0.5 * c, 0.5 * b, 0.5 * d);
+                let here = [centre.0[k], centre.1[k]];
+                [xu[k], yu[k]] = slope([left.0[k], left.1[k]], here, [right.0[k], right.1[k]]);
+                [xv[k], yv[k]] = slope([low.0[k], low.1[k]], here, [high.0[k], high.1[k]]);
+            }
+            for derivatives in [xu, xv, yu, yv] {
+                derivatives.iter_mut().for_each(|d| *d *= 0.5);
             }
         }
     }

@@ -154,6 +154,11 @@ impl Kernel {
         reach.max(self.reach(widest))
     }
 
+    /// Whether an image has samples wherever the map is defined.
+    pub(crate) fn is_everywhere(&self) -> bool {
+        matches!(&self.resample, Resample::Adaptive(adaptive) if adaptive::is_everywhere(adaptive))
+    }
+
     /// Whether the kernel measures areas on the sky.
     pub(crate) fn needs_sky(&self) -> bool {
         self.resample == Resample::Exact

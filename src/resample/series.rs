@@ -1,5 +1,7 @@
 //! Sums of the adaptive kernel over a box inside of the image.
 
+use std::hint::black_box;
+
 use super::{
     Patch,
     adaptive::Region,
@@ -10,9 +12,9 @@ use crate::{Adaptive, Pixel};
 /// Largest exponent of the Gaussian in a box that is summed as a product of series: none of their terms then leaves the range of numbers.
 const STEEPEST: f64 = 150.0;
 
-/// Weights of a row, what they are multiplied by from row to row, and Σwp and Σw of the columns.
+/// Weights of a row, and Σwp and Σw of the columns.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers([Vec<f64>; 4]);
+pub(crate) struct Buffers([Vec<f64>; 3]);
 
 impl Buffers {
     pub(super) fn bytes(&self) -> usize {
@@ -20,7 +22,7 @@ impl Buffers {
     }
 
     /// Zeros.
-    fn rows(&mut self, n: usize) -> [&mut [f64]; 4] {
+    fn rows(&mut self, n: usize) -> [&mut [f64]; 3] {
         self.0.each_mut().map(|buffer| {
             buffer.clear();
             buffer.resize(n, 0.0);
@@ -63,7 +65,11 @@ impl Gaussians {
             steepness[k] = 2.0 * (a + c) * radius * radius;
         }
         let mut ratios = [step_x, bend_x, step_y, bend_y, turn, twist];
-        ratios.iter_mut().flatten().for_each(|ratio| *ratio = exp(*ratio));
+        for ratio in &mut ratios {
+            for lane in ratio {
+                *lane = exp(*lane);
+            }
+        }
         Gaussians { first, last, ratios, steepness }
     }
 
@@ -75,7 +81,7 @@ impl Gaussians {
 
     /// Σwp and Σw of one of them, whose box lies in the image; `None` if it is too steep for this way of summing.
     #[inline(always)]
-    pub(super) fn sum<P: Pixel>(&self, k: usize, patch: &Patch<'_, P>, buffers: &mut Buffers) -> Option<[f64; 2]> {
+    pub(super) fn sum<P: Pixel>(&self, k: usize, patch: &Patch<'_, P>) -> Option<[f64; 2]> {
         // NaN compares false.
         if !(self.steepness[k] <= STEEPEST) {
             return None;
@@ -84,13 +90,20 @@ impl Gaussians {
         let size = [0, 1].map(|axis| (self.last[axis][k] - first[axis] + 1.0) as usize);
         let run = Run::new(patch, first, size)?;
         let [step_x, bend_x, step_y, bend_y, turn, twist] = self.ratios.each_ref().map(|ratio| ratio[k]);
-        let series = Series { x: [step_x, bend_x], y: [step_y, bend_y], turn: [turn, twist] };
-        match size[0] {
-            4 => series.fixed::<4, P>(&run),
-            5 => series.fixed::<5, P>(&run),
-            6 => series.fixed::<6, P>(&run),
-            n => series.sum(&run, buffers.rows(n)),
+        let mut series = Series { weight: 1.0, x: [step_x, bend_x], y: [step_y, bend_y], turn: [turn, twist] };
+        let (mut sums, mut x) = ([0.0; 2], 0);
+        while x + 4 <= size[0] {
+            series.strip::<4, P>(&run, x, &mut sums)?;
+            x += 4;
         }
+        if x + 2 <= size[0] {
+            series.strip::<2, P>(&run, x, &mut sums)?;
+            x += 2;
+        }
+        if x < size[0] {
+            series.strip::<1, P>(&run, x, &mut sums)?;
+        }
+        Some(sums)
     }
 }
 
@@ -120,7 +133,7 @@ pub(super) fn hann<P: Pixel>(
     buffers: &mut Buffers,
 ) -> Option<[f64; 2]> {
     let run = Run::new(patch, first, size)?;
-    let [weights, _, sums, totals] = buffers.rows(size[0]);
+    let [weights, sums, totals] = buffers.rows(size[0]);
     let [j0, j1, j2, j3] = matrix.j;
     for (k, row) in run.rows() {
         let dy = first[1] + k as f64 - y;
@@ -128,7 +141,7 @@ pub(super) fn hann<P: Pixel>(
             let dx = first[0] + k as f64 - x;
             *weight = hann_window(j0 * dx + j1 * dy) * hann_window(j2 * dx + j3 * dy);
         }
-        add(row, 1.0, weights, sums, totals);
+        add(row, weights, sums, totals);
     }
     Some([sums.iter().sum(), totals.iter().sum()])
 }
@@ -157,47 +170,57 @@ impl<'r, P: Pixel> Run<'r, P> {
     }
 }
 
-/// Each pair: the first ratio, and the ratio of ratios.
+/// The weight of the next column in the first row, and how weights go on: pairs of the next ratio and the ratio of ratios.
 struct Series {
+    weight: f64,
     x: [f64; 2],
     y: [f64; 2],
     turn: [f64; 2],
 }
 
 impl Series {
+    /// Adds Σwp and Σw of the next `N` columns, from `x` on.
     #[inline(always)]
-    fn fixed<const N: usize, P: Pixel>(&self, run: &Run<'_, P>) -> Option<[f64; 2]> {
-        let run = Run { size: [N, run.size[1]], ..*run };
-        self.sum(&run, [&mut [0.0; N], &mut [0.0; N], &mut [0.0; N], &mut [0.0; N]])
-    }
-
-    #[inline(always)]
-    fn sum<P: Pixel>(&self, run: &Run<'_, P>, [weights, turns, sums, totals]: [&mut [f64]; 4]) -> Option<[f64; 2]> {
-        let (mut weight, mut step, mut turn) = (1.0, self.x[0], self.turn[0]);
-        for (w, t) in weights.iter_mut().zip(turns.iter_mut()) {
-            (*w, *t) = (weight, turn);
-            weight *= step;
-            step *= self.x[1];
-            turn *= self.turn[1];
+    fn strip<const N: usize, P: Pixel>(&mut self, run: &Run<'_, P>, x: usize, sums: &mut [f64; 2]) -> Option<()> {
+        let (mut weights, mut turns) = ([0.0; N], [0.0; N]);
+        for k in 0..N {
+            (weights[k], turns[k]) = (self.weight, self.turn[0]);
+            self.weight *= self.x[0];
+            self.x[0] *= self.x[1];
+            self.turn[0] *= self.turn[1];
         }
+        let (mut values, mut totals) = ([0.0; N], [0.0; N]);
         let (mut height, mut step) = (1.0, self.y[0]);
-        for (_, row) in run.rows() {
-            add(row, height, weights, sums, totals);
-            for (w, t) in weights.iter_mut().zip(turns.iter()) {
-                *w *= t;
+        for y in 0..run.size[1] {
+            let row = run.pixels.get(y * run.stride + x..)?.first_chunk::<N>()?;
+            let mut scaled = weights;
+            scaled.iter_mut().for_each(|weight| *weight *= height);
+            for k in 0..N {
+                totals[k] += scaled[k];
+            }
+            for k in 0..N {
+                values[k] += scaled[k] * row[k].to_f64();
+            }
+            for k in 0..N {
+                weights[k] *= turns[k];
             }
             height *= step;
             step *= self.y[1];
         }
-        Some([sums.iter().sum(), totals.iter().sum()])
+        // Keeps the compiler from pairing values with totals, which makes it compute one column after the other.
+        let (values, totals) = (black_box(values), black_box(totals));
+        for k in 0..N {
+            sums[0] += values[k];
+            sums[1] += totals[k];
+        }
+        Some(())
     }
 }
 
-/// Adds a row, its weights times `height`, to the sums of the columns.
+/// Adds a row to the sums of the columns.
 #[inline(always)]
-fn add<P: Pixel>(row: &[P], height: f64, weights: &[f64], sums: &mut [f64], totals: &mut [f64]) {
+fn add<P: Pixel>(row: &[P], weights: &[f64], sums: &mut [f64], totals: &mut [f64]) {
     for (((pixel, weight), sum), total) in row.iter().zip(weights).zip(sums).zip(totals) {
-        let weight = height * weight;
         *sum += weight * pixel.to_f64();
         *total += weight;
     }
