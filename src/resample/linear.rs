@@ -139,10 +139,13 @@ impl Linear {
         let [_, _, xu, xv, yu, yv] = &self.numbers;
         // A few maxima side by side; NaN and infinity do not count.
         let mut widest = [0.0_f64; 8];
-        for (k, ((xu, xv), (yu, yv))) in xu.iter().zip(xv).zip(yu.iter().zip(yv)).enumerate() {
-            let size = xu * xu + xv * xv + yu * yu + yv * yv;
-            let so_far = &mut widest[k % 8];
-            *so_far = if size > *so_far && size < f64::INFINITY { size } else { *so_far };
+        let chunks = xu.chunks(8).zip(xv.chunks(8)).zip(yu.chunks(8).zip(yv.chunks(8)));
+        for ((xu, xv), (yu, yv)) in chunks {
+            let sizes = xu.iter().zip(xv).zip(yu.iter().zip(yv));
+            for (widest, ((xu, xv), (yu, yv))) in widest.iter_mut().zip(sizes) {
+                let size = xu * xu + xv * xv + yu * yu + yv * yv;
+                *widest = if (size > *widest) & (size < f64::INFINITY) { size } else { *widest };
+            }
         }
         widest.into_iter().fold(0.0, f64::max).sqrt()
     }
@@ -162,8 +165,8 @@ fn despike(jacobian: [f64; 4], near: impl Iterator<Item = [f64; 4]> + Clone) -> 
     sizes.sort_by(f64::total_cmp);
     let Some(quartile) = sizes.get(sizes.len() / 4) else { return jacobian };
     let limit = SPIKE * quartile;
-    // NaN compares false.
-    if !(square(jacobian) > limit) {
+    let size = square(jacobian);
+    if size <= limit || size.is_nan() {
         return jacobian;
     }
     let (mut sum, mut n) = ([0.0; 4], 0.0);

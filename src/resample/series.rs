@@ -1,11 +1,10 @@
 //! Sums of the adaptive kernel over a box inside of the image.
 
-use std::hint::black_box;
+use std::{f64::consts::LOG2_E, hint::black_box};
 
 use super::{
     Patch,
-    adaptive::Region,
-    ellipse::{Form, Matrix, exp, hann_window},
+    ellipse::{Form, Matrix, exp2, hann_window},
 };
 use crate::{Adaptive, Pixel};
 
@@ -34,77 +33,82 @@ impl Buffers {
 /// Pixels whose kernels are computed side by side.
 pub(super) const LANES: usize = 32;
 
-/// The Gaussian kernels of a few output pixels: the ends of their boxes (NaN or infinite where there is none), and their series.
+/// The Gaussian kernels of a few output pixels whose boxes lie in the image.
 pub(super) struct Gaussians {
-    pub(super) first: [[f64; LANES]; 2],
-    pub(super) last: [[f64; LANES]; 2],
+    /// First column and row, and numbers of columns and rows. No columns: to be summed in another way.
+    boxes: [[u32; LANES]; 4],
     /// From one pixel to the next, and from one such step to the next, in x and in y; the same for what x gains from row to row.
     ratios: [[f64; LANES]; 6],
-    /// Largest exponent.
-    steepness: [f64; LANES],
 }
 
 impl Gaussians {
-    pub(super) fn new([x, y, xu, xv, yu, yv]: &[[f64; LANES]; 6], adaptive: &Adaptive) -> Gaussians {
-        let zeros = || [0.0; LANES];
-        let (mut first, mut last) = ([zeros(), zeros()], [zeros(), zeros()]);
-        let [mut step_x, mut bend_x, mut step_y, mut bend_y, mut turn, mut twist, mut steepness] =
-            std::array::from_fn(|_| zeros());
+    /// `last` is the centre of the last row and column of the image.
+    pub(super) fn new(
+        [x, y, xu, xv, yu, yv]: &[[f64; LANES]; 6],
+        adaptive: &Adaptive,
+        [y_last, x_last]: [f64; 2],
+    ) -> Gaussians {
+        let (mut boxes, mut ratios) = ([[0; LANES]; 4], [[0.0; LANES]; 6]);
+        let [columns, rows, widths, heights] = &mut boxes;
+        let [step_x, bend_x, step_y, bend_y, turn, twist] = &mut ratios;
         for k in 0..LANES {
             let Form { a, b, c, radius } = Form::new([xu[k], xv[k], yu[k], yv[k]], adaptive);
-            (first[0][k], last[0][k]) = (ceil(x[k] - radius), floor(x[k] + radius));
-            (first[1][k], last[1][k]) = (ceil(y[k] - radius), floor(y[k] + radius));
-            let (dx, dy) = (first[0][k] - x[k], first[1][k] - y[k]);
-            step_x[k] = -(a * (2.0 * dx + 1.0) + 2.0 * b * dy);
-            bend_x[k] = -2.0 * a;
-            step_y[k] = -c * (2.0 * dy + 1.0);
-            bend_y[k] = -2.0 * c;
-            turn[k] = -2.0 * b * dx;
-            twist[k] = -2.0 * b;
-            // |b| <= (a + c)/2.
-            steepness[k] = 2.0 * (a + c) * radius * radius;
+            let (x0, x1) = (ceil(x[k] - radius), floor(x[k] + radius));
+            let (y0, y1) = (ceil(y[k] - radius), floor(y[k] + radius));
+            // |b| <= (a + c)/2. NaN compares false.
+            let gentle = 2.0 * (a + c) * radius * radius <= STEEPEST;
+            let inside = (x0 >= 0.0) & (x1 <= x_last) & (y0 >= 0.0) & (y1 <= y_last) & gentle;
+            (columns[k], rows[k]) = (whole(x0), whole(y0));
+            widths[k] = if inside { whole(x1 - x0 + 1.0) } else { 0 };
+            heights[k] = whole(y1 - y0 + 1.0);
+            // As powers of 2.
+            let [a, b, c] = [-LOG2_E * a, -2.0 * LOG2_E * b, -LOG2_E * c];
+            let (dx, dy) = (x0 - x[k], y0 - y[k]);
+            step_x[k] = a * (2.0 * dx + 1.0) + b * dy;
+            bend_x[k] = 2.0 * a;
+            step_y[k] = c * (2.0 * dy + 1.0);
+            bend_y[k] = 2.0 * c;
+            turn[k] = b * dx;
+            twist[k] = b;
         }
-        let mut ratios = [step_x, bend_x, step_y, bend_y, turn, twist];
         for ratio in &mut ratios {
             for lane in ratio {
-                *lane = exp(*lane);
+                *lane = exp2(*lane);
             }
         }
-        Gaussians { first, last, ratios, steepness }
+        Gaussians { boxes, ratios }
     }
 
-    #[inline(always)]
-    pub(super) fn region(&self, k: usize) -> Region {
-        let ends = |axis: usize| [self.first[axis][k], self.last[axis][k]];
-        Region { x: ends(0), y: ends(1) }
-    }
-
-    /// Σwp and Σw of one of them, whose box lies in the image; `None` if it is too steep for this way of summing.
+    /// Σwp and Σw of one of them; `None` if its box does not lie in the image or is too steep for this way of summing.
     #[inline(always)]
     pub(super) fn sum<P: Pixel>(&self, k: usize, patch: &Patch<'_, P>) -> Option<[f64; 2]> {
-        // NaN compares false.
-        if !(self.steepness[k] <= STEEPEST) {
+        let [column, row, width, height] = self.boxes.each_ref().map(|numbers| numbers[k] as usize);
+        if width == 0 {
             return None;
         }
-        let first = [self.first[0][k], self.first[1][k]];
-        let size = [0, 1].map(|axis| (self.last[axis][k] - first[axis] + 1.0) as usize);
-        let run = Run::new(patch, first, size)?;
+        let run = Run::new(patch, [column, row], [width, height])?;
         let [step_x, bend_x, step_y, bend_y, turn, twist] = self.ratios.each_ref().map(|ratio| ratio[k]);
         let mut series = Series { weight: 1.0, x: [step_x, bend_x], y: [step_y, bend_y], turn: [turn, twist] };
-        let (mut sums, mut x) = ([0.0; 2], 0);
-        while x + 4 <= size[0] {
-            series.strip::<4, P>(&run, x, &mut sums)?;
-            x += 4;
-        }
-        if x + 2 <= size[0] {
-            series.strip::<2, P>(&run, x, &mut sums)?;
-            x += 2;
-        }
-        if x < size[0] {
-            series.strip::<1, P>(&run, x, &mut sums)?;
+        let mut sums = [0.0; 2];
+        if width == 4 {
+            series.strip::<4, P>(&run, 0, &mut sums)?;
+        } else {
+            for x in (0..width & !1).step_by(2) {
+                series.strip::<2, P>(&run, x, &mut sums)?;
+            }
+            if width % 2 == 1 {
+                series.strip::<1, P>(&run, width - 1, &mut sums)?;
+            }
         }
         Some(sums)
     }
+}
+
+/// A whole number below 2³².
+#[inline(always)]
+fn whole(x: f64) -> u32 {
+    // Beside 2⁵² the lowest bits of a number are the number; a cast would check its range.
+    (x + 4_503_599_627_370_496.0).to_bits() as u32
 }
 
 /// 1.5 · 2⁵²: a number added to it is rounded to a whole one. Without SSE4 this is several times faster than the system's functions, and
@@ -132,7 +136,7 @@ pub(super) fn hann<P: Pixel>(
     size: [usize; 2],
     buffers: &mut Buffers,
 ) -> Option<[f64; 2]> {
-    let run = Run::new(patch, first, size)?;
+    let run = Run::new(patch, first.map(|first| first as usize), size)?;
     let [weights, sums, totals] = buffers.rows(size[0]);
     let [j0, j1, j2, j3] = matrix.j;
     for (k, row) in run.rows() {
@@ -155,9 +159,9 @@ struct Run<'r, P> {
 
 impl<'r, P: Pixel> Run<'r, P> {
     #[inline(always)]
-    fn new(patch: &'r Patch<'_, P>, first: [f64; 2], size: [usize; 2]) -> Option<Self> {
-        let x = (first[0] as usize).checked_sub(patch.window.x0)?;
-        let y = (first[1] as usize).checked_sub(patch.window.y0)?;
+    fn new(patch: &'r Patch<'_, P>, [column, row]: [usize; 2], size: [usize; 2]) -> Option<Self> {
+        let x = column.checked_sub(patch.window.x0)?;
+        let y = row.checked_sub(patch.window.y0)?;
         if x + size[0] > patch.window.nx || y + size[1] > patch.window.ny {
             return None;
         }
@@ -182,30 +186,27 @@ impl Series {
     /// Adds Σwp and Σw of the next `N` columns, from `x` on.
     #[inline(always)]
     fn strip<const N: usize, P: Pixel>(&mut self, run: &Run<'_, P>, x: usize, sums: &mut [f64; 2]) -> Option<()> {
-        let (mut weights, mut turns) = ([0.0; N], [0.0; N]);
+        // Of a row, and what they are multiplied by from this row to the next.
+        let (mut weights, mut steps) = ([0.0; N], [0.0; N]);
         for k in 0..N {
-            (weights[k], turns[k]) = (self.weight, self.turn[0]);
+            (weights[k], steps[k]) = (self.weight, self.turn[0] * self.y[0]);
             self.weight *= self.x[0];
             self.x[0] *= self.x[1];
             self.turn[0] *= self.turn[1];
         }
         let (mut values, mut totals) = ([0.0; N], [0.0; N]);
-        let (mut height, mut step) = (1.0, self.y[0]);
         for y in 0..run.size[1] {
             let row = run.pixels.get(y * run.stride + x..)?.first_chunk::<N>()?;
-            let mut scaled = weights;
-            scaled.iter_mut().for_each(|weight| *weight *= height);
             for k in 0..N {
-                totals[k] += scaled[k];
+                totals[k] += weights[k];
             }
             for k in 0..N {
-                values[k] += scaled[k] * row[k].to_f64();
+                values[k] += weights[k] * row[k].to_f64();
             }
             for k in 0..N {
-                weights[k] *= turns[k];
+                weights[k] *= steps[k];
             }
-            height *= step;
-            step *= self.y[1];
+            steps.iter_mut().for_each(|step| *step *= self.y[1]);
         }
         // Keeps the compiler from pairing values with totals, which makes it compute one column after the other.
         let (values, totals) = (black_box(values), black_box(totals));
