@@ -2,7 +2,9 @@
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use ndarray::Array2;
-use skymosaic::{Drizzle, DrizzleKernel, Flux, Header, Input, Options, Parallel, Plan, Resample, Wcs};
+use skymosaic::{
+    Adaptive, AdaptiveKernel, Drizzle, DrizzleKernel, Flux, Header, Input, Options, Parallel, Plan, Resample, Wcs,
+};
 
 const SIDE: usize = 1024;
 
@@ -56,6 +58,10 @@ fn kernels(criterion: &mut Criterion) {
         bench(&format!("Drizzle, {kernel:?}"), 1.0, with(Resample::Drizzle(Drizzle::default().kernel(kernel))));
     }
     bench("Drizzle, Square, pixfrac 0.6", 1.0, with(Resample::Drizzle(Drizzle::default().pixfrac(0.6))));
+    let adaptive = |adaptive| with(Resample::Adaptive(adaptive));
+    bench("Adaptive", 1.0, adaptive(Adaptive::default()));
+    bench("Adaptive, Hann", 1.0, adaptive(Adaptive::default().kernel(AdaptiveKernel::Hann)));
+    bench("Adaptive, pixels 1.25 times as long", 1.25, adaptive(Adaptive::default()));
     bench("Bilinear, flux", 1.0, with(Resample::Bilinear).flux(Flux::Conserve));
     bench("Bilinear, widened 1.25 times", 1.25, with(Resample::Bilinear).antialias(true));
     bench("Lanczos3, widened 1.25 times", 1.25, with(Resample::Lanczos3).antialias(true));

@@ -111,7 +111,8 @@ pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value
 pub use input::Input;
 pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
 pub use options::{
-    Combine, Drizzle, DrizzleKernel, Flux, Intermediate, Missing, Options, Parallel, ProgressCallback, Resample,
+    Adaptive, AdaptiveKernel, Boundary, Combine, Drizzle, DrizzleKernel, Flux, Intermediate, Missing, Options,
+    Parallel, ProgressCallback, Resample,
 };
 pub use pixel::{InputPixel, Pixel};
 pub use plan::{Plan, Window};

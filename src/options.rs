@@ -131,6 +131,21 @@ impl Options {
                 "0 < pixfrac <= 1; points are DrizzleKernel::Point",
             );
         }
+        if let Resample::Adaptive(adaptive) = self.resample {
+            let Adaptive { kernel, kernel_width, sample_region_width, boundary, .. } = adaptive;
+            let size = |width: f64| width > 0.0 && width.is_finite();
+            if kernel == AdaptiveKernel::Gaussian && !(size(kernel_width) && size(sample_region_width)) {
+                let got =
+                    format!("Adaptive {{ kernel_width: {kernel_width}, sample_region_width: {sample_region_width} }}");
+                return refuse("resample", got, "positive numbers of output pixels");
+            }
+            if let Boundary::IgnoreThreshold { threshold } = boundary
+                && !(0.0..=1.0).contains(&threshold)
+            {
+                let got = format!("Adaptive {{ boundary: IgnoreThreshold {{ threshold: {threshold} }} }}");
+                return refuse("resample", got, "0 <= threshold <= 1");
+            }
+        }
         Ok(())
     }
 }
@@ -185,6 +200,8 @@ pub enum Resample {
     Exact,
     /// Drizzle (Fruchter & Hook 2002), as the package drizzle.
     Drizzle(Drizzle),
+    /// A filter fitted to each output pixel (DeForest 2004), as reproject_adaptive.
+    Adaptive(Adaptive),
 }
 
 /// How input pixels rain onto output pixels: each is shrunk to a drop of side `pixfrac` whose value is shared among the output
@@ -238,6 +255,106 @@ pub enum DrizzleKernel {
     /// A Gaussian of full width `pixfrac` at half maximum, at the centres of the output pixels up to 2.5 σ, and 1.2 input pixels at least,
     /// from the centre along each axis.
     Gaussian,
+}
+
+/// DeForest's (2004) adaptive resampling: a sample is the mean of the input pixels around its position, weighted by a kernel that has the
+/// shape of the output pixel in the input, but never smaller than an input pixel in any direction. Where the output is finer it
+/// interpolates, smoothly; where it is coarser it averages, without aliasing.
+///
+/// The shape is that of the map's Jacobian: J = U diag(s0, s1) Vᵀ with both singular values raised to 1 at least. Samples have coverage 1.
+/// [`Options::missing`] counts over all pixels of the kernel's region; reproject's `bad_value_mode='ignore'` is
+/// [`Missing::Renormalize`] with the smallest positive `min_weight`, and infinite pixels are then missing too. Input weights are averaged by the same kernel.
+/// [`Flux::Conserve`] multiplies by |det J|.
+///
+/// Equal to reproject_adaptive but where that is wrong: for mirrored maps it takes a negative singular value for a small one. Across
+/// a seam of the map, or beside undefined positions, the Jacobian is that of the side on which the pixel lies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Adaptive {
+    /// The kernel. Default: [`AdaptiveKernel::Gaussian`].
+    pub kernel: AdaptiveKernel,
+    /// Width of the Gaussian, exp(-2 d² / width²), in output pixels, above 0; the Hann kernel does not use it. Default: 1.3.
+    pub kernel_width: f64,
+    /// Side of the region around the position whose pixels count, in (padded) output pixels, above 0; the Hann kernel ends by itself. Default: 4.
+    pub sample_region_width: f64,
+    /// Whether the Jacobian is taken between the edges of the output pixel, not between the centres of its neighbours: better
+    /// for maps that change from pixel to pixel, and slower. Default: `false`.
+    pub center_jacobian: bool,
+    /// Whether a Jacobian whose square is above 10 times the lower quartile of the 3 × 3 output pixels around is replaced by the mean of
+    /// those that are not: for maps with singular points. Default: `false`.
+    pub despike_jacobian: bool,
+    /// What becomes of a sample whose region is not inside of the image. Default: [`Boundary::Strict`].
+    pub boundary: Boundary,
+    /// A value to stand in for missing and infinite pixels (reproject's `bad_value_mode='constant'`; their weights, if weights are given, stay 0).
+    /// Default: none, so that [`Options::missing`] says what they do.
+    pub bad_fill: Option<f64>,
+}
+
+impl Default for Adaptive {
+    fn default() -> Self {
+        Adaptive {
+            kernel: AdaptiveKernel::default(),
+            kernel_width: 1.3,
+            sample_region_width: 4.0,
+            center_jacobian: false,
+            despike_jacobian: false,
+            boundary: Boundary::default(),
+            bad_fill: None,
+        }
+    }
+}
+
+impl Adaptive {
+    setters! {
+        kernel: AdaptiveKernel,
+        kernel_width: f64,
+        sample_region_width: f64,
+        center_jacobian: bool,
+        despike_jacobian: bool,
+        boundary: Boundary,
+        bad_fill: Option<f64>,
+    }
+}
+
+/// The kernels of [`Adaptive`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AdaptiveKernel {
+    /// Better photometry and less aliasing, at the price of some blur.
+    #[default]
+    Gaussian,
+    /// (1 + cos πu)(1 + cos πv) up to one output pixel from the centre along each axis.
+    Hann,
+}
+
+/// What [`Adaptive`] does with a sample whose region is not inside of the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum Boundary {
+    /// There is no sample.
+    #[default]
+    Strict,
+    /// Outside of the image lies a constant; no sample if the whole region is outside. Of input weights, those of the image count.
+    Constant {
+        /// The value outside.
+        value: f64,
+    },
+    /// Outside of the image lies a constant, which is the sample if the whole region is outside: wherever the map is
+    /// defined there is a sample. Of input weights, those of the image count.
+    GridConstant {
+        /// The value outside.
+        value: f64,
+    },
+    /// The pixels of the image count; no sample if the whole region is outside.
+    Ignore,
+    /// As [`Ignore`](Self::Ignore), but no sample if more than a part of the weight lies outside.
+    IgnoreThreshold {
+        /// That part, 0 to 1. reproject's default is 0.5.
+        threshold: f64,
+    },
+    /// Outside of the image each pixel is the nearest one of the image, also if the whole region is outside: wherever the map is
+    /// defined there is a sample.
+    Nearest,
 }
 
 /// What interpolating kernels keep where input and output pixels differ in size.

@@ -8,7 +8,7 @@ use crate::{
     input::{Input, Pixels},
     map::{CoordGrid, CoordinateError, Inverse, PixelMap, Sky, SkyIndex},
     plan::Window,
-    resample::{Kernel, Patch, Scene, Scratch},
+    resample::{Kernel, Linear, Patch, Scene, Scratch},
     summary::Tally,
 };
 
@@ -89,6 +89,7 @@ struct Place<'g> {
     sky: Option<Sky>,
     /// Of the window's pixels in the output, and the output's shape.
     forward: Option<CoordGrid<'g>>,
+    linear: Option<Linear>,
     target: [usize; 2],
 }
 
@@ -96,13 +97,21 @@ impl<'g> Place<'g> {
     fn scene<'s, P>(&'s self, pixels: &'s [P]) -> Scene<'s, P> {
         let patch = Patch { pixels, window: self.window, image: self.image };
         let (sky, forward) = (self.sky.as_ref(), self.forward.as_ref());
-        Scene { grid: &self.grid, patch, sky, forward, target: self.target, weights: None }
+        Scene {
+            grid: &self.grid,
+            patch,
+            sky,
+            forward,
+            target: self.target,
+            weights: None,
+            linear: self.linear.as_ref(),
+        }
     }
 
     /// Input pixels worth of memory that the block takes.
     fn cost(&self) -> usize {
         let corners = self.sky.as_ref().is_some_and(|sky| !sky.is_flat());
-        self.window.area() * if corners { 4 } else { 1 }
+        self.window.area() * if corners { 4 } else { 1 } + self.linear.as_ref().map_or(0, Linear::len)
     }
 
     fn prepare(&mut self, map: &dyn PixelMap, inverse: Option<&'g Inverse>, error: CoordinateError) {
@@ -193,7 +202,8 @@ impl<'p> Sampler<'p, '_> {
         let margin = self.kernel.margin(steps.shortest());
         let grid = CoordGrid::new(map, block, margin, self.coordinate_error, image, reach);
         tally.grid.merge(&grid.report());
-        let reach = self.kernel.reach_on(&grid, block, reach);
+        let linear = self.kernel.linear(&grid, block, self.target);
+        let reach = self.kernel.reach_on(&grid, linear.as_ref(), block, reach);
         let axis = |low: f64, high: f64, n: usize| {
             // Saturating casts; positions in the outer half pixel need the edge pixel.
             let first = ((low - reach).floor().max(0.0) as usize).min(n - 1);
@@ -215,7 +225,7 @@ impl<'p> Sampler<'p, '_> {
         let mut window = window?;
         let [x, y] = [window.x0, window.y0].map(|first| first % self.kernel.alignment());
         window = Window::new(window.x0 - x, window.y0 - y, window.nx + x, window.ny + y);
-        Some(Place { grid, window, image, sky, forward: None, target: self.target })
+        Some(Place { grid, window, image, sky, forward: None, linear, target: self.target })
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -7,8 +7,8 @@ use std::num::NonZeroUsize;
 use common::field::{bits, noise, tan, wcs};
 use ndarray::{Array2, Array3, ArrayD, Axis, s};
 use skymosaic::{
-    Combine, Drizzle, DrizzleKernel, Flux, Input, Intermediate, Missing, Options, Parallel, Plan, Resample, Wcs,
-    Window, reproject_and_coadd,
+    Adaptive, AdaptiveKernel, Boundary, Combine, Drizzle, DrizzleKernel, Flux, Input, Intermediate, Missing, Options,
+    Parallel, Plan, Resample, Wcs, Window, reproject_and_coadd,
 };
 
 const TARGET: [usize; 2] = [310, 330];
@@ -165,6 +165,43 @@ fn kernels_that_share_areas() {
                 assert_same(&format!("{name} {resample:?} {how}"), &run(&field, &other), &expected);
             }
         }
+    }
+}
+
+/// The kernel's size depends on the map, and pixels outside of the image may count.
+#[test]
+fn adaptive_kernels() {
+    let field = field();
+    let hann = Adaptive::default().kernel(AdaptiveKernel::Hann);
+    let wide = Adaptive::default().sample_region_width(5.5).kernel_width(1.7);
+    for adaptive in [
+        Adaptive::default(),
+        Adaptive::default().boundary(Boundary::Ignore).center_jacobian(true),
+        wide.boundary(Boundary::GridConstant { value: 3.0 }),
+        wide.boundary(Boundary::Constant { value: 3.0 }).bad_fill(Some(7.0)),
+        hann.boundary(Boundary::Nearest).despike_jacobian(true),
+        hann.boundary(Boundary::IgnoreThreshold { threshold: 0.4 }),
+    ] {
+        let options = serial().resample(Resample::Adaptive(adaptive)).flux(Flux::Conserve);
+        let options = options.missing(Missing::Renormalize { min_weight: 0.2 });
+        let expected = run(&field, &options);
+        for tile in [16, 100, 4096] {
+            assert_same(&format!("{adaptive:?} tile {tile}"), &run(&field, &options.clone().tile(tile)), &expected);
+        }
+        let threads = options.clone().parallel(Parallel::Threads(NonZeroUsize::MIN.saturating_add(2)));
+        assert_same(&format!("{adaptive:?} threads"), &run(&field, &threads), &expected);
+        let little = options.clone().memory_limit(4 << 20);
+        assert_same(&format!("{adaptive:?} memory limit"), &run(&field, &little), &expected);
+        let inputs = inputs(&field);
+        let plan = Plan::new(&inputs, &field.target, &TARGET, &options).unwrap();
+        let (mut output, mut footprint) = (Array2::<f64>::zeros(TARGET), Array2::<f64>::zeros(TARGET));
+        for (y0, x0) in [(0, 0), (0, 131), (77, 0), (77, 131)] {
+            let (y1, x1) = (if y0 == 0 { 77 } else { TARGET[0] }, if x0 == 0 { 131 } else { TARGET[1] });
+            let part = s![y0..y1, x0..x1];
+            let window = Window::new(x0, y0, x1 - x0, y1 - y0);
+            plan.run_window(window, output.slice_mut(part), footprint.slice_mut(part)).unwrap();
+        }
+        assert_same(&format!("{adaptive:?} windows"), &(output.into_dyn(), footprint.into_dyn()), &expected);
     }
 }
 

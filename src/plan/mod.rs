@@ -99,6 +99,9 @@ impl<'p, 'a> Plan<'p, 'a> {
         let touched = crew.map(inputs.len(), |index| {
             let input = &inputs[index];
             let Some(wcs) = input.wcs() else { return Ok(tree.all()) };
+            if samplers[index].kernel.is_everywhere() {
+                return Ok(tree.all());
+            }
             let pad = samplers[index].kernel.reach(MAX_DISTORTION * target.pixel_scale() / wcs.pixel_scale());
             let extent = overlap::extent_of_wcs(wcs, input.image.plane(), pad, target.frame())?;
             Ok(extent.map_or_else(Vec::new, |extent| tree.touched(&extent)))

@@ -32,6 +32,7 @@ impl Jacobians {
         let rows = low_x.iter().zip(low_y).zip(high_x.iter().zip(high_y));
         self.values.clear();
         self.values.extend(xs.iter().zip(ys).zip(edges.zip(rows)).map(|(centre, ((left, right), (low, high)))| {
+            let [left, right, low, high, centre] = [left, right, low, high, centre].map(|(x, y)| [*x, *y]);
             let [xu, yu] = slope(left, centre, right);
             let [xv, yv] = slope(low, centre, high);
             [xu, xv, yu, yv]
@@ -39,21 +40,18 @@ impl Jacobians {
     }
 }
 
-type Position<'p> = (&'p f64, &'p f64);
-
-/// Difference between the positions half a pixel before and behind.
-fn slope(before: Position<'_>, centre: Position<'_>, behind: Position<'_>) -> [f64; 2] {
-    let step = |from: Position<'_>, to: Position<'_>| [to.0 - from.0, to.1 - from.1];
-    let (a, b) = (step(before, centre), step(centre, behind));
+/// Difference between the positions a step before and behind.
+#[inline(always)]
+pub(super) fn slope(before: [f64; 2], centre: [f64; 2], behind: [f64; 2]) -> [f64; 2] {
+    let a = [centre[0] - before[0], centre[1] - before[1]];
+    let b = [behind[0] - centre[0], behind[1] - centre[1]];
     let (size_a, size_b) = (a[0] * a[0] + a[1] * a[1], b[0] * b[0] + b[1] * b[1]);
     // One side more than twice the other: a jump. NaN compares false.
-    if size_a <= 4.0 * size_b && size_b <= 4.0 * size_a {
-        [a[0] + b[0], a[1] + b[1]]
-    } else if size_b.is_nan() || size_a < size_b {
-        a.map(|d| 2.0 * d)
-    } else {
-        b.map(|d| 2.0 * d)
-    }
+    let even = (size_a <= 4.0 * size_b) & (size_b <= 4.0 * size_a);
+    let before = size_b.is_nan() | (size_a < size_b);
+    let (first, second) = (even | before, even | !before);
+    let sum = |a: f64, b: f64| (if first { a } else { b }) + if second { b } else { a };
+    [sum(a[0], b[0]), sum(a[1], b[1])]
 }
 
 /// How many times an output pixel is longer than an input pixel along the input's x and y, at least 1.

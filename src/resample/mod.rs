@@ -3,19 +3,25 @@
 //! A sample is a value and a coverage: the part of the output pixel that the image covers geometrically, 1 or 0 for kernels
 //! that interpolate. Where the coverage is 0 the value means nothing. Both have the output's type.
 
+mod adaptive;
 mod bilinear;
 mod cubic;
 mod drizzle;
 mod edges;
+mod ellipse;
 mod exact;
 mod interpolate;
 mod jacobian;
 mod lanczos;
+mod linear;
 mod nearest;
 mod raster;
+mod series;
 mod sphere;
 mod spline;
 mod widen;
+
+pub(crate) use linear::Linear;
 
 use crate::{
     Flux, Missing, Pixel, Resample,
@@ -62,6 +68,8 @@ pub(crate) struct Scene<'s, P> {
     pub(crate) target: [usize; 2],
     /// Weights of the pixels of the patch, for kernels that weigh pixels themselves.
     pub(crate) weights: Option<Patch<'s, f64>>,
+    /// Positions and Jacobians of the block's pixels, for kernels that are fitted to them.
+    pub(crate) linear: Option<&'s Linear>,
 }
 
 /// Output pixels beyond which drops across a seam of the input are not looked for.
@@ -82,6 +90,7 @@ impl Kernel {
         let resample = match self.resample {
             Resample::Nearest => Resample::Nearest,
             Resample::Exact => Resample::Exact,
+            Resample::Adaptive(adaptive) => Resample::Adaptive(adaptive::for_weights(adaptive)),
             _ => Resample::Bilinear,
         };
         Kernel { resample, flux: Flux::SurfaceBrightness, ..*self }
@@ -92,6 +101,7 @@ impl Kernel {
         match &self.resample {
             // The far corners of a pixel belong to the next ones.
             Resample::Exact => 1,
+            Resample::Adaptive(adaptive) => 1 + usize::from(adaptive.despike_jacobian),
             // Across a seam of the input nothing but the drops' reach in the output tells that they touch a block.
             Resample::Drizzle(drizzle) => 1 + (2.0 * drizzle::radius(drizzle) / scale).ceil().min(MAX_MARGIN) as usize,
             _ => usize::from(self.derives()),
@@ -100,7 +110,8 @@ impl Kernel {
 
     /// Whether the kernel asks for the coordinates of the output pixels' edges.
     fn derives(&self) -> bool {
-        self.antialias || self.flux == Flux::Conserve
+        let own = matches!(self.resample, Resample::Adaptive(_));
+        !own && (self.antialias || self.flux == Flux::Conserve)
     }
 
     /// Input pixels on each side of a position that can carry weight, the one that holds the position not counted, where an output pixel is at most
@@ -116,6 +127,7 @@ impl Kernel {
             Resample::Lanczos5 => (5.0, 0),
             // From a corner to any other, and a pixel for curved edges.
             Resample::Exact => return 2.0 * scale + 2.0,
+            Resample::Adaptive(adaptive) => return adaptive::pad(&adaptive, scale),
             // A drop may lie askew on the output pixels, whose centres it is asked for.
             Resample::Drizzle(drizzle) => return 2.0 * drizzle::radius(&drizzle) + scale + 1.0,
         };
@@ -123,8 +135,19 @@ impl Kernel {
         wide + margin as f64 + if self.derives() { scale } else { 0.0 }
     }
 
+    /// What kernels fitted to the output pixels have to know of those of a block; `target` is the shape (ny, nx) of the output.
+    pub(crate) fn linear(&self, grid: &CoordGrid<'_>, block: Window, target: [usize; 2]) -> Option<Linear> {
+        match &self.resample {
+            Resample::Adaptive(adaptive) => Some(Linear::new(grid, block, adaptive, target)),
+            _ => None,
+        }
+    }
+
     /// The reach for a block whose coordinates are known: a map may stretch more somewhere in it than where its scale was looked at.
-    pub(crate) fn reach_on(&self, grid: &CoordGrid<'_>, block: Window, reach: f64) -> f64 {
+    pub(crate) fn reach_on(&self, grid: &CoordGrid<'_>, linear: Option<&Linear>, block: Window, reach: f64) -> f64 {
+        if let (Resample::Adaptive(adaptive), Some(linear)) = (&self.resample, linear) {
+            return adaptive::radius(adaptive, linear.widest()) + 1.0;
+        }
         if !self.antialias || self.likes_whole_blocks() {
             return reach;
         }
@@ -136,6 +159,11 @@ impl Kernel {
             widest = scratch.jacobians.values.iter().flat_map(|j| jacobian::stretch(*j)).fold(widest, f64::max);
         }
         reach.max(self.reach(widest))
+    }
+
+    /// Whether an image has samples wherever the map is defined.
+    pub(crate) fn is_everywhere(&self) -> bool {
+        matches!(&self.resample, Resample::Adaptive(adaptive) if adaptive::is_everywhere(adaptive))
     }
 
     /// Whether the kernel measures areas on the sky.
@@ -180,6 +208,10 @@ impl Kernel {
             Resample::Exact => return exact::block(scene, self, block, scratch, values, coverage),
             Resample::Drizzle(drizzle) => {
                 return drizzle::block(scene, drizzle, self.flux, block, scratch, values, coverage);
+            }
+            Resample::Adaptive(adaptive) => {
+                let rules = (self.missing, self.flux);
+                return adaptive::block(scene, adaptive, rules, block, &mut scratch.series, values, coverage);
             }
             _ => {}
         }
@@ -233,7 +265,7 @@ impl Kernel {
             Resample::Lanczos4 => row.sample(patch, &*lanczos::LANCZOS4),
             Resample::Lanczos5 => row.sample(patch, &*lanczos::LANCZOS5),
             // Not sampled row by row.
-            Resample::Exact | Resample::Drizzle(_) => {}
+            Resample::Exact | Resample::Drizzle(_) | Resample::Adaptive(_) => {}
         }
     }
 }
@@ -288,6 +320,7 @@ pub(crate) struct Scratch {
     wide: widen::WideTaps,
     exact: exact::Buffers,
     drizzle: drizzle::Buffers,
+    series: series::Buffers,
 }
 
 impl Scratch {
@@ -298,6 +331,7 @@ impl Scratch {
             + self.wide.bytes()
             + self.exact.bytes()
             + self.drizzle.bytes()
+            + self.series.bytes()
     }
 
     /// Input coordinates of the output positions (x0 + i, y), i < n.

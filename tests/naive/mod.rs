@@ -6,6 +6,7 @@
 // Every integration test that says `mod naive` uses a part of it.
 #![allow(dead_code)]
 
+pub(crate) mod adaptive;
 pub(crate) mod area;
 pub(crate) mod combine;
 pub(crate) mod convolution;

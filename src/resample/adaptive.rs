@@ -1,0 +1,225 @@
+//! DeForest (2004): a kernel fitted to the output pixel, at each as large as the map makes it there. As reproject_adaptive.
+//!
+//! ```text
+//! P, Ji = position and Jacobian (linear.rs);  Ji = U diag(s0, s1) Vᵀ;  s = max(1, |s|), signs kept;  J = V diag(1/s) Uᵀ
+//! Hann:      w(d) = (1 + cos πu0) (1 + cos πu1), u = J d, where |u0|, |u1| < 1   box: of U s Vᵀ (±1, ±1) around P
+//! Gaussian:  w(d) = exp(-2 |J d|² / width²)                                      box: P ± region/2 · max(s)
+//! sample = Σ w p / Σ w over the pixels of the box, d from P to the pixel's centre; × |det Ji| to keep flux
+//! box not inside of the image: the boundary's rule;  missing pixels: what bad_fill or Options::missing says
+//! ```
+//!
+//! The Gaussian, exp(-(a dx² + 2b dx dy + c dy²)), is a product of geometric series: in a box of n × m pixels six exponentials and two
+//! multiplications a pixel. Equal to the definition to 2e-13 (boxes of 7 × 7), errors grow with n². reproject takes s1 with its sign, so that
+//! it pads mirrored maps wrongly; not so here. Nothing depends on the system's mathematical library, whose last bits vary.
+
+use super::{
+    Patch, Scene,
+    ellipse::{Ellipse, weight},
+    series::{Buffers, Gaussians, LANES, hann},
+};
+use crate::{Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, plan::Window};
+
+/// Sides of a box that reaches out of the image are at most so long where pixels outside count.
+const LONGEST: f64 = 16384.0;
+
+/// The largest distance along an axis from a position to a pixel with weight, where no singular value is above `longest`.
+pub(super) fn radius(adaptive: &Adaptive, longest: f64) -> f64 {
+    let longest = longest.max(1.0);
+    match adaptive.kernel {
+        AdaptiveKernel::Hann => std::f64::consts::SQRT_2 * longest,
+        AdaptiveKernel::Gaussian => 0.5 * adaptive.sample_region_width * longest,
+    }
+}
+
+/// Whether every position that the map defines has a sample, however far outside of the image.
+pub(super) fn is_everywhere(adaptive: &Adaptive) -> bool {
+    matches!(adaptive.boundary, Boundary::GridConstant { .. } | Boundary::Nearest)
+}
+
+/// How far outside of the image a position can have a sample, where an output pixel is at most `scale` input pixels long,
+/// with room for the neighbours that its Jacobian is taken from.
+pub(super) fn pad(adaptive: &Adaptive, scale: f64) -> f64 {
+    let neighbours = 3.0 * scale + 1.0;
+    match adaptive.boundary {
+        Boundary::Strict => neighbours,
+        _ if is_everywhere(adaptive) => 1e12,
+        _ => neighbours + 1.5 * radius(adaptive, scale),
+    }
+}
+
+/// The kernel for weights: of pixels that are not there it knows none, and a weight that is not there is 0 where the image is filled.
+pub(super) fn for_weights(adaptive: Adaptive) -> Adaptive {
+    let boundary = match adaptive.boundary {
+        Boundary::Constant { .. } | Boundary::GridConstant { .. } => Boundary::Ignore,
+        boundary => boundary,
+    };
+    Adaptive { boundary, bad_fill: adaptive.bad_fill.map(|_| 0.0), ..adaptive }
+}
+
+/// The pixels around a position that count: first and last column, first and last row, which may lie outside of the image.
+#[derive(Clone, Copy)]
+struct Region {
+    x: [f64; 2],
+    y: [f64; 2],
+}
+
+impl Region {
+    fn new([x, y]: [f64; 2], [rx, ry]: [f64; 2]) -> Region {
+        Region { x: [(x - rx).ceil(), (x + rx).floor()], y: [(y - ry).ceil(), (y + ry).floor()] }
+    }
+
+    fn clip(self, [y_last, x_last]: [f64; 2]) -> Region {
+        Region { x: [self.x[0].max(0.0), self.x[1].min(x_last)], y: [self.y[0].max(0.0), self.y[1].min(y_last)] }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.x[0] > self.x[1] || self.y[0] > self.y[1]
+    }
+}
+
+/// How the pixels of a box make a sample.
+struct Sampling<'s, P> {
+    adaptive: &'s Adaptive,
+    missing: Missing,
+    patch: &'s Patch<'s, P>,
+    /// Centres of the last row and column of the image.
+    last: [f64; 2],
+}
+
+pub(super) fn block<P: Pixel, T: Pixel>(
+    scene: &Scene<'_, P>,
+    adaptive: &Adaptive,
+    (missing, flux): (Missing, Flux),
+    block: Window,
+    buffers: &mut Buffers,
+    values: &mut [T],
+    coverage: &mut [T],
+) {
+    values.fill(T::default());
+    coverage.fill(T::default());
+    let Some(linear) = scene.linear else { return };
+    let last = scene.patch.image.map(|n| n as f64 - 1.0);
+    let sampling = Sampling { adaptive, missing, patch: &scene.patch, last };
+    let band = linear.band(block);
+    for (values, (coverage, from)) in values.chunks_mut(LANES).zip(coverage.chunks_mut(LANES).zip((0..).step_by(LANES)))
+    {
+        let mut numbers = [[f64::NAN; LANES]; 6];
+        for (lanes, numbers) in numbers.iter_mut().zip(&band) {
+            let numbers = numbers.get(from..).unwrap_or_default();
+            match numbers.first_chunk() {
+                Some(numbers) => *lanes = *numbers,
+                None => lanes.iter_mut().zip(numbers).for_each(|(lane, number)| *lane = *number),
+            }
+        }
+        let gaussians = (adaptive.kernel == AdaptiveKernel::Gaussian).then(|| Gaussians::new(&numbers, adaptive, last));
+        for (k, (value, cover)) in values.iter_mut().zip(coverage).enumerate().take(LANES) {
+            let jacobian = || [2, 3, 4, 5].map(|n| numbers[n][k]);
+            let keep = if flux == Flux::Conserve { super::jacobian::area(jacobian()) } else { 1.0 };
+            let sums = gaussians.as_ref().and_then(|gaussians| gaussians.sum(k, &scene.patch));
+            let mut sample = sums.map_or(f64::NAN, |[sum, weight]| sum / weight * keep);
+            if !sample.is_finite() {
+                sample = sampling.sample([numbers[0][k], numbers[1][k]], jacobian(), keep, buffers);
+            }
+            if !sample.is_nan() {
+                (*value, *cover) = (T::from_f64(sample), T::from_f64(1.0));
+            }
+        }
+    }
+}
+
+impl<P: Pixel> Sampling<'_, P> {
+    /// NaN compares false.
+    #[inline(always)]
+    fn holds(&self, Region { x, y }: &Region) -> bool {
+        (x[0] >= 0.0) & (x[1] <= self.last[1]) & (y[0] >= 0.0) & (y[1] <= self.last[0])
+    }
+
+    /// The sample of one pixel, NaN where there is none: by the Hann kernel, at the edges of the image, and where a pixel is missing or infinite.
+    fn sample(&self, position: [f64; 2], jacobian: [f64; 4], keep: f64, buffers: &mut Buffers) -> f64 {
+        let Some(ellipse) = Ellipse::new(jacobian, self.adaptive) else { return f64::NAN };
+        let region = Region::new(position, ellipse.radii());
+        if !self.holds(&region) {
+            if self.adaptive.boundary == Boundary::Strict {
+                return f64::NAN;
+            }
+        } else if let Ellipse::Hann(matrix) = &ellipse {
+            let first = [region.x[0], region.y[0]];
+            let size = [region.x[1] - first[0], region.y[1] - first[1]].map(|n| (n + 1.0) as usize);
+            if let Some([sum, weight]) = hann(self.patch, matrix, position, first, size, buffers) {
+                let sample = sum / weight * keep;
+                if sample.is_finite() {
+                    return sample;
+                }
+            }
+        }
+        self.careful(position, &ellipse, region, keep)
+    }
+
+    /// The sample pixel by pixel: at the edges of the image, and where a pixel is missing or infinite.
+    #[cold]
+    fn careful(&self, [x, y]: [f64; 2], ellipse: &Ellipse, whole: Region, keep: f64) -> f64 {
+        let image = Region { x: [0.0, self.last[1]], y: [0.0, self.last[0]] };
+        let inner = whole.clip(self.last);
+        let boundary = self.adaptive.boundary;
+        let region = match boundary {
+            Boundary::GridConstant { value } if inner.is_empty() => return value,
+            Boundary::Nearest => whole,
+            _ if inner.is_empty() => return f64::NAN,
+            Boundary::Strict | Boundary::Ignore => inner,
+            _ => whole,
+        };
+        let long = |[low, high]: [f64; 2], [first, last]: [f64; 2]| !(first - low <= LONGEST && high - last <= LONGEST);
+        if long(region.x, image.x) || long(region.y, image.y) {
+            return f64::NAN;
+        }
+        let [mut sum, mut there, mut gone, mut outside] = [0.0; 4];
+        for j in region.y[0] as i64..=region.y[1] as i64 {
+            for i in region.x[0] as i64..=region.x[1] as i64 {
+                let (row, column) = (j as f64, i as f64);
+                let w = weight(ellipse, [column - x, row - y]);
+                if w == 0.0 {
+                    continue;
+                }
+                let nearest = [row.clamp(0.0, self.last[0]), column.clamp(0.0, self.last[1])];
+                let beyond = nearest != [row, column];
+                let pixel = match boundary {
+                    Boundary::Constant { value } | Boundary::GridConstant { value } if beyond => value,
+                    Boundary::IgnoreThreshold { .. } if beyond => {
+                        outside += w;
+                        continue;
+                    }
+                    _ => match self.known(self.patch.at(nearest[0] as usize, nearest[1] as usize)) {
+                        Some(pixel) => pixel,
+                        None if self.missing == Missing::Spoil => return f64::NAN,
+                        None => {
+                            gone += w;
+                            continue;
+                        }
+                    },
+                };
+                sum += w * pixel;
+                there += w;
+            }
+        }
+        if let Boundary::IgnoreThreshold { threshold } = boundary
+            && outside > threshold * (outside + there)
+        {
+            return f64::NAN;
+        }
+        if let Missing::Renormalize { min_weight } = self.missing
+            && there < min_weight * (there + gone)
+        {
+            return f64::NAN;
+        }
+        sum / there * keep
+    }
+
+    /// What counts for a pixel: infinite ones spoil with their value, and are as good as missing to all other rules.
+    fn known(&self, pixel: f64) -> Option<f64> {
+        if pixel.is_finite() {
+            return Some(pixel);
+        }
+        let spoils = self.missing == Missing::Spoil && !pixel.is_nan();
+        self.adaptive.bad_fill.or(spoils.then_some(pixel))
+    }
+}

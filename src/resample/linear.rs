@@ -1,0 +1,178 @@
+//! The map as the adaptive kernel sees it: its linear part at every output pixel, once for all planes of a cube.
+//!
+//! ```text
+//! P = position in the input, J = its derivatives by the output position, columns by x and y:
+//!     centred: P(x + 1/2) - P(x - 1/2);  otherwise (P(x + 1) - P(x - 1)) / 2                    (alike in y)
+//!     across a jump, or beside an undefined position, the half that makes sense stands for the whole (see jacobian.rs)
+//! despiked: where |J|² is above 10 times the lower quartile of the 3 × 3 pixels around, the mean of those that are not
+//! ```
+
+use super::jacobian::{Jacobians, slope};
+use crate::{Adaptive, map::CoordGrid, plan::Window};
+
+/// How many times |J|² may be above its neighbours' lower quartile.
+const SPIKE: f64 = 10.0;
+
+/// Positions and Jacobians of the pixels of a block.
+pub(crate) struct Linear {
+    window: Window,
+    /// x, y, ∂x/∂u, ∂x/∂v, ∂y/∂u, ∂y/∂v.
+    numbers: [Vec<f64>; 6],
+}
+
+impl Linear {
+    /// `target` is the shape (ny, nx) of the output: no pixel outside of it is anybody's neighbour.
+    pub(crate) fn new(grid: &CoordGrid<'_>, block: Window, adaptive: &Adaptive, target: [usize; 2]) -> Linear {
+        let around = |first: usize, n: usize, end: usize| {
+            let low = first.saturating_sub(1);
+            (low, (first + n + 1).min(end) - low)
+        };
+        let window = if adaptive.despike_jacobian {
+            let ((x0, nx), (y0, ny)) = (around(block.x0, block.nx, target[1]), around(block.y0, block.ny, target[0]));
+            Window { x0, y0, nx, ny }
+        } else {
+            block
+        };
+        let mut linear = Linear::zeros(window);
+        if adaptive.center_jacobian {
+            linear.centred(grid)
+        } else {
+            linear.mean(grid)
+        }
+        if adaptive.despike_jacobian { linear.despiked(block) } else { linear }
+    }
+
+    fn zeros(window: Window) -> Linear {
+        Linear { window, numbers: std::array::from_fn(|_| vec![0.0; window.area()]) }
+    }
+
+    /// The rows, with their numbers.
+    fn rows(&mut self) -> impl Iterator<Item = (usize, [&mut [f64]; 6])> {
+        let Window { y0, nx, .. } = self.window;
+        let [x, y, xu, xv, yu, yv] = self.numbers.each_mut().map(|numbers| numbers.chunks_exact_mut(nx));
+        let derivatives = xu.zip(xv).zip(yu.zip(yv));
+        (y0..).zip(x.zip(y).zip(derivatives)).map(|(row, ((x, y), ((xu, xv), (yu, yv))))| (row, [x, y, xu, xv, yu, yv]))
+    }
+
+    fn centred(&mut self, grid: &CoordGrid<'_>) {
+        let x0 = self.window.x0 as f64;
+        let mut jacobians = Jacobians::default();
+        for (y, [xs, ys, xu, xv, yu, yv]) in self.rows() {
+            grid.row(x0, y as f64, xs, ys);
+            jacobians.row(grid, x0, y as f64, xs, ys);
+            let out = xu.iter_mut().zip(xv).zip(yu.iter_mut().zip(yv));
+            for (jacobian, ((xu, xv), (yu, yv))) in jacobians.values.iter().zip(out) {
+                [*xu, *xv, *yu, *yv] = *jacobian;
+            }
+        }
+    }
+
+    fn mean(&mut self, grid: &CoordGrid<'_>) {
+        let Window { x0, y0, nx, .. } = self.window;
+        let fetch = |y: f64, [xs, ys]: &mut [Vec<f64>; 2]| grid.row(x0 as f64 - 1.0, y, xs, ys);
+        let mut positions: [[Vec<f64>; 2]; 3] = std::array::from_fn(|_| [vec![0.0; nx + 2], vec![0.0; nx + 2]]);
+        let [_, low, here] = &mut positions;
+        fetch(y0 as f64 - 1.0, low);
+        fetch(y0 as f64, here);
+        for (row, [xs, ys, xu, xv, yu, yv]) in self.rows() {
+            positions.rotate_left(1);
+            let [low, here, high] = &mut positions;
+            fetch(row as f64 + 1.0, high);
+            let ([left, centre, right], low, high) = (shifts(here, nx), shifts(low, nx)[1], shifts(high, nx)[1]);
+            xs.copy_from_slice(centre[0]);
+            ys.copy_from_slice(centre[1]);
+            let (xu, xv, yu, yv) = (&mut xu[..nx], &mut xv[..nx], &mut yu[..nx], &mut yv[..nx]);
+            let [left, centre, right, low, high] = [left, centre, right, low, high].map(|[x, y]| (&x[..nx], &y[..nx]));
+            for k in 0..nx {
+                let here = [centre.0[k], centre.1[k]];
+                [xu[k], yu[k]] = slope([left.0[k], left.1[k]], here, [right.0[k], right.1[k]]);
+                [xv[k], yv[k]] = slope([low.0[k], low.1[k]], here, [high.0[k], high.1[k]]);
+            }
+            for derivatives in [xu, xv, yu, yv] {
+                derivatives.iter_mut().for_each(|d| *d *= 0.5);
+            }
+        }
+    }
+
+    /// The block out of a window around it, without spikes.
+    fn despiked(&self, block: Window) -> Linear {
+        let mut smooth = Linear::zeros(block);
+        for (y, [xs, ys, xu, xv, yu, yv]) in smooth.rows() {
+            let positions = xs.iter_mut().zip(ys);
+            let out = positions.zip(xu.iter_mut().zip(xv).zip(yu.iter_mut().zip(yv)));
+            for (x, ((px, py), ((xu, xv), (yu, yv)))) in (block.x0..).zip(out) {
+                let Some([at_x, at_y, jacobian @ ..]) = self.at(x, y) else { continue };
+                let rows = y.saturating_sub(1)..=y + 1;
+                let columns = x.saturating_sub(1)..=x + 1;
+                let near = rows.flat_map(|v| columns.clone().map(move |u| (u, v))).filter_map(|(u, v)| {
+                    let [_, _, jacobian @ ..] = self.at(u, v)?;
+                    Some(jacobian)
+                });
+                (*px, *py) = (at_x, at_y);
+                [*xu, *xv, *yu, *yv] = despike(jacobian, near);
+            }
+        }
+        smooth
+    }
+
+    /// The numbers of a pixel of the window.
+    fn at(&self, x: usize, y: usize) -> Option<[f64; 6]> {
+        let (x, y) = (x.checked_sub(self.window.x0)?, y.checked_sub(self.window.y0)?);
+        let inside = x < self.window.nx && y < self.window.ny;
+        let k = y * self.window.nx + x;
+        inside.then(|| self.numbers.each_ref().map(|numbers| numbers.get(k).map_or(f64::NAN, |n| *n)))
+    }
+
+    /// The numbers of the rows of a band, which is as wide as the block and lies in it: x, y, and the Jacobian.
+    pub(super) fn band(&self, band: Window) -> [&[f64]; 6] {
+        let from = band.y0.saturating_sub(self.window.y0) * self.window.nx;
+        self.numbers.each_ref().map(|numbers| numbers.get(from..from + band.area()).unwrap_or_default())
+    }
+
+    /// How many numbers it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.numbers.iter().map(Vec::len).sum()
+    }
+
+    /// The largest √Σ J² of the block: no singular value is larger.
+    pub(super) fn widest(&self) -> f64 {
+        let [_, _, xu, xv, yu, yv] = &self.numbers;
+        // A few maxima side by side; NaN and infinity do not count.
+        let mut widest = [0.0_f64; 8];
+        let chunks = xu.chunks(8).zip(xv.chunks(8)).zip(yu.chunks(8).zip(yv.chunks(8)));
+        for ((xu, xv), (yu, yv)) in chunks {
+            let sizes = xu.iter().zip(xv).zip(yu.iter().zip(yv));
+            for (widest, ((xu, xv), (yu, yv))) in widest.iter_mut().zip(sizes) {
+                let size = xu * xu + xv * xv + yu * yu + yv * yv;
+                *widest = if (size > *widest) & (size < f64::INFINITY) { size } else { *widest };
+            }
+        }
+        widest.into_iter().fold(0.0, f64::max).sqrt()
+    }
+}
+
+/// A row of positions, x and y, from the first, second and third pixel on.
+fn shifts([xs, ys]: &[Vec<f64>; 2], n: usize) -> [[&[f64]; 2]; 3] {
+    [0, 1, 2].map(|by| [xs, ys].map(|row| row.get(by..by + n).unwrap_or_default()))
+}
+
+fn square(j: [f64; 4]) -> f64 {
+    j.iter().map(|d| d * d).sum()
+}
+
+fn despike(jacobian: [f64; 4], near: impl Iterator<Item = [f64; 4]> + Clone) -> [f64; 4] {
+    let mut sizes: Vec<f64> = near.clone().map(square).filter(|size| !size.is_nan()).collect();
+    sizes.sort_by(f64::total_cmp);
+    let Some(quartile) = sizes.get(sizes.len() / 4) else { return jacobian };
+    let limit = SPIKE * quartile;
+    let size = square(jacobian);
+    if size <= limit || size.is_nan() {
+        return jacobian;
+    }
+    let (mut sum, mut n) = ([0.0; 4], 0.0);
+    for calm in near.filter(|j| square(*j) <= limit) {
+        sum.iter_mut().zip(calm).for_each(|(sum, d)| *sum += d);
+        n += 1.0;
+    }
+    sum.map(|sum| sum / n)
+}
