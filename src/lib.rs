@@ -84,9 +84,11 @@
 //! | `resample` | the kernels, one file a family, which see pixels and coordinates only |
 //! | `combine` | from samples to the value of a pixel |
 //! | `engine` | a plan carried out: tiles, intermediates, what is counted |
+//! | `background` | differences in overlaps → corrections of each input: `pairs`, `measure`, `fit`, `solve` |
 //! | `schedule` | all of rayon |
 //! | `storage` | arrays in memory or in mapped files; with the mapping of FITS files the only `unsafe` |
 
+mod background;
 mod coadd;
 mod combine;
 mod engine;
@@ -105,13 +107,15 @@ mod storage;
 mod summary;
 mod wcs;
 
+pub use background::{Backgrounds, Correction, Pair, PlaneBackgrounds};
 pub use coadd::reproject_and_coadd;
 pub use error::Error;
 pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value, same_file};
 pub use input::Input;
 pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
 pub use options::{
-    Combine, Drizzle, DrizzleKernel, Flux, Intermediate, Missing, Options, Parallel, ProgressCallback, Resample,
+    Combine, Drizzle, DrizzleKernel, Flux, Intermediate, MatchBackground, Matching, Missing, Options, PairWeight,
+    Parallel, ProgressCallback, Resample,
 };
 pub use pixel::{InputPixel, Pixel};
 pub use plan::{Plan, Window};
