@@ -316,8 +316,8 @@ pub enum MatchBackground {
     None,
     /// A constant is subtracted from each input. The difference of a pair is the median over its overlap.
     Constant(Matching),
-    /// A plane in the output's pixels is subtracted from each input. The difference of a pair is a robust plane: Tukey's biweight, from
-    /// Huber's weights, from the median (Holland & Welsch 1977). Slopes that an overlap does not determine, being one row, say, do not count.
+    /// A plane in the output's pixels is subtracted from each input. The difference of a pair is a robust plane: least squares with
+    /// Tukey's biweight from the plane of least median residual (an MM-estimate, Yohai 1987), which outliers spoil only if they are nearly half. Slopes that an overlap does not determine, being one row, say, do not count.
     Plane(Matching),
 }
 

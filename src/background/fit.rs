@@ -1,8 +1,9 @@
 //! The differences between two inputs → a constant or a plane.
 //!
-//! The constant is the median, as in reproject. The plane is an M-estimate by iteratively reweighted least squares (Holland &
-//! Welsch 1977): from the median, with Huber's weights, which lead to the same plane from anywhere, and then with
-//! Tukey's biweight, which leaves out what one input has and the other has not. The scale is 1.4826 times the median absolute residual.
+//! The constant is the median, as in reproject. The plane is an MM-estimate (Yohai 1987): it starts from the plane through three of the
+//! medians of up to 8 × 8 cells of the overlap that leaves the least median absolute residual (Rousseeuw 1984), which nearly half of
+//! the overlap may spoil, and goes on by least squares with Tukey's biweight, iteratively reweighted (Holland & Welsch 1977), which leaves out what one
+//! input has and the other has not. The scale is 1.4826 times the median absolute residual.
 
 /// A difference at an output pixel.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +27,10 @@ pub(super) struct Fit {
 /// Standard deviation, in pixels, of the positions along a direction below which they say nothing about the slope there: one row has none,
 /// two rows have 0.5.
 const NARROW: f64 = 0.3;
-/// Huber's and Tukey's constants: 95 % efficient where the differences are Gaussian.
-const HUBER: f64 = 1.345;
+/// Cells along each axis, and how many threes of them are tried: among 300, one without an outlier is all but certain.
+const CELLS: usize = 8;
+const TRIALS: u64 = 300;
+/// Tukey's constant: 95 % efficient where the differences are Gaussian.
 const TUKEY: f64 = 4.685;
 const ITERATIONS: usize = 50;
 
@@ -53,8 +56,6 @@ pub(super) fn constant(differences: &[Difference], centre: [f64; 2]) -> Option<F
 pub(super) fn plane(differences: &mut [Difference]) -> Option<Fit> {
     differences.sort_unstable_by_key(|difference| (difference.y, difference.x));
     let n = differences.len() as f64;
-    let mut work: Vec<f64> = differences.iter().map(|difference| difference.value).collect();
-    let middle = median(&mut work)?;
     let largest = differences.iter().fold(0.0, |largest: f64, difference| largest.max(difference.value.abs()));
     let sum = |of: &dyn Fn(&Difference) -> f64| differences.iter().map(of).sum::<f64>();
     let centre = [sum(&|d| f64::from(d.x)) / n, sum(&|d| f64::from(d.y)) / n];
@@ -64,7 +65,6 @@ pub(super) fn plane(differences: &mut [Difference]) -> Option<Fit> {
     let lengths = axes.variances.map(f64::sqrt);
     let free = lengths.map(|length| length > NARROW);
     // Value, and slopes along the principal axes in units of the overlap's extent along them.
-    let mut fitted = [middle, 0.0, 0.0];
     let base = |d: &Difference| {
         let along = axes.along(offset(d));
         let scaled = |k: usize| if free[k] { along[k] / lengths[k] } else { 0.0 };
@@ -73,31 +73,22 @@ pub(super) fn plane(differences: &mut [Difference]) -> Option<Fit> {
     let bases: Vec<[f64; 3]> = differences.iter().map(base).collect();
     // Rounding of the differences, where they have no noise.
     let floor = 1e-13 * largest;
-    for weight in [huber as fn(f64) -> f64, tukey] {
-        for _ in 0..ITERATIONS {
-            let residuals = differences.iter().zip(&bases).map(|(d, base)| d.value - dot(&fitted, base));
-            work.clear();
-            work.extend(residuals.clone().map(f64::abs));
-            let scale = (1.4826 * median(&mut work)?).max(floor);
-            if scale == 0.0 {
-                break;
-            }
-            let (mut normal, mut right) = ([[0.0; 3]; 3], [0.0; 3]);
-            for (residual, base) in residuals.zip(&bases) {
-                let w = weight(residual.abs() / scale);
-                for a in 0..3 {
-                    right[a] += w * base[a] * residual;
-                    for b in 0..=a {
-                        normal[a][b] += w * base[a] * base[b];
-                    }
-                }
-            }
-            let step = super::solve::Triangle::of(&normal).solve(right);
-            (0..3).for_each(|k| fitted[k] += step[k]);
-            // Far below what the noise leaves undecided.
-            if step.iter().all(|step| step.abs() <= 1e-3 * scale / n.sqrt()) {
-                break;
-            }
+    let mut fitted = start(differences, &bases)?;
+    let mut work = Vec::with_capacity(differences.len());
+    for _ in 0..ITERATIONS {
+        let residuals = differences.iter().zip(&bases).map(|(d, base)| d.value - dot(&fitted, base));
+        work.clear();
+        work.extend(residuals.clone().map(f64::abs));
+        let scale = (1.4826 * median(&mut work)?).max(floor);
+        if scale == 0.0 {
+            break;
+        }
+        let weights = residuals.clone().map(|residual| tukey(residual.abs() / scale));
+        let step = least_squares(weights.zip(residuals).zip(&bases));
+        (0..3).for_each(|k| fitted[k] += step[k]);
+        // Far below what the noise leaves undecided.
+        if step.iter().all(|step| step.abs() <= 1e-3 * scale / n.sqrt()) {
+            break;
         }
     }
     let slopes = [0, 1].map(|k| if free[k] { fitted[k + 1] / lengths[k] } else { 0.0 });
@@ -106,8 +97,57 @@ pub(super) fn plane(differences: &mut [Difference]) -> Option<Fit> {
     Some(Fit { centre, value: [fitted[0], slope_x, slope_y], moments: determined.moments() })
 }
 
-fn huber(deviation: f64) -> f64 {
-    if deviation <= HUBER { 1.0 } else { HUBER / deviation }
+/// The plane with the least median residual among those through three medians of cells; the median where there are too few.
+fn start(differences: &[Difference], bases: &[[f64; 3]]) -> Option<[f64; 3]> {
+    let range = |k: usize| bases.iter().fold([0.0_f64; 2], |[low, high], base| [low.min(base[k]), high.max(base[k])]);
+    let ranges = [range(1), range(2)];
+    let cell = |base: &[f64; 3]| {
+        let place = |k: usize| match ranges[k] {
+            [low, high] if high > low => ((base[k + 1] - low) / (high - low) * CELLS as f64) as usize,
+            _ => 0,
+        };
+        place(0).min(CELLS - 1) * CELLS + place(1).min(CELLS - 1)
+    };
+    let mut cells = vec![(Vec::new(), [0.0; 3]); CELLS * CELLS];
+    for (difference, base) in differences.iter().zip(bases) {
+        let (values, sum) = &mut cells[cell(base)];
+        values.push(difference.value);
+        (0..3).for_each(|k| sum[k] += base[k]);
+    }
+    let mut medians = Vec::with_capacity(cells.len());
+    for (values, sum) in &mut cells {
+        let count = values.len() as f64;
+        medians.extend(median(values).map(|value| (value, sum.map(|sum| sum / count))));
+    }
+    let mut work: Vec<f64> = medians.iter().map(|(value, _)| *value).collect();
+    let mut best = [median(&mut work)?, 0.0, 0.0];
+    let mut left = f64::INFINITY;
+    for trial in 0..TRIALS {
+        let pick = |which: u64| medians[(super::pairs::mix(3 * trial + which + 1) % medians.len() as u64) as usize];
+        let three = [pick(0), pick(1), pick(2)];
+        let found = least_squares(three.iter().map(|(value, base)| ((1.0, *value), base)));
+        work.clear();
+        work.extend(medians.iter().map(|(value, base)| (value - dot(&found, base)).abs()));
+        let median = median(&mut work)?;
+        if median < left {
+            (best, left) = (found, median);
+        }
+    }
+    Some(best)
+}
+
+/// The plane that fits values best, of ((weight, value), base).
+fn least_squares<'b>(points: impl Iterator<Item = ((f64, f64), &'b [f64; 3])>) -> [f64; 3] {
+    let (mut normal, mut right) = ([[0.0; 3]; 3], [0.0; 3]);
+    for ((weight, value), base) in points {
+        for a in 0..3 {
+            right[a] += weight * base[a] * value;
+            for b in 0..=a {
+                normal[a][b] += weight * base[a] * base[b];
+            }
+        }
+    }
+    super::solve::Triangle::of(&normal).solve(right)
 }
 
 fn tukey(deviation: f64) -> f64 {

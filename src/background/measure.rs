@@ -12,7 +12,7 @@ use std::{
 use super::{
     Backgrounds, Correction, Pair, PlaneBackgrounds,
     fit::{self, Difference, Fit},
-    pairs::{Collection, Pairs, rank},
+    pairs::{Collection, Pairs, name, rank, salt},
     solve::{Link, solve},
 };
 use crate::{
@@ -46,7 +46,7 @@ struct Work {
 struct Bench<T> {
     sampling: sample::Workspace<T>,
     samples: Vec<T>,
-    ranks: Vec<u8>,
+    names: Vec<u64>,
     found: Vec<(u8, Difference)>,
     bytes: u64,
 }
@@ -94,7 +94,7 @@ pub(crate) fn measure<T: Pixel>(
             || Bench {
                 sampling: engine.sampling(),
                 samples: Vec::new(),
-                ranks: Vec::new(),
+                names: Vec::new(),
                 found: Vec::new(),
                 bytes: 0,
             },
@@ -182,7 +182,7 @@ impl<S> Job<'_, '_, '_, '_, '_, S> {
     where
         S: Source<T>,
     {
-        let Bench { sampling, samples, ranks, found, .. } = bench;
+        let Bench { sampling, samples, names, found, .. } = bench;
         let within = self.pairs.within(self.plan, block);
         let inputs = inputs_of(&within);
         let area = block.area();
@@ -201,12 +201,13 @@ impl<S> Job<'_, '_, '_, '_, '_, S> {
                 }
             })?;
         }
-        ranks.clear();
+        names.clear();
         let rows = block.y0..block.y0 + block.ny;
-        ranks.extend(rows.flat_map(|y| (block.x0..block.x0 + block.nx).map(move |x| rank(x, y))));
+        names.extend(rows.flat_map(|y| (block.x0..block.x0 + block.nx).map(move |x| name(x, y))));
         let order: Vec<usize> = inputs.keys().copied().collect();
         for (pair, both, window) in within {
             let [Ok(a), Ok(b)] = both.map(|input| order.binary_search(&input)) else { continue };
+            let salt = salt(both);
             for plane in 0..planes.len() {
                 let [a, b] = [a, b].map(|place| &samples[(place * planes.len() + plane) * area..][..area]);
                 let collection = &work[pair * planes.len() + plane].collection;
@@ -217,12 +218,13 @@ impl<S> Job<'_, '_, '_, '_, '_, S> {
                     let start = (y - block.y0) * block.nx + window.x0 - block.x0;
                     let row = start..start + window.nx;
                     let both = a[row.clone()].iter().zip(&b[row.clone()]);
-                    for ((x, (a, b)), rank) in (window.x0..).zip(both).zip(&ranks[row]) {
+                    for ((x, (a, b)), name) in (window.x0..).zip(both).zip(&names[row]) {
                         let value = a.to_f64() - b.to_f64();
                         if value.is_finite() {
                             pixels += 1;
-                            if *rank >= lowest {
-                                found.push((*rank, Difference { x: x as u32, y: y as u32, value }));
+                            let rank = rank(*name, salt);
+                            if rank >= lowest {
+                                found.push((rank, Difference { x: x as u32, y: y as u32, value }));
                             }
                         }
                     }
