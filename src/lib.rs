@@ -75,6 +75,7 @@
 //! |---|---|
 //! | `coadd` | [`reproject_and_coadd`]: plan, then run |
 //! | `options`, `error`, `progress`, `summary` | what the user chooses, is told, and gets |
+//! | `provenance` | what a mosaic says about itself: cards and a table of its inputs |
 //! | `pixel`, `input` | element types; what an input is, and patches of its pixels |
 //! | `fits` | FITS headers, reading (mapped or decoded), writing; the only place that names cfitsio |
 //! | `wcs` | header to sky: `header`, `linear`, `distortion`, `projection`, `rotation`, `frame`; `optimal` targets |
@@ -100,6 +101,7 @@ mod options;
 mod pixel;
 mod plan;
 mod progress;
+mod provenance;
 mod resample;
 mod sample;
 mod schedule;
@@ -110,7 +112,7 @@ mod wcs;
 pub use background::{Backgrounds, Correction, Pair, PlaneBackgrounds};
 pub use coadd::reproject_and_coadd;
 pub use error::Error;
-pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value, same_file};
+pub use fits::{Column, FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value, same_file};
 pub use input::Input;
 pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
 pub use options::{
@@ -120,6 +122,7 @@ pub use options::{
 pub use pixel::{InputPixel, Pixel};
 pub use plan::{Plan, Window};
 pub use progress::{Phase, Progress};
+pub use provenance::{COPIED_KEYWORDS, common_cards};
 pub use storage::{MappedArray, MappedElement};
 pub use summary::{InputSummary, Status, Summary};
 pub use wcs::{

@@ -108,7 +108,7 @@ impl<'g> Place<'g> {
     fn prepare(&mut self, map: &dyn PixelMap, inverse: Option<&'g Inverse>, error: CoordinateError) {
         self.forward = inverse.map(|inverse| {
             // Farther outside no drop of these pixels touches the output.
-            let pad = 3.0 * scale(inverse, self.window) + 1.0;
+            let pad = 3.0 * Steps::of(inverse, self.window).longest() + 1.0;
             CoordGrid::new(inverse, self.window, 1, error, self.target, pad)
         });
         if let Some(sky) = self.sky.as_mut().filter(|sky| !sky.is_flat()) {
@@ -146,11 +146,16 @@ impl<'p> Sampler<'p, '_> {
         };
         let largest = place.cost().max(weights_place.as_ref().map_or(0, Place::cost));
         if largest > workspace.max_patch && block.area() > 1 {
+            // What the halves report counts, not the coordinates of the whole.
+            tally = Tally::default();
             for half in halves(block) {
                 tally.merge(&self.sample(files, half, planes.clone(), workspace, sink)?);
             }
             return Ok(tally);
         }
+        // Rows and columns beyond have no sample, unless they meet the image across a seam.
+        let beyond = self.kernel.needs_forward() || place.sky.as_ref().is_some_and(Sky::is_wild);
+        let Some(block) = (if beyond { Some(block) } else { place.grid.covered() }) else { return Ok(tally) };
         place.prepare(&*self.map, self.inverse.as_deref(), self.coordinate_error);
         if let (Some(place), Some(map)) = (&mut weights_place, &self.weights_map) {
             place.prepare(&**map, None, self.coordinate_error);
@@ -183,8 +188,10 @@ impl<'p> Sampler<'p, '_> {
         tally: &mut Tally,
     ) -> Option<Place<'m>> {
         let image @ [ny, nx] = pixels.plane();
-        let reach = self.kernel.reach(scale(map, block));
-        let grid = CoordGrid::new(map, block, self.kernel.margin(), self.coordinate_error, image, reach);
+        let steps = Steps::of(map, block);
+        let reach = self.kernel.reach(steps.longest());
+        let margin = self.kernel.margin(steps.shortest());
+        let grid = CoordGrid::new(map, block, margin, self.coordinate_error, image, reach);
         tally.grid.merge(&grid.report());
         let reach = self.kernel.reach_on(&grid, block, reach);
         let axis = |low: f64, high: f64, n: usize| {
@@ -205,7 +212,10 @@ impl<'p> Sampler<'p, '_> {
                 window = window.map_or(found, |window| Some(found.map_or(window, |found| window.hull(&found))));
             }
         }
-        Some(Place { grid, window: window?, image, sky, forward: None, target: self.target })
+        let mut window = window?;
+        let [x, y] = [window.x0, window.y0].map(|first| first % self.kernel.alignment());
+        window = Window::new(window.x0 - x, window.y0 - y, window.nx + x, window.ny + y);
+        Some(Place { grid, window, image, sky, forward: None, target: self.target })
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -253,6 +263,10 @@ impl<'p> Sampler<'p, '_> {
             values.resize(band.area(), T::default());
             coverage.resize(band.area(), T::default());
             self.kernel.sample(&scene, band, scratch, values, coverage);
+            let scale = self.input.scale();
+            if scale != 1.0 {
+                values.iter_mut().for_each(|value| *value = T::from_f64(value.to_f64() * scale));
+            }
             if let Some(scene) = &weights_scene {
                 weights.resize(band.area(), 0.0);
                 weights_coverage.resize(band.area(), 0.0);
@@ -269,21 +283,35 @@ impl<'p> Sampler<'p, '_> {
     }
 }
 
-/// How many input pixels an output pixel of the block is long at most, with room for what lies between the pixels looked at.
-pub(crate) fn scale(map: &dyn PixelMap, block: Window) -> f64 {
-    let mut points = [[0.0; 27]; 2];
-    for k in 0..9 {
-        let x = block.x0 as f64 + (block.nx - 1) as f64 * 0.5 * (k % 3) as f64;
-        let y = block.y0 as f64 + (block.ny - 1) as f64 * 0.5 * (k / 3) as f64;
-        for (step, [dx, dy]) in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]].into_iter().enumerate() {
-            points[0][3 * k + step] = x + dx;
-            points[1][3 * k + step] = y + dy;
+/// How many input pixels the output pixels of a block are long, at a few places.
+pub(crate) struct Steps(Vec<f64>);
+
+impl Steps {
+    pub(crate) fn of(map: &dyn PixelMap, block: Window) -> Steps {
+        let mut points = [[0.0; 27]; 2];
+        for k in 0..9 {
+            let x = block.x0 as f64 + (block.nx - 1) as f64 * 0.5 * (k % 3) as f64;
+            let y = block.y0 as f64 + (block.ny - 1) as f64 * 0.5 * (k / 3) as f64;
+            for (step, [dx, dy]) in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]].into_iter().enumerate() {
+                points[0][3 * k + step] = x + dx;
+                points[1][3 * k + step] = y + dy;
+            }
         }
+        let [xs, ys] = &mut points;
+        map.to_input(xs, ys);
+        let steps = (0..27).filter(|k| k % 3 > 0).map(|k| (xs[k] - xs[k - k % 3]).hypot(ys[k] - ys[k - k % 3]));
+        Steps(steps.filter(|step| step.is_finite()).collect())
     }
-    let [xs, ys] = &mut points;
-    map.to_input(xs, ys);
-    let steps = (0..27).map(|k| (xs[k] - xs[k - k % 3]).hypot(ys[k] - ys[k - k % 3]));
-    1.5 * steps.filter(|step| step.is_finite()).fold(0.0, f64::max)
+
+    /// With room for what lies between the pixels looked at; 0 if nothing is known.
+    pub(crate) fn longest(&self) -> f64 {
+        1.5 * self.0.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// With room alike; infinite if nothing is known.
+    pub(crate) fn shortest(&self) -> f64 {
+        self.0.iter().copied().fold(f64::INFINITY, f64::min) / 1.5
+    }
 }
 
 /// The block in two, across its longer side.

@@ -492,18 +492,24 @@ proptest! {
     #[test]
     fn no_damage_to_tiles_does_harm(
         damage in proptest::collection::vec((0_usize..1000, any::<u8>()), 1..5),
+        cards in proptest::collection::vec((0_usize..32, 10_usize..30, prop::sample::select(&b"0129 -'TPQBIJ"[..])), 0..3),
         hdu in 0_usize..20,
     ) {
         let mut bytes = fs::read(golden("tiled.fits.fz")).unwrap();
         let span = data_spans(&bytes)[hdu].clone();
+        for (card, column, byte) in cards {
+            bytes[span.start - 2880 + card * 80 + column] = byte;
+        }
         for (at, byte) in damage {
             bytes[span.start + at] = byte;
         }
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("damaged.fits");
         fs::write(&path, &bytes).unwrap();
-        if let Ok(values) = FitsImage::open(&path, &Hdu::Number(hdu + 1)).unwrap().read::<f32>() {
-            prop_assert!(values.len() >= 320);
+        if let Ok(image) = FitsImage::open(&path, &Hdu::Number(hdu + 1)) {
+            if image.data_bytes() < 1 << 22 {
+                let _ = image.read::<f32>();
+            }
         }
     }
 }

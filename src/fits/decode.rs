@@ -68,7 +68,7 @@ fn corrupt_gzip(image: &FitsImage, error: &io::Error) -> Error {
     }
 }
 
-/// A FITS file in memory, open in cfitsio at one HDU.
+/// A FITS file in memory, open in cfitsio at its second HDU.
 struct Handle<'m> {
     file: *mut sys::fitsfile,
     // cfitsio keeps pointers to these two for as long as the file is open.
@@ -96,7 +96,7 @@ fn check(image: &FitsImage, action: &str, status: c_int) -> Result<(), Error> {
 }
 
 impl Handle<'_> {
-    fn open<'m>(image: &FitsImage, bytes: &'m [u8], number: usize) -> Result<Handle<'m>, Error> {
+    fn open<'m>(image: &FitsImage, bytes: &'m [u8]) -> Result<Handle<'m>, Error> {
         let mut handle = Handle {
             file: std::ptr::null_mut(),
             memory: Box::new((bytes.as_ptr().cast_mut().cast(), bytes.len())),
@@ -112,10 +112,9 @@ impl Handle<'_> {
             unsafe { sys::ffomem(&mut handle.file, c"memory".as_ptr(), 0, address, size, 0, None, &mut status) };
         }
         check(image, "open it", status)?;
-        let number = c_int::try_from(number).unwrap_or(c_int::MAX).saturating_add(1);
         // SAFETY: the file is open.
         let is_compressed = unsafe {
-            sys::ffmahd(handle.file, number, std::ptr::null_mut(), &mut status);
+            sys::ffmahd(handle.file, 2, std::ptr::null_mut(), &mut status);
             sys::fits_is_compressed_image(handle.file, &mut status)
         };
         check(image, "find the HDU", status)?;
@@ -142,10 +141,7 @@ impl Drop for Handle<'_> {
 
 fn tiles(image: &FitsImage, file: &[u8], storage: &Storage) -> Result<Buffer<u8>, Error> {
     let safe = tiles::safe(image, file)?;
-    let handle = match &safe {
-        Some(file) => Handle::open(image, file, 1)?,
-        None => Handle::open(image, file, image.number)?,
-    };
+    let handle = Handle::open(image, &safe)?;
     match image.pixel_type {
         PixelType::U8 => copy(image, &handle, sys::TBYTE, None, u8::to_be_bytes, storage),
         PixelType::I16 => copy(image, &handle, sys::TSHORT, None, i16::to_be_bytes, storage),

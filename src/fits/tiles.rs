@@ -1,24 +1,21 @@
-//! What must hold of compressed tiles before cfitsio may see them.
+//! What must hold of a compressed image before cfitsio may see it.
 //!
-//! cfitsio 3.49 checks RICE and gzip streams against the length of their tiles, but believes whatever `HCOMPRESS_1`
-//! and `PLIO_1` streams say of themselves: damaged ones make it write and read outside its memory. Images compressed
-//! so are copied into a file of their own, tile by tile checked.
+//! cfitsio 3.49 believes what headers say of a table, and what `HCOMPRESS_1` and `PLIO_1` streams say of themselves:
+//! damaged ones make it read and write outside its memory. (RICE and gzip streams it checks.) So it is given a file
+//! in memory with nothing but the image, whose header is written anew from what was checked here.
 
 use super::read::{FitsImage, PixelType};
-use super::{Header, is_column, is_structural};
+use super::{Header, Value, is_numbered, is_tiling};
 use crate::Error;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Hcompress,
-    Plio,
-}
 
 /// The table of tiles: which bytes of a row tell where the tile's stream is.
 struct Table {
     row_bytes: usize,
     rows: usize,
+    fields: usize,
+    /// Where the heap begins, and where it ends.
     heap: usize,
+    bytes: usize,
     /// Of the descriptor in a row.
     column: usize,
     /// Descriptors of 64-bit numbers (`Q`) rather than 32-bit ones (`P`).
@@ -27,25 +24,17 @@ struct Table {
     element: usize,
 }
 
-/// A FITS file in which the image is HDU 1 and safe to decode; `None` if it is so where it is.
-pub(super) fn safe(image: &FitsImage, file: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+/// A FITS file with the compressed image as HDU 1, safe to decode.
+pub(super) fn safe(image: &FitsImage, file: &[u8]) -> Result<Vec<u8>, Error> {
     let (start, offset) = (image.start as usize, image.offset as usize);
     let header = file.get(start..offset).and_then(Header::parse_records);
     let header = header.ok_or_else(|| image.wrong("the header cannot be read again"))?;
-    let method = match header.text("ZCMPTYPE")? {
-        Some("HCOMPRESS_1") => Method::Hcompress,
-        Some("PLIO_1") => Method::Plio,
-        _ => return Ok(None),
-    };
+    let method = header.text("ZCMPTYPE")?.unwrap_or_default();
     let damaged = |problem: &str| image.wrong(format!("corrupt compressed data: {problem}"));
-    let table = Table::new(&header).ok_or_else(|| damaged("the table of tiles contradicts itself"))?;
-    let fixed = table.row_bytes.checked_mul(table.rows);
-    let size = fixed.and_then(|fixed| fixed.checked_add(number(&header, "PCOUNT")?));
-    let data = size.and_then(|size| file.get(offset..)?.get(..size));
-    let (Some(fixed), Some(data)) = (fixed, data) else {
-        return Err(damaged("the table is truncated"));
-    };
-    let mut copy = data.to_vec();
+    let table = Table::new(&header, method).ok_or_else(|| damaged("the table of tiles contradicts itself"))?;
+    let data = file.get(offset..).and_then(|data| data.get(..table.bytes));
+    let data = data.ok_or_else(|| damaged("the table is truncated"))?;
+    let mut counts = Vec::new();
     let mut room = 0;
     for row in 0..table.rows {
         let at = row * table.row_bytes + table.column;
@@ -59,22 +48,27 @@ pub(super) fn safe(image: &FitsImage, file: &[u8]) -> Result<Option<Vec<u8>>, Er
         let stream = count.checked_mul(table.element).and_then(|length| data.get(begin..)?.get(..length));
         let stream = stream.ok_or_else(|| wrong("outside the table"))?;
         match method {
-            Method::Plio => check_plio(stream).ok_or_else(|| wrong("not a PLIO line list"))?,
-            Method::Hcompress => {
+            "PLIO_1" => check_plio(stream).ok_or_else(|| wrong("not a PLIO line list"))?,
+            "HCOMPRESS_1" => {
                 let more = hcompress_room(stream, tile_pixels(&header, image.shape(), row), image.pixel_type)
                     .ok_or_else(|| wrong("not an HCOMPRESS stream of its size"))?;
-                table.set_count(&mut copy, at, count.saturating_add(more)).ok_or_else(|| wrong("too large"))?;
+                counts.push((at, count.saturating_add(more)));
                 room = room.max(more);
             }
+            _ => {}
         }
     }
+    let mut safe = primary().to_records();
+    safe.extend(table.header(&header, room).to_records());
+    let begin = safe.len();
+    safe.extend(data);
+    for (at, count) in counts {
+        let written = safe.get_mut(begin..).and_then(|data| table.set_count(data, at, count));
+        written.ok_or_else(|| damaged("a tile is too large"))?;
+    }
     // A damaged stream is read beyond its end: up to `room` bytes, into other tiles or these zeros.
-    copy.resize(copy.len().saturating_add(room), 0);
-    let mut whole = primary().to_records();
-    whole.extend(table_header(&header, copy.len() - fixed).to_records());
-    whole.append(&mut copy);
-    whole.resize(whole.len().next_multiple_of(super::BLOCK), 0);
-    Ok(Some(whole))
+    safe.resize((safe.len() + room).next_multiple_of(super::BLOCK), 0);
+    Ok(safe)
 }
 
 fn primary() -> Header {
@@ -86,35 +80,20 @@ fn primary() -> Header {
     header
 }
 
-/// What describes the table, each keyword once: of repeated ones cfitsio might believe another than was checked.
-fn table_header(header: &Header, heap_bytes: usize) -> Header {
-    let mut cards = Header::new();
-    cards.set("XTENSION", "BINTABLE", "");
-    for keyword in ["BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "PCOUNT", "GCOUNT", "TFIELDS"] {
-        if let Some(value) = header.get(keyword) {
-            cards.set(keyword, value.clone(), "");
-        }
-    }
-    cards.set("PCOUNT", heap_bytes as i64, "");
-    for (keyword, value, _) in header.cards() {
-        let foreign = ["SIMPLE", "GROUPS", "EXTEND"].contains(&keyword);
-        if (is_structural(keyword) || is_column(keyword)) && !foreign && cards.get(keyword).is_none() {
-            cards.set(keyword, value.clone(), "");
-        }
-    }
-    cards
-}
-
 fn number(header: &Header, keyword: &str) -> Option<usize> {
     header.i64(keyword).ok()?.and_then(|number| number.try_into().ok())
 }
 
 impl Table {
-    fn new(header: &Header) -> Option<Table> {
+    fn new(header: &Header, method: &str) -> Option<Table> {
         let (row_bytes, rows) = (number(header, "NAXIS1")?, number(header, "NAXIS2")?);
-        let heap = number(header, "THEAP").or_else(|| row_bytes.checked_mul(rows))?;
-        let mut column = 0_usize;
-        for index in 1..=number(header, "TFIELDS")?.min(999) {
+        let fixed = row_bytes.checked_mul(rows)?;
+        let heap = if header.get("THEAP").is_some() { number(header, "THEAP")? } else { fixed };
+        let bytes = fixed.checked_add(number(header, "PCOUNT")?)?;
+        let fields = number(header, "TFIELDS").filter(|fields| (1..=999).contains(fields))?;
+        let mut streams = None;
+        let mut end = 0_usize;
+        for index in 1..=fields {
             let form = header.text(&format!("TFORM{index}")).ok()??.trim();
             let digits = form.bytes().take_while(u8::is_ascii_digit).count();
             let (repeat, code) = form.split_at_checked(digits)?;
@@ -122,19 +101,18 @@ impl Table {
             let mut letters = code.chars();
             let (letter, element) = (letters.next()?, letters.next());
             let name = header.text(&format!("TTYPE{index}")).ok().flatten().unwrap_or_default();
-            if name.trim().eq_ignore_ascii_case("COMPRESSED_DATA") {
+            if name.trim().eq_ignore_ascii_case("COMPRESSED_DATA") && streams.is_none() {
                 let wide = match letter {
                     'P' if repeat == 1 => false,
                     'Q' if repeat == 1 => true,
                     _ => return None,
                 };
-                let element = match (element, header.text("ZCMPTYPE").ok()??) {
-                    (Some('I'), "PLIO_1") => 2,
-                    (Some('B'), "HCOMPRESS_1") => 1,
+                let element = match (element?, method) {
+                    ('I', "PLIO_1") => 2,
+                    ('B', method) if method != "PLIO_1" => 1,
                     _ => return None,
                 };
-                let end = column.checked_add(if wide { 16 } else { 8 })?;
-                return (end <= row_bytes).then_some(Table { row_bytes, rows, heap, column, wide, element });
+                streams = Some((end, wide, element));
             }
             let width = match letter {
                 'L' | 'B' | 'A' => repeat,
@@ -145,9 +123,40 @@ impl Table {
                 'M' | 'Q' => repeat.checked_mul(16)?,
                 _ => return None,
             };
-            column = column.checked_add(width)?;
+            end = end.checked_add(width)?;
         }
-        None
+        let (column, wide, element) = streams?;
+        let within = end == row_bytes && heap >= fixed && heap <= bytes;
+        within.then_some(Table { row_bytes, rows, fields, heap, bytes, column, wide, element })
+    }
+
+    /// What describes the table and the image, each keyword once, with `room` more bytes in the heap.
+    fn header(&self, header: &Header, room: usize) -> Header {
+        let mut cards = Header::new();
+        cards.set("XTENSION", "BINTABLE", "");
+        let heap_bytes = self.bytes - self.rows * self.row_bytes + room;
+        for (keyword, number) in [
+            ("BITPIX", 8),
+            ("NAXIS", 2),
+            ("NAXIS1", self.row_bytes),
+            ("NAXIS2", self.rows),
+            ("PCOUNT", heap_bytes),
+            ("GCOUNT", 1),
+            ("TFIELDS", self.fields),
+            ("THEAP", self.heap),
+        ] {
+            cards.set(keyword, number as i64, "");
+        }
+        let wanted = |keyword: &str| {
+            let is_column = is_numbered(keyword, "TTYPE") || is_numbered(keyword, "TFORM");
+            is_column || is_tiling(keyword) || matches!(keyword, "BLANK" | "BZERO")
+        };
+        for (keyword, value, _) in header.cards() {
+            if wanted(keyword) && *value != Value::Undefined && cards.get(keyword).is_none() {
+                cards.set(keyword, value.clone(), "");
+            }
+        }
+        cards
     }
 
     /// Elements of a stream, and where it begins in the heap.

@@ -219,7 +219,7 @@ impl<'m> CoordGrid<'m> {
             }
             self.map.to_input(&mut xs, &mut ys);
             for ((cell, square), (xs, ys)) in batch.iter().zip(xs.chunks(SAMPLES).zip(ys.chunks(SAMPLES))) {
-                let fitted = Polynomial::fit(square.low, square.size, xs, ys, region.bound / 32.0);
+                let fitted = Polynomial::fit(square.low, square.size, xs, ys, region.bound / 16.0);
                 match fitted.map(|fitted| self.settle(region, *cell, square, fitted)) {
                     Some(true) => {}
                     _ => divided.push((*cell, *square)),

@@ -21,7 +21,8 @@ pub(crate) use sky::{Cap, Flatness, Sky, SkyIndex, Vector, cross, dot, minus};
 /// an implementation in another language costs one call a batch.
 pub trait PixelMap: Send + Sync {
     /// Turns output pixel coordinates into input pixel coordinates, in place. A point that has no place in the
-    /// input's plane becomes NaN in both. `x` and `y` have the same length.
+    /// input's plane becomes NaN in both. `x` and `y` have the same length. What becomes of a point must not depend on the
+    /// others in the slice, or the output will depend on how it is cut into tiles.
     fn to_input(&self, x: &mut [f64], y: &mut [f64]);
 
     /// Turns input pixel coordinates into output pixel coordinates, in place, NaN where undefined.
@@ -47,7 +48,8 @@ pub trait PixelMap: Send + Sync {
 
     /// Whether [`to_input`](Self::to_input) is free of seams, poles, horizons and kinks on the closed rectangle
     /// `[x0, x1] × [y0, y1]` of output pixels, so far as the map knows. `false` is always safe and makes the rectangle
-    /// be split, down to exact evaluation; the default says `true` and leaves it to the checks at sample points.
+    /// be split, down to exact evaluation; the default says `true` and leaves it to the checks at sample points. These are
+    /// at most 128 output pixels apart: a map with holes, or with bends in its seams, smaller than that has to say so here.
     fn is_smooth(&self, x: [f64; 2], y: [f64; 2]) -> bool {
         let _ = (x, y);
         true

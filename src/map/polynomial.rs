@@ -154,9 +154,9 @@ impl Polynomial {
             let mut reach = 0.0;
             let mut constant = 0.0;
             let mut scale_x = 1.0;
-            for i in 0..=self.degree {
-                let mut column: [f64; N] = from_fn(|j| c[j][i]);
-                shift(&mut column, middle[1]);
+            let mut columns: [[f64; N]; N] = from_fn(|i| from_fn(|j| c[j][i]));
+            for (i, column) in columns.iter_mut().enumerate() {
+                shift(column, middle[1]);
                 let mut scale = scale_x;
                 for (j, value) in column.iter().enumerate() {
                     if i + j == 0 {

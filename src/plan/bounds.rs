@@ -32,8 +32,8 @@ impl Cap {
             return None;
         }
         let length = dot(sum, sum).sqrt();
-        // Spread over the sphere: no centre serves. Written so that NaN ends here too.
-        if !(length > 1e-3 * count) {
+        // Spread over the sphere: no centre serves.
+        if length.is_nan() || length <= 1e-3 * count {
             return Some(Cap::WHOLE);
         }
         let centre = sum.map(|v| v / length);
@@ -71,12 +71,6 @@ fn chord(a: [f64; 3], b: [f64; 3]) -> f64 {
 /// Angle between unit vectors, good to rounding where they are close.
 fn angle(a: [f64; 3], b: [f64; 3]) -> f64 {
     2.0 * (0.5 * chord(a, b)).min(1.0).asin()
-}
-
-/// A cap that contains the directions of all positions in a block; `None` if they are not all defined, vary too fast to
-/// say, or do not fit into a hemisphere.
-pub(crate) fn cap_of_block(sky: &impl Fn(f64, f64) -> Option<[f64; 3]>, block: Block) -> Option<Cap> {
-    Samples::new(sky, block, [CELLS; 2]).tame_cap()
 }
 
 /// A unit vector where there is one.

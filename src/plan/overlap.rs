@@ -48,11 +48,6 @@ impl TileTree {
         TileTree { tiles, levels }
     }
 
-    /// For the pixels of a WCS.
-    pub(crate) fn of_wcs(target: &Wcs, tiles: Tiles) -> TileTree {
-        TileTree::new(&|x, y| target.pixel_to_vector(x, y), tiles)
-    }
-
     /// The tiles that the extent may touch, in order. Never one too few.
     pub(crate) fn touched(&self, extent: &Extent) -> Vec<u32> {
         let mut found = Vec::new();

@@ -38,7 +38,7 @@ impl Image {
 
     fn tree(&self, side: usize) -> (Tiles, TileTree) {
         let tiles = Tiles::new(Window { x0: 0, y0: 0, nx: self.shape[1], ny: self.shape[0] }, side);
-        (tiles, TileTree::of_wcs(&self.wcs, tiles))
+        (tiles, TileTree::new(&|x, y| self.wcs.pixel_to_vector(x, y), tiles))
     }
 }
 

@@ -12,7 +12,8 @@
 
 use super::{
     Kernel, Patch, Scene, Scratch,
-    raster::{Cover, Edges},
+    edges::{Edge, RowSums},
+    raster::Cover,
     sphere,
 };
 use crate::{
@@ -24,23 +25,26 @@ use crate::{
 /// Parts of an output pixel's area that are nothing but rounding.
 const NOTHING: f64 = 1e-9;
 
+/// What curved edges may stray from their chords, input pixels; see [`Flatness::Curved`].
+const CURVED: f64 = 0.5;
+
 /// Buffers of the kernel.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
-    /// Input coordinates of the corners below and above a row of pixels.
-    below: [Vec<f64>; 2],
-    above: [Vec<f64>; 2],
-    /// Their edges along the rows, and those between the rows.
-    low: Edges,
-    high: Edges,
-    between: Edges,
+    sums: RowSums,
+    below: Line,
+    above: Line,
+    between: Vec<Edge>,
     cover: Cover,
 }
 
 impl Buffers {
     pub(super) fn bytes(&self) -> usize {
-        let corners = self.below.iter().chain(&self.above).map(Vec::capacity).sum::<usize>() * size_of::<f64>();
-        corners + self.low.bytes() + self.high.bytes() + self.between.bytes() + self.cover.bytes()
+        self.sums.bytes()
+            + self.between.capacity() * size_of::<Edge>()
+            + self.below.bytes()
+            + self.above.bytes()
+            + self.cover.bytes()
     }
 }
 
@@ -92,82 +96,93 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     values: &mut [T],
     coverage: &mut [T],
 ) {
-    let Buffers { below, above, low, high, between, cover } = &mut scratch.exact;
-    let image = scene.patch.image;
+    let Buffers { sums, below, above, between, cover } = &mut scratch.exact;
+    sums.fill(&scene.patch);
     let x0 = block.x0 as f64 - 0.5;
-    corners(scene.grid, x0, block.y0 as f64 - 0.5, block.nx, image, below, low);
+    below.fill(scene.grid, sums, [x0, block.y0 as f64 - 0.5], block.nx);
     let rows = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
     for (y, (values, coverage)) in (block.y0..).zip(rows) {
-        corners(scene.grid, x0, y as f64 + 0.5, block.nx, image, above, high);
-        between.start(image);
-        for (((a, b), c), d) in below[0].iter().zip(&below[1]).zip(&above[0]).zip(&above[1]) {
-            between.push([*a, *b], [*c, *d]);
-        }
-        let quads = Quads { below, above };
-        for (k, (value, covered)) in values.iter_mut().zip(coverage).enumerate() {
-            let (x, quad) = (block.x0 + k, quads.at(k));
-            let flat = |quad: [[f64; 2]; 4]| {
-                if !cover.start(quad, image) {
-                    return None;
-                }
-                cover.add(low, k, false);
-                cover.add(between, k + 1, false);
-                cover.add(high, k, true);
-                cover.add(between, k, true);
-                cover.finish();
-                in_plane(&scene.patch, cover).sample(cover.area, kernel)
+        above.fill(scene.grid, sums, [x0, y as f64 + 0.5], block.nx);
+        between.clear();
+        sums.along(below.columns(), above.columns(), between);
+        let edges = below.edges.iter().zip(&above.edges).zip(between.iter().zip(between.iter().skip(1)));
+        let samples = values.iter_mut().zip(coverage);
+        for ((x, (quad, ((low, high), (left, right)))), (value, covered)) in
+            (block.x0..).zip(below.quads(above).zip(edges)).zip(samples)
+        {
+            let flatness = scene.sky.map_or(Flatness::Flat, |sky| sky.flatness(x, y));
+            let mut flat = || {
+                quick(sums, kernel, &quad, [*low, *right, *high, *left]).or_else(|| {
+                    cover
+                        .lay(quad, scene.patch.image)
+                        .then(|| in_plane(&scene.patch, cover).sample(cover.area, kernel))?
+                })
             };
-            let spherical = |near: Option<[[f64; 2]; 4]>| {
+            let spherical = |near: Option<&[[f64; 2]; 4]>| {
                 let sky = scene.sky?;
                 let corners = sky.output_corners(x, y)?;
                 let pixel = sphere::Pixel::new(&corners)?;
                 let near = near.map_or(Near::Cap(&corners), Near::Quad);
                 on_sphere(&scene.patch, sky, &pixel, near, kernel.flux == Flux::Conserve).sample(pixel.area, kernel)
             };
-            let sample = match scene.sky.map_or(Flatness::Flat, |sky| sky.flatness(x, y)) {
-                Flatness::Flat => quad.and_then(flat),
-                Flatness::Torn => quad.filter(|quad| is_whole(quad, scene.grid, x, y)).and_then(flat),
-                Flatness::Curved => quad.and_then(|quad| spherical(Some(quad))),
+            let sample = match flatness {
+                Flatness::Flat => flat(),
+                Flatness::Torn => is_whole(&quad, scene.grid, x, y).then(flat).flatten(),
+                Flatness::Curved => spherical(Some(&quad)),
                 Flatness::Wild => spherical(None),
             };
             *value = T::from_f64(sample.map_or(0.0, |(value, _)| value));
             *covered = T::from_f64(sample.map_or(0.0, |(_, coverage)| coverage));
         }
         std::mem::swap(below, above);
-        std::mem::swap(low, high);
     }
 }
 
-/// The corners along one line between rows, and the edges between them.
-fn corners(
-    grid: &CoordGrid<'_>,
-    x0: f64,
-    y: f64,
-    n: usize,
-    image: [usize; 2],
-    [xs, ys]: &mut [Vec<f64>; 2],
-    edges: &mut Edges,
-) {
-    xs.resize(n + 1, 0.0);
-    ys.resize(n + 1, 0.0);
-    grid.row(x0, y, xs, ys);
-    edges.start(image);
-    let ends = xs.iter().zip(&*ys);
-    ends.clone().zip(ends.skip(1)).for_each(|((a, b), (c, d))| edges.push([*a, *b], [*c, *d]));
+/// The corners along a line between rows, in pixel coordinates of the input plus a half, and the edges between them.
+#[derive(Debug, Default)]
+struct Line {
+    xs: Vec<f64>,
+    ys: Vec<f64>,
+    edges: Vec<Edge>,
 }
 
-struct Quads<'q> {
-    below: &'q [Vec<f64>; 2],
-    above: &'q [Vec<f64>; 2],
-}
-
-impl Quads<'_> {
-    /// Corners of pixel `k` of the row in the input's plane, in order around it.
-    fn at(&self, k: usize) -> Option<[[f64; 2]; 4]> {
-        let pair = |[x, y]: &[Vec<f64>; 2]| Some([[*x.get(k)?, *y.get(k)?], [*x.get(k + 1)?, *y.get(k + 1)?]]);
-        let ([a, b], [d, c]) = (pair(self.below)?, pair(self.above)?);
-        Some([a, b, c, d])
+impl Line {
+    fn bytes(&self) -> usize {
+        2 * self.xs.capacity() * size_of::<f64>() + self.edges.capacity() * size_of::<Edge>()
     }
+
+    fn columns(&self) -> [&[f64]; 2] {
+        [&self.xs, &self.ys]
+    }
+
+    fn fill(&mut self, grid: &CoordGrid<'_>, sums: &mut RowSums, [x, y]: [f64; 2], n: usize) {
+        self.xs.resize(n + 1, 0.0);
+        self.ys.resize(n + 1, 0.0);
+        grid.row(x, y, &mut self.xs, &mut self.ys);
+        self.xs.iter_mut().chain(&mut self.ys).for_each(|c| *c += 0.5);
+        let next = [&self.xs, &self.ys].map(|column| column.get(1..).unwrap_or(&[]));
+        self.edges.clear();
+        sums.along([&self.xs, &self.ys], next, &mut self.edges);
+    }
+
+    /// The corners of the pixels between this line and the one above, in order around each.
+    fn quads<'l>(&'l self, above: &'l Line) -> impl Iterator<Item = [[f64; 2]; 4]> + 'l {
+        let pairs = |line: &'l Line| line.xs.windows(2).zip(line.ys.windows(2));
+        pairs(self).zip(pairs(above)).filter_map(|low_high| match low_high {
+            ((&[ax, bx], &[ay, by]), (&[dx, cx], &[dy, cy])) => Some([[ax, ay], [bx, by], [cx, cy], [dx, dy]]),
+            _ => None,
+        })
+    }
+}
+
+/// The sample of a quadrilateral not larger than a few pixels, which are all there.
+#[inline]
+fn quick(sums: &RowSums, kernel: &Kernel, quad: &[[f64; 2]; 4], edges: [Edge; 4]) -> Option<(f64, f64)> {
+    let [a, b, c, d] = quad;
+    let area = 0.5 * ((c[0] - a[0]) * (d[1] - b[1]) - (c[1] - a[1]) * (d[0] - b[0]));
+    let mean = sums.mean(edges, area)?;
+    let value = if kernel.flux == Flux::Conserve { mean * area.abs() } else { mean };
+    (!sums.is_spoilt(*quad) && value.is_finite()).then_some((value, 1.0))
 }
 
 /// Whether the middle of an output pixel lies in the middle of its corners, so that no seam runs through it.
@@ -175,7 +190,8 @@ fn is_whole(quad: &[[f64; 2]; 4], grid: &CoordGrid<'_>, x: usize, y: usize) -> b
     let (mut middle_x, mut middle_y) = ([0.0], [0.0]);
     grid.row(x as f64, y as f64, &mut middle_x, &mut middle_y);
     let [a, b, c, d] = *quad;
-    let off = [0, 1].map(|axis| 0.25 * (a[axis] + b[axis] + c[axis] + d[axis]) - [middle_x[0], middle_y[0]][axis]);
+    let off =
+        [0, 1].map(|axis| 0.25 * (a[axis] + b[axis] + c[axis] + d[axis]) - [middle_x[0], middle_y[0]][axis] - 0.5);
     let size = (a[0] - c[0]).hypot(a[1] - c[1]).max((b[0] - d[0]).hypot(b[1] - d[1]));
     off[0].hypot(off[1]) < 0.25 * size
 }
@@ -219,7 +235,7 @@ fn on_sphere<P: Pixel>(patch: &Patch<'_, P>, sky: &Sky, pixel: &sphere::Pixel, n
         }
     };
     match near {
-        Near::Quad(quad) => around(&quad, patch.image).into_iter().for_each(&mut within),
+        Near::Quad(quad) => around(quad, patch.image).into_iter().for_each(&mut within),
         Near::Cap(corners) => {
             if let Some(cap) = Cap::around(corners) {
                 sky.groups_near(&cap).for_each(&mut within);
@@ -231,17 +247,17 @@ fn on_sphere<P: Pixel>(patch: &Patch<'_, P>, sky: &Sky, pixel: &sphere::Pixel, n
 
 /// Where to look for the input pixels that meet an output pixel.
 enum Near<'n> {
-    /// Within a pixel of its corners in the input's plane.
-    Quad([[f64; 2]; 4]),
+    /// Around its corners in the input's plane.
+    Quad(&'n [[f64; 2]; 4]),
     /// Anywhere near its corners on the sky.
     Cap(&'n [Vector; 4]),
 }
 
-/// The pixels of an image within one pixel of a quadrilateral.
+/// The pixels of an image that a quadrilateral with somewhat curved edges may meet.
 fn around(quad: &[[f64; 2]; 4], [ny, nx]: [usize; 2]) -> Option<Window> {
     let range = |axis: usize, n: usize| {
-        let [a, b, c, d] = quad.map(|corner| corner[axis] + 0.5);
-        let (low, high) = (a.min(b).min(c.min(d)).floor() - 1.0, a.max(b).max(c.max(d)).ceil() + 1.0);
+        let [a, b, c, d] = quad.map(|corner| corner[axis]);
+        let (low, high) = ((a.min(b).min(c.min(d)) - CURVED).floor(), (a.max(b).max(c.max(d)) + CURVED).ceil());
         let (low, high) = (low.max(0.0), high.min(n as f64));
         // False for NaN.
         (low < high).then(|| (low as usize, (high - low) as usize))

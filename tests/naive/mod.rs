@@ -9,6 +9,7 @@
 pub(crate) mod area;
 pub(crate) mod combine;
 pub(crate) mod convolution;
+pub(crate) mod drizzle;
 pub(crate) mod interpolate;
 pub(crate) mod spline;
 

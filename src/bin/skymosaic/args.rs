@@ -6,32 +6,32 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValue, TypedValueParser},
 };
-use skymosaic::{Combine, CoordinateError, Hdu, Resample};
+use skymosaic::{Combine, CoordinateError, Drizzle, Hdu, Resample};
 
 /// `--resample`. A kernel that the library does not have yet is `None`.
 const RESAMPLE: Names<Resample> = Names(&[
-    ("nearest", Some(Resample::Nearest)),
-    ("bilinear", Some(Resample::Bilinear)),
-    ("biquadratic", None),
-    ("bicubic", None),
-    ("lanczos2", None),
-    ("lanczos3", None),
-    ("lanczos4", None),
-    ("lanczos5", None),
+    ("nearest", Some(|| Resample::Nearest)),
+    ("bilinear", Some(|| Resample::Bilinear)),
+    ("biquadratic", Some(|| Resample::Biquadratic)),
+    ("bicubic", Some(|| Resample::Bicubic)),
+    ("lanczos2", Some(|| Resample::Lanczos2)),
+    ("lanczos3", Some(|| Resample::Lanczos3)),
+    ("lanczos4", Some(|| Resample::Lanczos4)),
+    ("lanczos5", Some(|| Resample::Lanczos5)),
     ("adaptive", None),
-    ("exact", None),
-    ("drizzle", None),
+    ("exact", Some(|| Resample::Exact)),
+    ("drizzle", Some(|| Resample::Drizzle(Drizzle::default()))),
 ]);
 
 /// `--combine`. A combination that the library does not have yet is `None`.
 const COMBINE: Names<Combine> = Names(&[
-    ("mean", Some(Combine::Mean)),
-    ("sum", Some(Combine::Sum)),
-    ("first", Some(Combine::First)),
-    ("last", Some(Combine::Last)),
-    ("min", Some(Combine::Min)),
-    ("max", Some(Combine::Max)),
-    ("median", Some(Combine::Median)),
+    ("mean", Some(|| Combine::Mean)),
+    ("sum", Some(|| Combine::Sum)),
+    ("first", Some(|| Combine::First)),
+    ("last", Some(|| Combine::Last)),
+    ("min", Some(|| Combine::Min)),
+    ("max", Some(|| Combine::Max)),
+    ("median", Some(|| Combine::Median)),
     ("clipped", None),
 ]);
 
@@ -87,10 +87,18 @@ pub(crate) struct Mosaic {
     /// How the samples of a pixel become its value
     #[arg(long, value_name = "HOW", default_value = "mean", value_parser = COMBINE)]
     pub(crate) combine: Combine,
-    #[arg(long, value_name = "constant|plane", num_args = 0..=1, default_missing_value = "constant", hide = true, value_parser = not_yet)]
-    pub(crate) match_background: Option<String>,
-    #[arg(long, value_name = "N", hide = true, value_parser = not_yet)]
-    pub(crate) background_reference: Option<String>,
+    /// Bring the backgrounds to a common level first, by what differs where images overlap: subtract a constant from each, or a plane
+    #[arg(long, value_name = "constant|plane", num_args = 0..=1, default_missing_value = "constant")]
+    pub(crate) match_background: Option<Background>,
+    /// The image, counted from 0 in the order given, whose background stays; with --match-background. Default: the mean stays
+    #[arg(long, value_name = "N", requires = "match_background")]
+    pub(crate) background_reference: Option<usize>,
+    /// Multiply each image by the number that this keyword of its header holds, such as FLXSCALE
+    #[arg(long, value_name = "KEYWORD")]
+    pub(crate) scale_keyword: Option<String>,
+    /// Keywords that the mosaic takes from the images where all agree. Default: OBJECT,TELESCOP,INSTRUME,FILTER,OBSERVER,BUNIT,DATE-OBS
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    pub(crate) copy_keywords: Option<Vec<String>>,
     /// Where resampled inputs are kept before they are combined. The mosaic is the same
     #[arg(long, value_name = "WHERE", default_value = "none")]
     pub(crate) intermediate: Storage,
@@ -104,7 +112,7 @@ pub(crate) struct Mosaic {
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
     /// How far positions may be off, in input pixels, or exact
-    #[arg(long, value_name = "PX|exact", default_value = "1e-4", value_parser = coordinate_error)]
+    #[arg(long, value_name = "PX|exact", default_value = "1e-4", allow_negative_numbers = true, value_parser = coordinate_error)]
     pub(crate) coordinate_error: CoordinateError,
     /// Value of pixels that no input covers
     #[arg(long, value_name = "VALUE", default_value = "nan", allow_hyphen_values = true)]
@@ -148,6 +156,14 @@ pub(crate) enum Hdus {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Background {
+    /// A number
+    Constant,
+    /// A plane in the pixels of the mosaic
+    Plane,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Storage {
     /// Nowhere: resampled and combined at once
     None,
@@ -167,9 +183,11 @@ pub(crate) enum Dtype {
 
 /// The values that an option of this version can have, by name; of those that later versions have, the name only.
 #[derive(Clone)]
-struct Names<T: 'static>(&'static [(&'static str, Option<T>)]);
+struct Names<T: 'static>(&'static [Named<T>]);
 
-impl<T: Copy> Names<T> {
+type Named<T> = (&'static str, Option<fn() -> T>);
+
+impl<T> Names<T> {
     fn available(&self) -> impl Iterator<Item = &'static str> + use<T> {
         self.0.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| *name)
     }
@@ -177,14 +195,14 @@ impl<T: Copy> Names<T> {
     fn find(&self, text: &str) -> Result<T, String> {
         let available = self.available().collect::<Vec<_>>().join(", ");
         match self.0.iter().find(|(name, _)| *name == text) {
-            Some((_, Some(value))) => Ok(*value),
+            Some((_, Some(value))) => Ok(value()),
             Some((name, None)) => Err(format!("not available in this version: {name}; available: {available}")),
             None => Err(format!("no such value; available: {available}")),
         }
     }
 }
 
-impl<T: Copy + Send + Sync> TypedValueParser for Names<T> {
+impl<T: Clone + Send + Sync> TypedValueParser for Names<T> {
     type Value = T;
 
     fn parse_ref(
@@ -200,10 +218,6 @@ impl<T: Copy + Send + Sync> TypedValueParser for Names<T> {
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         Some(Box::new(self.available().map(PossibleValue::new)))
     }
-}
-
-fn not_yet(_value: &str) -> Result<String, String> {
-    Err("not available in this version: the matching of backgrounds".to_owned())
 }
 
 fn hdus(text: &str) -> Result<Hdus, skymosaic::Error> {
@@ -268,7 +282,7 @@ mod tests {
 
     #[test]
     fn what_is_to_come_is_refused_by_name() {
-        for arguments in [["--resample", "lanczos3"], ["--combine", "clipped"], ["--match-background", "plane"]] {
+        for arguments in [["--resample", "adaptive"], ["--combine", "clipped"]] {
             let refused = Cli::try_parse_from(["skymosaic", "mosaic", "-o", "x", "y"].iter().chain(&arguments));
             let message = refused.map(|_| ()).map_err(|error| error.to_string());
             assert!(matches!(&message, Err(text) if text.contains("not available in this version")), "{message:?}");

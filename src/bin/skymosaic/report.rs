@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use serde_json::{Value, json};
-use skymosaic::{CoordinateError, Header, Intermediate, Options, Status, Summary, Window};
+use skymosaic::{CoordinateError, Intermediate, Options, Status, Summary, Window};
 
 use crate::Failure;
 
@@ -27,7 +27,7 @@ pub(crate) struct Report<'r> {
     pub(crate) options: &'r Options,
     pub(crate) summary: &'r Summary,
     pub(crate) shape: &'r [usize],
-    pub(crate) target: &'r Header,
+    pub(crate) target: &'r str,
     pub(crate) outputs: &'r [(&'r str, &'r std::path::Path)],
     pub(crate) dtype: &'r str,
     pub(crate) timing: Timing,
@@ -42,8 +42,11 @@ impl Report<'_> {
 
     fn json(&self) -> Value {
         let Summary { covered_pixels, output_pixels, resampled_pixels, peak_bytes, .. } = self.summary;
-        let inputs = self.summary.inputs.iter().map(|input| {
+        let planes = self.summary.backgrounds.iter().flat_map(|backgrounds| &backgrounds.planes);
+        let inputs = self.summary.inputs.iter().enumerate().map(|(index, input)| {
+            let corrections = planes.clone().filter_map(|plane| plane.corrections.get(index));
             json!({
+                "background": corrections.map(|c| json!({ "offset": c.offset, "slope": c.slope })).collect::<Vec<_>>(),
                 "name": input.name,
                 "status": match input.status { Status::Used => "used", _ => "no overlap" },
                 "bounds": input.bounds.iter().map(window).collect::<Vec<_>>(),
@@ -61,11 +64,14 @@ impl Report<'_> {
             "skymosaic": env!("CARGO_PKG_VERSION"),
             "outputs": outputs.collect::<serde_json::Map<_, _>>(),
             "shape": self.shape,
-            "target": self.target.to_string().lines().map(str::trim_end).collect::<Vec<_>>(),
+            "target": self.target.lines().map(str::trim_end).collect::<Vec<_>>(),
             "options": {
-                "resample": format!("{:?}", self.options.resample).to_lowercase(),
-                "combine": format!("{:?}", self.options.combine).to_lowercase(),
-                "missing": format!("{:?}", self.options.missing).to_lowercase(),
+                "resample": word(&self.options.resample),
+                "combine": word(&self.options.combine),
+                "match_background": format!("{:?}", self.options.match_background),
+                "missing": word(&self.options.missing),
+                "flux": word(&self.options.flux),
+                "antialias": self.options.antialias,
                 "blank": number(self.options.blank),
                 "coordinate_error_pixels": bound(self.options.coordinate_error),
                 "intermediate": match &self.options.intermediate {
@@ -77,6 +83,7 @@ impl Report<'_> {
                 "dtype": self.dtype,
             },
             "inputs": inputs.collect::<Vec<_>>(),
+            "background_groups": planes.clone().map(|plane| json!(plane.groups)).collect::<Vec<_>>(),
             "output_pixels": output_pixels,
             "covered_pixels": covered_pixels,
             "coverage": self.summary.coverage(),
@@ -87,6 +94,11 @@ impl Report<'_> {
             "seconds": { "open": open, "plan": plan, "run": run, "write": write, "total": total },
         })
     }
+}
+
+/// The name of a choice, without its parameters.
+fn word(choice: &impl std::fmt::Debug) -> String {
+    format!("{choice:?}").split(['(', ' ', '{']).next().unwrap_or_default().to_lowercase()
 }
 
 fn window(window: &Window) -> Value {

@@ -37,10 +37,8 @@ impl CoordGrid<'_> {
                     let pixel = low.map(|low| [low, low + 1.0]);
                     let [x, y] = [self.centres_x[at + k], self.centres_y[at + k]];
                     let inside = intersection(&[[x; 2], [y; 2]], &self.region.input).is_some();
-                    if inside && pixel[0][0] >= part[0][0] && pixel[0][1] <= part[0][1] {
-                        if pixel[1][0] >= part[1][0] && pixel[1][1] <= part[1][1] {
-                            include(found, &pixel);
-                        }
+                    if inside && intersection(&pixel, &part) == Some(pixel) {
+                        include(found, &pixel);
                     }
                 }
             }
