@@ -23,8 +23,10 @@ impl Plan<'_, '_> {
         history(format!("resample {resample:?}, flux {flux:?}, antialias {antialias}"));
         history(format!("combine {combine:?}, missing {missing:?}, blank {blank}"));
         history(format!("coordinate error {bound}"));
-        if *match_background != MatchBackground::None {
-            history(format!("match background {match_background:?}"));
+        if let MatchBackground::Constant(matching) | MatchBackground::Plane(matching) = match_background {
+            let what = if matches!(match_background, MatchBackground::Plane(_)) { "plane" } else { "constant" };
+            let kept = matching.reference.map_or("mean zero".to_owned(), |input| format!("reference {input}"));
+            history(format!("match background {what}, {kept}, pair weight {:?}", matching.weight));
         }
         header
     }
