@@ -12,7 +12,7 @@
 use std::{
     ops::Range,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -20,7 +20,8 @@ use std::{
 use ndarray::{ArrayViewMut2, ArrayViewMutD, Axis};
 
 use crate::{
-    Error, Intermediate, Pixel,
+    Error, Intermediate, MatchBackground, Pixel,
+    background::{self, Backgrounds},
     combine::Accumulator,
     fits::FitsCache,
     plan::{Plan, Window},
@@ -32,7 +33,7 @@ use crate::{
 };
 
 /// Planes of a cube that are accumulated side by side, so that coordinates serve several.
-const PLANES_AT_ONCE: usize = 8;
+pub(crate) const PLANES_AT_ONCE: usize = 8;
 
 /// One tile's share of the output, for a few planes.
 struct Tile<'o, T> {
@@ -54,6 +55,8 @@ struct Workspace<T> {
     sampling: sample::Workspace<T>,
     accumulators: Vec<Accumulator<T>>,
     rows: [Vec<T>; 2],
+    /// Samples with the background taken off.
+    corrected: Vec<T>,
     bytes: u64,
 }
 
@@ -70,12 +73,39 @@ pub(crate) struct Engine<'r, 'a> {
     tallies: Mutex<Vec<Tally>>,
     /// Tiles that still have to read each input.
     unread: Vec<AtomicUsize>,
+    backgrounds: Option<Arc<Backgrounds>>,
     held: AtomicU64,
     peak: AtomicU64,
     covered: AtomicU64,
 }
 
 impl<'r, 'a> Engine<'r, 'a> {
+    fn new(plan: &'r Plan<'r, 'a>, window: Window, crew: &'r Crew) -> Result<Self, Error> {
+        Ok(Engine {
+            plan,
+            window,
+            planes: plan.planes(),
+            crew,
+            files: plan.files(),
+            share: plan.share(crew.workers())?,
+            tallies: Mutex::new(vec![Tally::default(); plan.inputs().len()]),
+            unread: (0..plan.inputs().len()).map(|_| AtomicUsize::new(0)).collect(),
+            backgrounds: None,
+            held: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+            covered: AtomicU64::new(0),
+        })
+    }
+
+    /// Measures the backgrounds of the whole plan, resampling what overlaps.
+    pub(crate) fn measure<T: Pixel>(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error> {
+        let crew = Crew::hire(plan.options().parallel)?;
+        let other = plan.for_backgrounds()?;
+        let plan = other.as_ref().unwrap_or(plan);
+        let engine = Engine::new(plan, plan.whole(), &crew)?;
+        background::measure::<T>(&engine, plan, &engine)
+    }
+
     pub(crate) fn run<T: Pixel>(
         plan: &'r Plan<'r, 'a>,
         window: Window,
@@ -85,20 +115,13 @@ impl<'r, 'a> Engine<'r, 'a> {
         let crew = Crew::hire(plan.options().parallel)?;
         let planes = plan.planes();
         let tiles = plan.tiles_in(window);
-        let unread = (0..plan.inputs().len()).map(|_| AtomicUsize::new(0)).collect();
-        let engine = Engine {
-            plan,
-            window,
-            planes,
-            crew: &crew,
-            files: plan.files(),
-            share: plan.share(crew.workers())?,
-            tallies: Mutex::new(vec![Tally::default(); plan.inputs().len()]),
-            unread,
-            held: AtomicU64::new(0),
-            peak: AtomicU64::new(0),
-            covered: AtomicU64::new(0),
-        };
+        let mut engine = Engine::new(plan, window, &crew)?;
+        let matching = plan.options().match_background != MatchBackground::None;
+        // From the samples that this run stores if they are all there are.
+        let stored_all = window == plan.whole() && plan.options().intermediate != Intermediate::None;
+        if matching && (!stored_all || plan.known_backgrounds::<T>().get().is_some()) {
+            engine.backgrounds = Some(plan.match_backgrounds::<T>()?);
+        }
         let storage = match &plan.options().intermediate {
             Intermediate::None => {
                 engine.combine(&tiles, output, footprint, None)?;
@@ -122,6 +145,12 @@ impl<'r, 'a> Engine<'r, 'a> {
             let (cells, after) = rest.split_at(2 * planes * window.area());
             stored[tile].push(Stored { input, window, cells });
             rest = after;
+        }
+        if matching && engine.backgrounds.is_none() {
+            let other = plan.for_backgrounds()?;
+            let measured =
+                background::measure::<T>(&engine, other.as_ref().unwrap_or(plan), &(plan, stored.as_slice()))?;
+            engine.backgrounds = Some(Arc::clone(plan.known_backgrounds::<T>().get_or_init(|| Arc::new(measured))));
         }
         engine.combine(&tiles, output, footprint, Some(&stored))?;
         Ok(engine.summary())
@@ -172,6 +201,7 @@ impl<'r, 'a> Engine<'r, 'a> {
                         }
                     },
                 )?;
+                self.read(input);
                 self.account(workspace);
                 meter.advance((window.area() * self.planes) as u64)
             },
@@ -227,7 +257,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         stored: Option<&[Vec<Stored<'_, T>>]>,
         workspace: &mut Workspace<T>,
     ) -> Result<(), Error> {
-        let Workspace { sampling, accumulators, rows, .. } = workspace;
+        let Workspace { sampling, accumulators, rows, corrected, .. } = workspace;
         let planes = tile.first_plane..tile.first_plane + tile.planes.len();
         accumulators
             .resize_with(planes.len().max(accumulators.len()), || Accumulator::new(self.plan.options().combine));
@@ -236,6 +266,7 @@ impl<'r, 'a> Engine<'r, 'a> {
             accumulators[..planes.len()].iter_mut().for_each(Accumulator::next_input);
             let mut add = |plane: usize, part: Window, samples: &[T], weights: &[T]| {
                 let accumulator = &mut accumulators[plane - planes.start];
+                let samples = self.corrected(*input, plane, part, samples, corrected);
                 let rows = samples.chunks_exact(part.nx).zip(weights.chunks_exact(part.nx));
                 for (y, (samples, weights)) in (part.y0..).zip(rows) {
                     accumulator.add((y - block.y0) * block.nx + (part.x0 - block.x0), samples, weights);
@@ -270,6 +301,25 @@ impl<'r, 'a> Engine<'r, 'a> {
         Ok(())
     }
 
+    /// Samples with the background of their input taken off: each of type `T` again, wherever it came from.
+    fn corrected<'s, T: Pixel>(
+        &self,
+        input: usize,
+        plane: usize,
+        part: Window,
+        samples: &'s [T],
+        corrected: &'s mut Vec<T>,
+    ) -> &'s [T] {
+        let Some(backgrounds) = &self.backgrounds else { return samples };
+        let correction = backgrounds.planes[plane].corrections[input];
+        corrected.clear();
+        for (y, row) in (part.y0..).zip(samples.chunks_exact(part.nx)) {
+            let row = (part.x0..).zip(row);
+            corrected.extend(row.map(|(x, v)| T::from_f64(v.to_f64() - correction.at(x as f64, y as f64))));
+        }
+        corrected
+    }
+
     fn sample<T: Pixel>(
         &self,
         input: usize,
@@ -285,16 +335,33 @@ impl<'r, 'a> Engine<'r, 'a> {
     }
 
     /// Notes that a tile has read all that it needs of an input, whose decoded pixels are dropped after the last.
-    fn read(&self, input: usize) {
+    pub(crate) fn read(&self, input: usize) {
         if self.unread[input].fetch_sub(1, Ordering::Relaxed) == 1 {
             self.plan.inputs()[input].release();
         }
     }
 
-    fn workspace<T>(&self) -> Workspace<T> {
+    /// Notes that so many pieces of work need an input.
+    pub(crate) fn expect(&self, input: usize, times: usize) {
+        self.unread[input].fetch_add(times, Ordering::Relaxed);
+    }
+
+    pub(crate) fn crew(&self) -> &Crew {
+        self.crew
+    }
+
+    pub(crate) fn share(&self) -> usize {
+        self.share
+    }
+
+    pub(crate) fn sampling<T>(&self) -> sample::Workspace<T> {
         // An eighth of the share for each of pixels and weights: f64.
-        let sampling = sample::Workspace::new(self.share / 8 / size_of::<f64>());
-        Workspace { sampling, accumulators: Vec::new(), rows: [Vec::new(), Vec::new()], bytes: 0 }
+        sample::Workspace::new(self.share / 8 / size_of::<f64>())
+    }
+
+    fn workspace<T>(&self) -> Workspace<T> {
+        let sampling = self.sampling();
+        Workspace { sampling, accumulators: Vec::new(), rows: Default::default(), corrected: Vec::new(), bytes: 0 }
     }
 
     fn account<T: Pixel>(&self, workspace: &mut Workspace<T>) {
@@ -304,7 +371,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         workspace.bytes = now;
     }
 
-    fn hold(&self, before: u64, now: u64) {
+    pub(crate) fn hold(&self, before: u64, now: u64) {
         let change = now.wrapping_sub(before);
         let held = self.held.fetch_add(change, Ordering::Relaxed).wrapping_add(change);
         self.peak.fetch_max(held, Ordering::Relaxed);
@@ -330,8 +397,48 @@ impl<'r, 'a> Engine<'r, 'a> {
             max_coordinate_error: total.grid.max_error,
             exact_fraction: total.grid.exact_pixels as f64
                 / (total.grid.exact_pixels + total.grid.approximated_pixels).max(1) as f64,
+            backgrounds: self.backgrounds,
             peak_bytes: self.peak.into_inner(),
         }
+    }
+}
+
+/// Backgrounds are measured from samples that are resampled for it ...
+impl<T: Pixel> background::Source<T> for Engine<'_, '_> {
+    fn read(
+        &self,
+        input: usize,
+        block: Window,
+        planes: Range<usize>,
+        workspace: &mut sample::Workspace<T>,
+        sink: &mut dyn FnMut(usize, Window, &[T], &[T]),
+    ) -> Result<(), Error> {
+        self.sample(input, block, planes, workspace, &mut |plane, part, samples, weights| {
+            sink(plane, part, samples, weights);
+        })
+    }
+}
+
+/// ... or from stored ones, by tile of the plan.
+impl<T: Pixel> background::Source<T> for (&Plan<'_, '_>, &[Vec<Stored<'_, T>>]) {
+    fn read(
+        &self,
+        input: usize,
+        block: Window,
+        planes: Range<usize>,
+        _workspace: &mut sample::Workspace<T>,
+        sink: &mut dyn FnMut(usize, Window, &[T], &[T]),
+    ) -> Result<(), Error> {
+        let (plan, stored) = self;
+        for tile in plan.tiles_at(block) {
+            let pieces = &stored[tile];
+            if let Ok(piece) = pieces.binary_search_by_key(&input, |piece| piece.input) {
+                pieces[piece].read(block, planes.clone(), plan.planes(), &mut |plane, part, samples, weights| {
+                    sink(plane, part, samples, weights);
+                });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -352,7 +459,7 @@ impl<T> Stored<'_, T> {
 }
 
 /// A tile cut into blocks of at most `area` pixels (but at least one): whole rows if they fit.
-fn blocks(tile: Window, area: usize) -> Vec<Window> {
+pub(crate) fn blocks(tile: Window, area: usize) -> Vec<Window> {
     let nx = area.clamp(1, tile.nx);
     let ny = (area / nx).clamp(1, tile.ny);
     let rows = (0..tile.ny).step_by(ny);

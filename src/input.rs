@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use ndarray::{ArrayView, Dimension};
 
 use crate::{
-    Error, FitsImage, Hdu, InputPixel, Pixel, Wcs,
+    Error, FitsImage, Hdu, Header, InputPixel, Pixel, Wcs,
     fits::{FitsCache, Precision},
     map::{PixelMap, WcsMap},
     pixel::AnyView,
@@ -22,6 +22,7 @@ pub struct Input<'a> {
     pub(crate) image: Pixels<'a>,
     geometry: Geometry,
     pub(crate) weights: Option<Weights<'a>>,
+    scale: f64,
 }
 
 /// How an input's pixels relate to the output's.
@@ -90,7 +91,7 @@ impl<'a> Input<'a> {
     }
 
     fn new(name: String, image: Pixels<'a>, geometry: Geometry) -> Self {
-        Input { name, image, geometry, weights: None }
+        Input { name, image, geometry, weights: None, scale: 1.0 }
     }
 
     /// Gives the input a name for messages and reports. Default: its file and HDU, or "array".
@@ -98,6 +99,70 @@ impl<'a> Input<'a> {
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
+    }
+
+    /// Multiplies the image's samples by a number, as they are read: its photometric scale (SWarp's FLXSCALE). Weights stay as they are.
+    /// Default: 1. It must be finite and not 0, which [`Plan::new`](crate::Plan::new) checks.
+    #[must_use]
+    pub fn scaled(mut self, scale: f64) -> Self {
+        self.scale = scale;
+        self
+    }
+
+    /// Multiplies the image's samples by the number that a keyword of its FITS header holds, such as `FLXSCALE`.
+    ///
+    /// # Errors
+    /// [`Error::Wcs`] naming the keyword if the header lacks it, or holds something else than a finite number other than 0;
+    /// [`Error::Option`] if the input is an array, which has no header.
+    pub fn scaled_by_keyword(self, keyword: &str) -> Result<Self, Error> {
+        let Some(header) = self.header() else {
+            let expected = "a FITS image: an array has no header, scale it with Input::scaled".to_owned();
+            return Err(Error::Option {
+                option: "scale",
+                got: format!("keyword {keyword} of {}", self.name),
+                expected,
+            });
+        };
+        let problem = |value: String| Error::Wcs {
+            keyword: keyword.to_owned(),
+            value,
+            problem: format!("{}: expected the photometric scale, a finite number other than 0", self.name),
+        };
+        match header.f64(keyword) {
+            Ok(Some(scale)) if scale.is_finite() && scale != 0.0 => Ok(self.scaled(scale)),
+            Ok(Some(scale)) => Err(problem(scale.to_string())),
+            Ok(None) => Err(problem("(missing)".to_owned())),
+            Err(_) => Err(problem(header.get(keyword).map_or_else(String::new, |value| format!("{value:?}")))),
+        }
+    }
+
+    /// What [`scaled`](Self::scaled) set.
+    pub fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    /// The header of an image in a FITS file.
+    pub fn header(&self) -> Option<&Header> {
+        match &self.image {
+            Pixels::Array(_) => None,
+            Pixels::Fits(image) => Some(image.header()),
+        }
+    }
+
+    /// Path and number of the HDU of an image in a FITS file; the primary HDU is 0.
+    pub fn file(&self) -> Option<(&Path, usize)> {
+        match &self.image {
+            Pixels::Array(_) => None,
+            Pixels::Fits(image) => Some((image.path(), image.number())),
+        }
+    }
+
+    /// Whether the input has weights, and the file they are in if they are in one.
+    pub fn weights_file(&self) -> Option<Option<&Path>> {
+        self.weights.as_ref().map(|weights| match &weights.image {
+            Pixels::Array(_) => None,
+            Pixels::Fits(image) => Some(image.path()),
+        })
     }
 
     /// Weights pixel on pixel: an array of the image's shape, or of shape (ny, nx) for all planes of a cube.
@@ -186,6 +251,10 @@ impl<'a> Input<'a> {
                 got: shape.to_vec(),
                 expected: format!("({leading}ny, nx) with pixels in it: leading dimensions as the output's"),
             });
+        }
+        if !self.scale.is_finite() || self.scale == 0.0 {
+            let expected = "a finite number other than 0".to_owned();
+            return Err(Error::Option { option: "scale", got: self.scale.to_string(), expected });
         }
         if let Some(weights) = &self.weights {
             let got = weights.image.shape();

@@ -75,6 +75,7 @@
 //! |---|---|
 //! | `coadd` | [`reproject_and_coadd`]: plan, then run |
 //! | `options`, `error`, `progress`, `summary` | what the user chooses, is told, and gets |
+//! | `provenance` | what a mosaic says about itself: cards and a table of its inputs |
 //! | `pixel`, `input` | element types; what an input is, and patches of its pixels |
 //! | `fits` | FITS headers, reading (mapped or decoded), writing; the only place that names cfitsio |
 //! | `wcs` | header to sky: `header`, `linear`, `distortion`, `projection`, `rotation`, `frame`; `optimal` targets |
@@ -84,9 +85,11 @@
 //! | `resample` | the kernels, one file a family, which see pixels and coordinates only |
 //! | `combine` | from samples to the value of a pixel |
 //! | `engine` | a plan carried out: tiles, intermediates, what is counted |
+//! | `background` | differences in overlaps → corrections of each input: `pairs`, `measure`, `fit`, `solve` |
 //! | `schedule` | all of rayon |
 //! | `storage` | arrays in memory or in mapped files; with the mapping of FITS files the only `unsafe` |
 
+mod background;
 mod coadd;
 mod combine;
 mod engine;
@@ -98,6 +101,7 @@ mod options;
 mod pixel;
 mod plan;
 mod progress;
+mod provenance;
 mod resample;
 mod sample;
 mod schedule;
@@ -105,18 +109,20 @@ mod storage;
 mod summary;
 mod wcs;
 
+pub use background::{Backgrounds, Correction, Pair, PlaneBackgrounds};
 pub use coadd::reproject_and_coadd;
 pub use error::Error;
-pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value, same_file};
+pub use fits::{Column, FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value, same_file};
 pub use input::Input;
 pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
 pub use options::{
-    Adaptive, AdaptiveKernel, Boundary, Combine, Drizzle, DrizzleKernel, Flux, Intermediate, Missing, Options,
-    Parallel, ProgressCallback, Resample,
+    Adaptive, AdaptiveKernel, Boundary, Combine, Drizzle, DrizzleKernel, Flux, Intermediate, MatchBackground, Matching,
+    Missing, Options, PairWeight, Parallel, ProgressCallback, Resample,
 };
 pub use pixel::{InputPixel, Pixel};
 pub use plan::{Plan, Window};
 pub use progress::{Phase, Progress};
+pub use provenance::{COPIED_KEYWORDS, common_cards};
 pub use storage::{MappedArray, MappedElement};
 pub use summary::{InputSummary, Status, Summary};
 pub use wcs::{

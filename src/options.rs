@@ -12,7 +12,7 @@ use crate::{Error, Progress, map::CoordinateError};
 /// assert_eq!(options.combine, Combine::Median);
 /// ```
 ///
-/// The result depends on `resample`, `flux`, `antialias`, `combine`, `missing`, `blank` and `coordinate_error` only: the other options change
+/// The result depends on `resample`, `flux`, `antialias`, `combine`, `missing`, `blank`, `match_background` and `coordinate_error` only: the other options change
 /// time and memory, never a bit of the mosaic.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -31,6 +31,8 @@ pub struct Options {
     pub missing: Missing,
     /// Value of output pixels that no input covers (footprint 0). Default: NaN.
     pub blank: f64,
+    /// Whether the backgrounds of the inputs are brought to a common level before they are combined. Default: [`MatchBackground::None`].
+    pub match_background: MatchBackground,
     /// Where each input's resampled sub-grid is kept between resampling and combining. Default: [`Intermediate::None`].
     pub intermediate: Intermediate,
     /// Who does the work. Default: [`Parallel::Current`].
@@ -55,6 +57,7 @@ impl Default for Options {
             combine: Combine::default(),
             missing: Missing::default(),
             blank: f64::NAN,
+            match_background: MatchBackground::default(),
             intermediate: Intermediate::default(),
             parallel: Parallel::default(),
             memory_limit: None,
@@ -84,6 +87,7 @@ impl Options {
         combine: Combine,
         missing: Missing,
         blank: f64,
+        match_background: MatchBackground,
         intermediate: Intermediate,
         parallel: Parallel,
         coordinate_error: CoordinateError,
@@ -407,6 +411,77 @@ pub enum Missing {
         /// Smallest part of the kernel that must be there: above 0, at most 1.
         min_weight: f64,
     },
+}
+
+/// Whether the backgrounds of the inputs are brought to a common level, as the parameter `match_background` of
+/// reproject_and_coadd does and Montage's mDiffExec, mFitExec and mBgModel do.
+///
+/// The differences between inputs are measured where they overlap, in the output's pixels where both have a sample, and from them the
+/// corrections follow by least squares. They are subtracted from the samples, whatever the kernel and the combination; weights play no part beyond
+/// saying where there are samples. Each plane of a cube has its own. [`Summary::backgrounds`](crate::Summary::backgrounds) tells them.
+///
+/// Overlaps measure differences only: the corrections of each group of inputs that overlaps connect have mean zero (planes: each of the three
+/// coefficients), or are zero for the reference in its group. An input that overlaps no other is left as it is.
+///
+/// A pair keeps the differences of 65 536 output pixels at most, and fewer where many pairs are in work at once; beyond, a
+/// hash of the pixel picks them. An input is compared with 32 later ones at most, which a hash picks too: deep stacks need no more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MatchBackground {
+    /// No: inputs are taken as they are.
+    #[default]
+    None,
+    /// A constant is subtracted from each input. The difference of a pair is the median over its overlap.
+    Constant(Matching),
+    /// A plane in the output's pixels is subtracted from each input. The difference of a pair is a robust plane: least squares with
+    /// Tukey's biweight from the plane of least median residual (an MM-estimate, Yohai 1987), which outliers spoil only if they are nearly half. Slopes that an overlap does not determine, being one row, say, do not count.
+    Plane(Matching),
+}
+
+impl MatchBackground {
+    pub(crate) fn reference(&self) -> Option<usize> {
+        match self {
+            MatchBackground::None => None,
+            MatchBackground::Constant(matching) | MatchBackground::Plane(matching) => matching.reference,
+        }
+    }
+}
+
+/// How backgrounds are matched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Matching {
+    /// The input, by its position from 0, that stays as it is; `None` for mean zero. Default: `None`.
+    pub reference: Option<usize>,
+    /// How much each pair counts. Default: [`PairWeight::Pixels`].
+    pub weight: PairWeight,
+}
+
+impl Matching {
+    /// Sets [`reference`](Self::reference).
+    #[must_use]
+    pub fn reference(mut self, input: usize) -> Self {
+        self.reference = Some(input);
+        self
+    }
+
+    /// Sets [`weight`](Self::weight).
+    #[must_use]
+    pub fn weight(mut self, weight: PairWeight) -> Self {
+        self.weight = weight;
+        self
+    }
+}
+
+/// How much the difference of a pair counts in the least squares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PairWeight {
+    /// As many times as the overlap has pixels: the inverse of its variance.
+    #[default]
+    Pixels,
+    /// Once, as in reproject.
+    Equal,
 }
 
 /// Where each input's resampled sub-grid (samples and weights) is kept between resampling and combining.

@@ -25,6 +25,8 @@ pub struct Progress {
 pub enum Phase {
     /// Resampling the inputs into intermediate storage.
     Resampling,
+    /// Measuring the differences between inputs where they overlap; without intermediate storage this includes their resampling.
+    Matching,
     /// Combining samples into the output; without intermediate storage this includes the resampling.
     Combining,
 }

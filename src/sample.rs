@@ -274,6 +274,10 @@ impl<'p> Sampler<'p, '_> {
             values.resize(band.area(), T::default());
             coverage.resize(band.area(), T::default());
             self.kernel.sample(&scene, band, scratch, values, coverage);
+            let scale = self.input.scale();
+            if scale != 1.0 {
+                values.iter_mut().for_each(|value| *value = T::from_f64(value.to_f64() * scale));
+            }
             if let Some(scene) = &weights_scene {
                 weights.resize(band.area(), 0.0);
                 weights_coverage.resize(band.area(), 0.0);

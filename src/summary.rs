@@ -1,6 +1,9 @@
 //! What a run did.
 
+use std::sync::Arc;
+
 use crate::{
+    background::Backgrounds,
     map::{CoordinateError, GridReport},
     plan::Window,
 };
@@ -23,6 +26,8 @@ pub struct Summary {
     pub max_coordinate_error: f64,
     /// Fraction of the coordinates that were computed exactly.
     pub exact_fraction: f64,
+    /// What was subtracted to match the backgrounds, and the groups in which they are matched; `None` if that was not asked for.
+    pub backgrounds: Option<Arc<Backgrounds>>,
     /// Most bytes that the engine held at once: workspaces, decoded inputs, intermediates in memory.
     pub peak_bytes: u64,
 }

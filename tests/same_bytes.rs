@@ -7,8 +7,8 @@ use std::num::NonZeroUsize;
 use common::field::{bits, noise, tan, wcs};
 use ndarray::{Array2, Array3, ArrayD, Axis, s};
 use skymosaic::{
-    Adaptive, AdaptiveKernel, Boundary, Combine, Drizzle, DrizzleKernel, Flux, Input, Intermediate, Missing, Options,
-    Parallel, Plan, Resample, Wcs, Window, reproject_and_coadd,
+    Adaptive, AdaptiveKernel, Boundary, Combine, Drizzle, DrizzleKernel, Flux, Input, Intermediate, MatchBackground,
+    Matching, Missing, Options, Parallel, Plan, Resample, Wcs, Window, reproject_and_coadd,
 };
 
 const TARGET: [usize; 2] = [310, 330];
@@ -206,6 +206,33 @@ fn adaptive_kernels() {
 }
 
 #[test]
+fn matched_backgrounds() {
+    let field = field();
+    let matching = Matching::default();
+    for matching in [MatchBackground::Constant(matching), MatchBackground::Plane(matching.reference(0))] {
+        for combine in [Combine::Mean, Combine::First, Combine::Median] {
+            let options = serial().combine(combine).match_background(matching);
+            let expected = run(&field, &options);
+            let plain = run(&field, &serial().combine(combine));
+            assert_ne!(bits(&plain.0), bits(&expected.0), "the correction must be worth comparing");
+            for (threads, tile, storage) in [
+                (1, 100, Intermediate::Memory),
+                (2, 256, Intermediate::Mapped { dir: None }),
+                (3, 16, Intermediate::None),
+                (8, 4096, Intermediate::None),
+                (8, 64, Intermediate::Memory),
+            ] {
+                let name = format!("{matching:?} {combine:?} {threads} threads, tile {tile}, {storage:?}");
+                let threads = Parallel::Threads(NonZeroUsize::new(threads).unwrap());
+                let options = options.clone().parallel(threads).tile(tile).intermediate(storage);
+                assert_same(&name, &run(&field, &options), &expected);
+            }
+            assert_same("memory limit", &run(&field, &options.clone().memory_limit(4 << 20)), &expected);
+        }
+    }
+}
+
+#[test]
 fn windows_make_the_whole() {
     let field = field();
     let inputs = inputs(&field);
@@ -214,6 +241,8 @@ fn windows_make_the_whole() {
         [Combine::Mean, Combine::Median].map(|combine| serial().combine(combine).missing(renormalize)).into();
     cases.extend(kernels());
     cases.extend(area_kernels().into_iter().map(|resample| serial().resample(resample).missing(renormalize)));
+    cases.push(serial().match_background(MatchBackground::Constant(Matching::default())));
+    cases.push(serial().combine(Combine::Median).match_background(MatchBackground::Plane(Matching::default())));
     for options in cases {
         let expected = run(&field, &options);
         let plan = Plan::new(&inputs, &field.target, &TARGET, &options).unwrap();

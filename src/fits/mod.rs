@@ -6,6 +6,7 @@ mod header;
 mod pixels;
 mod read;
 mod scan;
+mod table;
 mod tables;
 mod tiles;
 mod write;
@@ -16,6 +17,8 @@ pub(crate) use pixels::{FitsCache, Precision};
 pub use read::{FitsImage, Hdu, PixelType};
 pub(crate) use write::NewFile;
 
+pub use table::Column;
+pub(crate) use table::printable;
 pub use write::{FitsElement, FitsOutput, same_file};
 
 /// FITS files are made of blocks of this many bytes.

@@ -11,7 +11,10 @@ use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
 
 use super::Header;
 use super::pixels::PatchPixel;
-use super::{BLOCK, is_structural};
+use super::{
+    BLOCK, is_structural,
+    table::{self, Column},
+};
 use crate::Error;
 use crate::storage::{self, MappedElement};
 
@@ -253,6 +256,18 @@ impl<P: FitsElement> FitsOutput<P> {
         writer.flush().map_err(io)
     }
 
+    /// Adds a binary-table extension after what is there. `name` is its `EXTNAME`; `header` may hold more cards.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the columns differ in rows; [`Error::Io`] if it cannot be written.
+    pub fn append_table(&mut self, name: &str, header: &Header, columns: &[Column]) -> Result<(), Error> {
+        let (head, data) = table::records(name, header, columns)?;
+        let io = |error| Error::io(&self.path, format!("write extension {name}"), error);
+        let mut file = self.new.file();
+        file.seek(SeekFrom::End(0)).map_err(io)?;
+        file.write_all(&head).and_then(|()| file.write_all(&data)).map_err(io)
+    }
+
     /// Brings the pixels into FITS byte order and gives the file its final name.
     ///
     /// # Errors
@@ -281,7 +296,7 @@ fn image_bytes<P>(shape: &[usize]) -> Option<usize> {
 }
 
 /// The mandatory cards, then those of the caller that do not speak of the structure, as blocks of 2880 bytes.
-fn header_records(mandatory: Header, header: &Header) -> Vec<u8> {
+pub(super) fn header_records(mandatory: Header, header: &Header) -> Vec<u8> {
     let names = mandatory.get("EXTNAME").is_some();
     let mut cards = mandatory;
     cards.append(header.filtered(|keyword| !(is_structural(keyword) || names && keyword == "EXTNAME")));

@@ -14,6 +14,7 @@ use ndarray::{ArrayViewMut, Dimension};
 
 use crate::{
     Error, Input, Intermediate, Options, Pixel, Resample, Summary, Wcs,
+    background::{self, Backgrounds},
     engine::Engine,
     fits::FitsCache,
     map::{Inverse, PixelMap},
@@ -36,6 +37,7 @@ const MIN_SHARE: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct Plan<'p, 'a> {
     inputs: &'p [Input<'a>],
+    target: Wcs,
     shape: Vec<usize>,
     options: Options,
     samplers: Vec<Sampler<'p, 'a>>,
@@ -46,6 +48,8 @@ pub struct Plan<'p, 'a> {
     touching: Vec<Vec<u32>>,
     /// Each input's sub-grids, once somebody has asked for them.
     bounds: Vec<OnceLock<Vec<Window>>>,
+    /// What matches the backgrounds of samples of 4 bytes and of 8, once it is known.
+    backgrounds: [OnceLock<Arc<Backgrounds>>; 2],
 }
 
 impl<'p, 'a> Plan<'p, 'a> {
@@ -57,6 +61,13 @@ impl<'p, 'a> Plan<'p, 'a> {
         options.validate()?;
         if inputs.is_empty() {
             return Err(Error::NoInputs);
+        }
+        if let Some(reference) = options.match_background.reference().filter(|reference| *reference >= inputs.len()) {
+            return Err(Error::Option {
+                option: "match_background",
+                got: format!("reference {reference}"),
+                expected: format!("the position of an input, 0 to {}", inputs.len() - 1),
+            });
         }
         let leading = match shape {
             [leading @ .., ny, nx] if *ny > 0 && *nx > 0 && !leading.contains(&0) => leading,
@@ -111,7 +122,18 @@ impl<'p, 'a> Plan<'p, 'a> {
             touched.iter().for_each(|tile| touching[*tile as usize].push(input as u32));
         }
         let bounds = inputs.iter().map(|_| OnceLock::new()).collect();
-        Ok(Plan { inputs, shape: shape.to_vec(), options: options.clone(), samplers, tiles, touched, touching, bounds })
+        Ok(Plan {
+            inputs,
+            target: target.clone(),
+            shape: shape.to_vec(),
+            options: options.clone(),
+            samplers,
+            tiles,
+            touched,
+            touching,
+            bounds,
+            backgrounds: Default::default(),
+        })
     }
 
     /// Carries the plan out. Both buffers have the plan's shape, any strides, and are overwritten.
@@ -156,6 +178,33 @@ impl<'p, 'a> Plan<'p, 'a> {
             }
         }
         Engine::run(self, window, output.into_dyn(), footprint.into_dyn())
+    }
+
+    /// Measures what [`Options::match_background`] asks for over the whole target, for outputs of type `T`, unless that has been done. A run does so
+    /// itself; the windows of a plan share it.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn match_backgrounds<T: Pixel>(&self) -> Result<Arc<Backgrounds>, Error> {
+        let known = self.known_backgrounds::<T>();
+        if let Some(known) = known.get() {
+            return Ok(Arc::clone(known));
+        }
+        let measured = Arc::new(Engine::measure::<T>(self)?);
+        Ok(Arc::clone(known.get_or_init(|| measured)))
+    }
+
+    pub(crate) fn known_backgrounds<T>(&self) -> &OnceLock<Arc<Backgrounds>> {
+        &self.backgrounds[usize::from(size_of::<T>() == 8)]
+    }
+
+    /// The same plan in the tiles in which backgrounds are measured; `None` if it is in them.
+    pub(crate) fn for_backgrounds(&self) -> Result<Option<Plan<'p, 'a>>, Error> {
+        if self.options.tile == background::TILE {
+            return Ok(None);
+        }
+        let options = self.options.clone().tile(background::TILE);
+        Plan::new(self.inputs, &self.target, &self.shape, &options).map(Some)
     }
 
     /// The whole target.
@@ -207,13 +256,17 @@ impl<'p, 'a> Plan<'p, 'a> {
 
     /// The tiles, or parts of tiles, that make up a window, row by row from the left.
     pub(crate) fn tiles_in(&self, window: Window) -> Vec<Window> {
+        self.tiles_at(window).filter_map(|tile| self.tiles.window(tile).intersection(&window)).collect()
+    }
+
+    /// The tiles that a window touches, by their number.
+    pub(crate) fn tiles_at(&self, window: Window) -> impl Iterator<Item = usize> {
         let (first, last) = (
             self.tiles.holding(window.x0, window.y0),
             self.tiles.holding(window.x0 + window.nx - 1, window.y0 + window.ny - 1),
         );
         let ((x0, y0), (x1, y1)) = (self.tiles.place(first), self.tiles.place(last));
-        let rows = (y0..=y1).flat_map(|y| (x0..=x1).map(move |x| y * self.tiles.columns() + x));
-        rows.filter_map(|tile| self.tiles.window(tile).intersection(&window)).collect()
+        (y0..=y1).flat_map(move |y| (x0..=x1).map(move |x| y * self.tiles.columns() + x))
     }
 
     /// The inputs that may have samples in a part of a tile, in order.

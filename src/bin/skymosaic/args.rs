@@ -87,10 +87,18 @@ pub(crate) struct Mosaic {
     /// How the samples of a pixel become its value
     #[arg(long, value_name = "HOW", default_value = "mean", value_parser = COMBINE)]
     pub(crate) combine: Combine,
-    #[arg(long, value_name = "constant|plane", num_args = 0..=1, default_missing_value = "constant", hide = true, value_parser = not_yet)]
-    pub(crate) match_background: Option<String>,
-    #[arg(long, value_name = "N", hide = true, value_parser = not_yet)]
-    pub(crate) background_reference: Option<String>,
+    /// Bring the backgrounds to a common level first, by what differs where images overlap: subtract a constant from each, or a plane
+    #[arg(long, value_name = "constant|plane", num_args = 0..=1, default_missing_value = "constant")]
+    pub(crate) match_background: Option<Background>,
+    /// The image, counted from 0 in the order given, whose background stays; with --match-background. Default: the mean stays
+    #[arg(long, value_name = "N", requires = "match_background")]
+    pub(crate) background_reference: Option<usize>,
+    /// Multiply each image by the number that this keyword of its header holds, such as FLXSCALE
+    #[arg(long, value_name = "KEYWORD")]
+    pub(crate) scale_keyword: Option<String>,
+    /// Keywords that the mosaic takes from the images where all agree. Default: OBJECT,TELESCOP,INSTRUME,FILTER,OBSERVER,BUNIT,DATE-OBS
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    pub(crate) copy_keywords: Option<Vec<String>>,
     /// Where resampled inputs are kept before they are combined. The mosaic is the same
     #[arg(long, value_name = "WHERE", default_value = "none")]
     pub(crate) intermediate: Storage,
@@ -148,6 +156,14 @@ pub(crate) enum Hdus {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Background {
+    /// A number
+    Constant,
+    /// A plane in the pixels of the mosaic
+    Plane,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Storage {
     /// Nowhere: resampled and combined at once
     None,
@@ -202,10 +218,6 @@ impl<T: Clone + Send + Sync> TypedValueParser for Names<T> {
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         Some(Box::new(self.available().map(PossibleValue::new)))
     }
-}
-
-fn not_yet(_value: &str) -> Result<String, String> {
-    Err("not available in this version: the matching of backgrounds".to_owned())
 }
 
 fn hdus(text: &str) -> Result<Hdus, skymosaic::Error> {
@@ -270,7 +282,7 @@ mod tests {
 
     #[test]
     fn what_is_to_come_is_refused_by_name() {
-        for arguments in [["--resample", "adaptive"], ["--combine", "clipped"], ["--match-background", "plane"]] {
+        for arguments in [["--resample", "adaptive"], ["--combine", "clipped"]] {
             let refused = Cli::try_parse_from(["skymosaic", "mosaic", "-o", "x", "y"].iter().chain(&arguments));
             let message = refused.map(|_| ()).map_err(|error| error.to_string());
             assert!(matches!(&message, Err(text) if text.contains("not available in this version")), "{message:?}");

@@ -12,13 +12,14 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{ArrayD, ArrayView3, ArrayViewD, ArrayViewMutD};
 use skymosaic::{
-    CoordinateError, FitsElement, FitsImage, FitsOutput, Hdu, Header, Input, Intermediate, Options, Parallel, Phase,
-    Pixel, PixelMap, Plan, Summary, Wcs, WcsMap,
+    COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, FitsOutput, Hdu, Header, Input, Intermediate,
+    MatchBackground, Matching, Options, Parallel, Phase, Pixel, PixelMap, Plan, Summary, Value, Wcs, WcsMap,
+    common_cards,
 };
 
 use crate::{
     Failure,
-    args::{Dtype, Hdus, Mosaic, Storage},
+    args::{Background, Dtype, Hdus, Mosaic, Storage},
     header, interrupt,
     outputs::{self, Pending},
     plan,
@@ -33,7 +34,6 @@ const FOOTPRINT_IN_MEMORY: usize = 256 << 20;
 /// An image that is to be mosaicked, and what its header says beyond the WCS.
 pub(crate) struct Image {
     pub(crate) input: Input<'static>,
-    unit: Option<String>,
     /// Cards of the axes that are not celestial, and what they refer to; of cubes only.
     planes: Header,
 }
@@ -61,9 +61,8 @@ impl Image {
         let number = image.number();
         let about = |error| Failure::from(error).about(format!("{} HDU {number}", path.display()));
         let wcs = image.wcs(None).map_err(about)?;
-        let unit = image.header().text("BUNIT").ok().flatten().map(str::to_owned);
         let planes = if planes(image.shape()) > 1 { plane_axes(image.header()) } else { Header::new() };
-        Ok(Image { input: Input::from_image(image, wcs), unit, planes })
+        Ok(Image { input: Input::from_image(image, wcs), planes })
     }
 }
 
@@ -85,8 +84,12 @@ pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
     }
     warn_of_repetition(&args.inputs);
     let images = with_weights(open(&args.inputs, &args.hdu)?, args)?;
-    let cards = extra_cards(&images);
-    let inputs: Vec<Input<'_>> = images.into_iter().map(|image| image.input).collect();
+    let cards = extra_cards(&images, args);
+    let scaled = |image: Image| match &args.scale_keyword {
+        Some(keyword) => image.input.scaled_by_keyword(keyword),
+        None => Ok(image.input),
+    };
+    let inputs: Vec<Input<'_>> = images.into_iter().map(scaled).collect::<Result<_, _>>()?;
     let target = match &args.target {
         Some(path) => header::read_target(path)?,
         None => header::optimal(&inputs, &header::Sky::default())?,
@@ -169,6 +172,7 @@ fn options(args: &Mosaic) -> Options {
     let mut options = Options::default()
         .resample(args.resample)
         .combine(args.combine)
+        .match_background(match_background(args))
         .intermediate(intermediate)
         .parallel(parallel)
         .coordinate_error(args.coordinate_error)
@@ -189,6 +193,16 @@ fn options(args: &Mosaic) -> Options {
         }
         if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
+}
+
+fn match_background(args: &Mosaic) -> MatchBackground {
+    let mut matching = Matching::default();
+    matching.reference = args.background_reference;
+    match args.match_background {
+        None => MatchBackground::None,
+        Some(Background::Constant) => MatchBackground::Constant(matching),
+        Some(Background::Plane) => MatchBackground::Plane(matching),
+    }
 }
 
 fn progress_bar() -> ProgressBar {
@@ -253,6 +267,7 @@ impl Job<'_> {
             };
             report.write(file.file())?;
         }
+        output.append_table("INPUTS", &Header::new(), &plan.input_table(&summary))?;
         output.finish()?;
         footprint.finish()?;
         preview.map_or(Ok(()), Pending::publish)?;
@@ -263,7 +278,6 @@ impl Job<'_> {
 
     /// What the mosaic says about itself. Nothing that the pixels do not depend on, so that the same mosaic is the same file.
     fn header(&self, plan: &Plan<'_, '_>) -> Header {
-        let Options { resample, flux, antialias, combine, missing, coordinate_error, blank, .. } = plan.options();
         let mut header = self.target.to_header();
         let has_matrix = header.get("CD1_1").is_some();
         for (keyword, value, comment) in self.cards.cards() {
@@ -276,22 +290,13 @@ impl Job<'_> {
         if plan.shape().len() > 2 && header.get("WCSAXES").is_some() {
             header.set("WCSAXES", plan.shape().len() as i64, "number of axes");
         }
-        let count = (0..plan.inputs().len()).filter(|&input| !plan.bounds(input).is_empty()).count();
-        header.set("NCOMBINE", count as i64, "inputs that reach into the mosaic");
-        header.set("CREATOR", concat!("skymosaic ", env!("CARGO_PKG_VERSION")), "");
-        let bound = match coordinate_error {
-            CoordinateError::Pixels(pixels) => format!("{pixels:e} px"),
-            CoordinateError::Exact => "none".to_owned(),
-        };
-        header.push_history(&format!("skymosaic: resample {resample:?}, combine {combine:?}, missing {missing:?},"));
-        header.push_history(&format!("skymosaic: flux {flux:?}, antialias {antialias},"));
-        header.push_history(&format!("skymosaic: coordinate error {bound}, blank {blank}"));
-        for input in plan.inputs().iter().take(INPUTS_NAMED) {
-            header.push_history(&format!("skymosaic: input {}", input.name()));
+        for (keyword, value, comment) in plan.provenance().cards() {
+            match value {
+                Value::Text(text) if keyword == "HISTORY" => header.push_history(text),
+                _ => header.set(keyword, value.clone(), comment),
+            }
         }
-        if let Some(more) = plan.inputs().len().checked_sub(INPUTS_NAMED).filter(|&more| more > 0) {
-            header.push_history(&format!("skymosaic: and {more} more inputs"));
-        }
+        header.push_history("skymosaic: the inputs are listed in the table INPUTS");
         header
     }
 
@@ -313,9 +318,6 @@ impl Job<'_> {
         ));
     }
 }
-
-/// Inputs that are named in the output's `HISTORY`.
-const INPUTS_NAMED: usize = 64;
 
 /// The planes of a mosaic as (planes, ny, nx).
 fn cube<P>(mosaic: ArrayViewD<'_, P>) -> Result<ArrayView3<'_, P>, Failure> {
@@ -386,12 +388,16 @@ impl<P: Pixel + FitsElement> Footprint<P> {
     }
 }
 
-/// Cards that the mosaic shares with its inputs: the unit, if it is the same of all, and the axes of planes.
-fn extra_cards(images: &[Image]) -> Header {
+/// Cards that the mosaic takes from its inputs: those that are asked for, where all agree, and the axes of planes.
+fn extra_cards(images: &[Image], args: &Mosaic) -> Header {
     let mut cards = images.first().map(|image| image.planes.clone()).unwrap_or_default();
-    let units: HashSet<&Option<String>> = images.iter().map(|image| &image.unit).collect();
-    if let (1, Some(Some(unit))) = (units.len(), units.into_iter().next()) {
-        cards.set("BUNIT", unit.as_str(), "unit of the pixels");
+    let headers: Vec<&Header> = images.iter().filter_map(|image| image.input.header()).collect();
+    let common = match &args.copy_keywords {
+        Some(keywords) => common_cards(&headers, keywords),
+        None => common_cards(&headers, &COPIED_KEYWORDS),
+    };
+    for (keyword, value, comment) in common.cards() {
+        cards.set(keyword, value.clone(), comment);
     }
     cards
 }

@@ -42,8 +42,11 @@ impl Report<'_> {
 
     fn json(&self) -> Value {
         let Summary { covered_pixels, output_pixels, resampled_pixels, peak_bytes, .. } = self.summary;
-        let inputs = self.summary.inputs.iter().map(|input| {
+        let planes = self.summary.backgrounds.iter().flat_map(|backgrounds| &backgrounds.planes);
+        let inputs = self.summary.inputs.iter().enumerate().map(|(index, input)| {
+            let corrections = planes.clone().filter_map(|plane| plane.corrections.get(index));
             json!({
+                "background": corrections.map(|c| json!({ "offset": c.offset, "slope": c.slope })).collect::<Vec<_>>(),
                 "name": input.name,
                 "status": match input.status { Status::Used => "used", _ => "no overlap" },
                 "bounds": input.bounds.iter().map(window).collect::<Vec<_>>(),
@@ -65,6 +68,7 @@ impl Report<'_> {
             "options": {
                 "resample": word(&self.options.resample),
                 "combine": word(&self.options.combine),
+                "match_background": format!("{:?}", self.options.match_background),
                 "missing": word(&self.options.missing),
                 "flux": word(&self.options.flux),
                 "antialias": self.options.antialias,
@@ -79,6 +83,7 @@ impl Report<'_> {
                 "dtype": self.dtype,
             },
             "inputs": inputs.collect::<Vec<_>>(),
+            "background_groups": planes.clone().map(|plane| json!(plane.groups)).collect::<Vec<_>>(),
             "output_pixels": output_pixels,
             "covered_pixels": covered_pixels,
             "coverage": self.summary.coverage(),

@@ -1,0 +1,266 @@
+//! From samples to corrections: tile by tile, wherever two inputs or more meet.
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use super::{
+    Backgrounds, Correction, Pair, PlaneBackgrounds,
+    fit::{self, Difference, Fit},
+    pairs::{Collection, Pairs, name, rank, salt},
+    solve::{Link, solve},
+};
+use crate::{
+    Error, Pixel,
+    engine::{Engine, PLANES_AT_ONCE, blocks},
+    options::{MatchBackground, Matching, PairWeight},
+    plan::{Plan, Window},
+    progress::{Meter, Phase},
+    sample,
+};
+
+/// Hands over the samples of an input in a block, as [`Engine::sample`] does.
+pub(crate) trait Source<T>: Sync {
+    fn read(
+        &self,
+        input: usize,
+        block: Window,
+        planes: Range<usize>,
+        workspace: &mut sample::Workspace<T>,
+        sink: &mut dyn FnMut(usize, Window, &[T], &[T]),
+    ) -> Result<(), Error>;
+}
+
+/// A pair in one plane: first its differences, then what they come to.
+struct Work {
+    collection: Collection,
+    result: OnceLock<Option<(Fit, u64)>>,
+}
+
+/// What a worker keeps from block to block.
+struct Bench<T> {
+    sampling: sample::Workspace<T>,
+    samples: Vec<T>,
+    names: Vec<u64>,
+    found: Vec<(u8, Difference)>,
+    bytes: u64,
+}
+
+/// Measures the backgrounds of a plan. `engine` runs `plan` over the whole target, its tiles having the side [`TILE`].
+///
+/// [`TILE`]: super::TILE
+pub(crate) fn measure<T: Pixel>(
+    engine: &Engine<'_, '_>,
+    plan: &Plan<'_, '_>,
+    source: &impl Source<T>,
+) -> Result<Backgrounds, Error> {
+    let (matching, slopes) = match plan.options().match_background {
+        MatchBackground::None => return Ok(Backgrounds { planes: Vec::new() }),
+        MatchBackground::Constant(matching) => (matching, false),
+        MatchBackground::Plane(matching) => (matching, true),
+    };
+    let planes = plan.planes();
+    let pairs = Pairs::new(plan, engine.crew())?;
+    let tiles: Vec<Window> = plan.tiles_in(plan.whole());
+    let at_once = planes.min(PLANES_AT_ONCE);
+    let most = pairs.allowance(plan, &tiles, at_once);
+    let mut busy = Vec::new();
+    let mut visits = vec![0; pairs.count()];
+    for tile in tiles {
+        let within = pairs.within(plan, tile);
+        if !within.is_empty() {
+            within.iter().for_each(|(pair, ..)| visits[*pair] += 1);
+            inputs_of(&within).keys().for_each(|input| engine.expect(*input, planes.div_ceil(at_once)));
+            busy.push(tile);
+        }
+    }
+    let area: usize = busy.iter().map(Window::area).sum();
+    let meter = Meter::new(plan.options().progress.as_ref(), Phase::Matching, (area * planes) as u64);
+    let centre = [(plan.whole().nx - 1) as f64 / 2.0, (plan.whole().ny - 1) as f64 / 2.0];
+    let job = Job { engine, plan, pairs: &pairs, source, most, slopes, centre };
+    let mut measured = Vec::with_capacity(planes);
+    for start in (0..planes).step_by(at_once) {
+        let some = start..(start + at_once).min(planes);
+        let new = || Work { collection: Collection::default(), result: OnceLock::new() };
+        let work: Vec<Work> = (0..pairs.count() * some.len()).map(|_| new()).collect();
+        let visits: Vec<AtomicUsize> = visits.iter().map(|count| AtomicUsize::new(*count)).collect();
+        engine.crew().for_each(
+            busy.clone(),
+            || Bench {
+                sampling: engine.sampling(),
+                samples: Vec::new(),
+                names: Vec::new(),
+                found: Vec::new(),
+                bytes: 0,
+            },
+            |tile, bench: &mut Bench<T>| {
+                job.tile(tile, some.clone(), &work, &visits, bench)?;
+                meter.advance((tile.area() * some.len()) as u64)
+            },
+        )?;
+        let fits: Vec<Option<(Fit, u64)>> = work.iter().map(|work| work.result.get().copied().flatten()).collect();
+        for plane in 0..some.len() {
+            let fits = pairs.inputs().zip(fits.iter().skip(plane).step_by(some.len()));
+            measured.push(matched(plan.inputs().len(), fits, centre, &matching));
+        }
+    }
+    Ok(Backgrounds { planes: measured })
+}
+
+/// The inputs of pairs and the window in which each is needed.
+fn inputs_of(pairs: &[(usize, [usize; 2], Window)]) -> BTreeMap<usize, Window> {
+    let mut inputs = BTreeMap::new();
+    for (_, pair, window) in pairs {
+        for input in pair {
+            inputs.entry(*input).and_modify(|all: &mut Window| *all = all.hull(window)).or_insert(*window);
+        }
+    }
+    inputs
+}
+
+struct Job<'j, 'r, 'a, 'p, 'b, S> {
+    engine: &'j Engine<'r, 'a>,
+    plan: &'j Plan<'p, 'b>,
+    pairs: &'j Pairs,
+    source: &'j S,
+    most: usize,
+    slopes: bool,
+    centre: [f64; 2],
+}
+
+impl<S> Job<'_, '_, '_, '_, '_, S> {
+    /// Collects the differences of a tile, and fits those of pairs that have no more.
+    fn tile<T: Pixel>(
+        &self,
+        tile: Window,
+        planes: Range<usize>,
+        work: &[Work],
+        visits: &[AtomicUsize],
+        bench: &mut Bench<T>,
+    ) -> Result<(), Error>
+    where
+        S: Source<T>,
+    {
+        let within = self.pairs.within(self.plan, tile);
+        let inputs = inputs_of(&within);
+        let per_pixel = inputs.len() * planes.len() * size_of::<T>();
+        for block in blocks(tile, self.engine.share() / 2 / per_pixel.max(1)) {
+            self.block(block, planes.clone(), work, bench)?;
+        }
+        inputs.keys().for_each(|input| self.engine.read(*input));
+        for (pair, ..) in within {
+            if visits[pair].fetch_sub(1, Ordering::AcqRel) > 1 {
+                continue;
+            }
+            for work in &work[pair * planes.len()..(pair + 1) * planes.len()] {
+                let (pixels, mut differences) = work.collection.take();
+                let fit =
+                    if self.slopes { fit::plane(&mut differences) } else { fit::constant(&differences, self.centre) };
+                // Set once: this is the last visit.
+                let _ = work.result.set(fit.map(|fit| (fit, pixels)));
+                self.engine.hold((differences.len() * size_of::<Difference>()) as u64, 0);
+            }
+        }
+        let bytes = bench.sampling.bytes() + bench.samples.capacity() * size_of::<T>();
+        self.engine.hold(bench.bytes, bytes as u64);
+        bench.bytes = bytes as u64;
+        Ok(())
+    }
+
+    fn block<T: Pixel>(
+        &self,
+        block: Window,
+        planes: Range<usize>,
+        work: &[Work],
+        bench: &mut Bench<T>,
+    ) -> Result<(), Error>
+    where
+        S: Source<T>,
+    {
+        let Bench { sampling, samples, names, found, .. } = bench;
+        let within = self.pairs.within(self.plan, block);
+        let inputs = inputs_of(&within);
+        let area = block.area();
+        samples.clear();
+        samples.resize(inputs.len() * planes.len() * area, T::NAN);
+        for ((input, window), samples) in inputs.iter().zip(samples.chunks_exact_mut(planes.len() * area)) {
+            self.source.read(*input, *window, planes.clone(), sampling, &mut |plane, part, values, weights| {
+                let samples = &mut samples[(plane - planes.start) * area..];
+                for (row, y) in (part.y0..part.y0 + part.ny).enumerate() {
+                    let to = (y - block.y0) * block.nx + part.x0 - block.x0;
+                    let from = row * part.nx..(row + 1) * part.nx;
+                    let pairs = values[from.clone()].iter().zip(&weights[from]);
+                    for (to, (value, weight)) in samples[to..to + part.nx].iter_mut().zip(pairs) {
+                        *to = if weight.to_f64() > 0.0 { *value } else { T::NAN };
+                    }
+                }
+            })?;
+        }
+        names.clear();
+        let rows = block.y0..block.y0 + block.ny;
+        names.extend(rows.flat_map(|y| (block.x0..block.x0 + block.nx).map(move |x| name(x, y))));
+        let order: Vec<usize> = inputs.keys().copied().collect();
+        for (pair, both, window) in within {
+            let [Ok(a), Ok(b)] = both.map(|input| order.binary_search(&input)) else { continue };
+            let salt = salt(both);
+            for plane in 0..planes.len() {
+                let [a, b] = [a, b].map(|place| &samples[(place * planes.len() + plane) * area..][..area]);
+                let collection = &work[pair * planes.len() + plane].collection;
+                let lowest = collection.lowest();
+                let mut pixels = 0;
+                found.clear();
+                for y in window.y0..window.y0 + window.ny {
+                    let start = (y - block.y0) * block.nx + window.x0 - block.x0;
+                    let row = start..start + window.nx;
+                    let both = a[row.clone()].iter().zip(&b[row.clone()]);
+                    for ((x, (a, b)), name) in (window.x0..).zip(both).zip(&names[row]) {
+                        let value = a.to_f64() - b.to_f64();
+                        if value.is_finite() {
+                            pixels += 1;
+                            let rank = rank(*name, salt);
+                            if rank >= lowest {
+                                found.push((rank, Difference { x: x as u32, y: y as u32, value }));
+                            }
+                        }
+                    }
+                }
+                let grown = collection.add(pixels, found, self.most);
+                self.engine.hold(grown[0], grown[1]);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Solves one plane.
+fn matched<'f>(
+    inputs: usize,
+    fits: impl Iterator<Item = ([usize; 2], &'f Option<(Fit, u64)>)>,
+    centre: [f64; 2],
+    matching: &Matching,
+) -> PlaneBackgrounds {
+    let found: Vec<([usize; 2], Fit, u64)> =
+        fits.filter_map(|(pair, fit)| fit.map(|(fit, pixels)| (pair, fit, pixels))).collect();
+    let weight = |pixels: u64| match matching.weight {
+        PairWeight::Pixels => pixels as f64,
+        PairWeight::Equal => 1.0,
+    };
+    let links: Vec<Link> = found
+        .iter()
+        .map(|(inputs, fit, pixels)| Link { inputs: *inputs, fit: *fit, weight: weight(*pixels) })
+        .collect();
+    let (solved, groups) = solve(inputs, &links, centre, matching.reference);
+    let about = |centre: [f64; 2], [offset, x, y]: [f64; 3]| Correction { offset, slope: [x, y], centre };
+    let corrections: Vec<Correction> = solved.into_iter().map(|solved| about(centre, solved)).collect();
+    let pair = |(inputs, fit, pixels): ([usize; 2], Fit, u64)| {
+        let [a, b] = inputs.map(|input| corrections[input].at(fit.centre[0], fit.centre[1]));
+        Pair { inputs, pixels, difference: about(fit.centre, fit.value), residual: fit.value[0] - (a - b) }
+    };
+    let pairs = found.into_iter().map(pair).collect();
+    PlaneBackgrounds { corrections, groups, pairs }
+}
