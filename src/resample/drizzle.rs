@@ -62,7 +62,7 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     let Buffers { centres, corners, cover, sums } = &mut scratch.drizzle;
     sums.clear();
     sums.resize(block.area(), [0.0; 2]);
-    let mut sheet = Sheet { block, sums };
+    let mut sheet = Sheet { block, sums, source: None };
     let Some(grid) = scene.forward else { return };
     let window = scene.patch.window;
     let half = if drizzle.kernel == DrizzleKernel::Square { 0.5 * drizzle.pixfrac } else { 0.5 };
@@ -83,17 +83,18 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             let position =
                 |[x, y]: &[Vec<f64>; 2]| [x.get(k).map_or(f64::NAN, |x| *x), y.get(k).map_or(f64::NAN, |y| *y)];
             let quad = [0, 1, 2, 3].map(|corner| position(&corners[corner]));
-            let [a, b, c, d] = quad;
-            // Output pixels that an input pixel is large.
-            let area =
-                0.5 * ((c[0] - a[0]) * (d[1] - b[1]) - (c[1] - a[1]) * (d[0] - b[0])).abs() / (4.0 * half * half);
-            if !(area > 0.0 && area.is_finite()) {
-                continue;
-            }
-            let value = if flux == Flux::Conserve { value / area } else { value };
-            let drop = Drop { centre: position(centres), quad, pixfrac: drizzle.pixfrac, area, value, weight };
+            let drop = Drop { centre: position(centres), quad, half, pixfrac: drizzle.pixfrac, value, weight };
             if drop.is_whole() {
-                drop.fall(drizzle.kernel, scene.target, cover, &mut sheet);
+                drop.fall(drizzle.kernel, flux, scene.target, cover, &mut sheet);
+            } else if let Some(parts) = drop.torn() {
+                let here = [(window.x0 + k) as f64, at];
+                sheet.source = Some(Source { grid: scene.grid, here, reach: 2.0 * radius(drizzle) });
+                // A point falls on one side only.
+                let sides = if drizzle.kernel == DrizzleKernel::Point { 1 } else { 2 };
+                for part in parts.iter().take(sides) {
+                    part.fall(drizzle.kernel, flux, scene.target, cover, &mut sheet);
+                }
+                sheet.source = None;
             }
         }
     }
@@ -116,11 +117,16 @@ fn row(grid: &CoordGrid<'_>, x0: f64, y: f64, n: usize, [xs, ys]: &mut [Vec<f64>
 struct Sheet<'b> {
     block: Window,
     sums: &'b mut [[f64; 2]],
+    /// Where the present drop comes from, if it has to be asked of each output pixel whether it lies there.
+    source: Option<Source<'b>>,
 }
 
 impl Sheet<'_> {
     /// Gives an output pixel its part of a drop.
     fn add(&mut self, drop: &Drop, x: usize, y: usize, part: f64) {
+        if self.source.as_ref().is_some_and(|source| !source.holds(x, y, drop.area())) {
+            return;
+        }
         let (x, y) = (x.wrapping_sub(self.block.x0), y.wrapping_sub(self.block.y0));
         if x < self.block.nx
             && part > NOTHING
@@ -133,34 +139,83 @@ impl Sheet<'_> {
     }
 }
 
+/// An input pixel.
+struct Source<'s> {
+    grid: &'s CoordGrid<'s>,
+    here: [f64; 2],
+    reach: f64,
+}
+
+impl Source<'_> {
+    /// Whether an output pixel lies near it in the input, where it has `area` output pixels.
+    fn holds(&self, x: usize, y: usize, area: f64) -> bool {
+        let (mut u, mut v) = ([0.0], [0.0]);
+        self.grid.row(x as f64, y as f64, &mut u, &mut v);
+        (u[0] - self.here[0]).hypot(v[0] - self.here[1]) <= self.reach + 1.0 / area.sqrt()
+    }
+}
+
 /// What falls of one input pixel.
 struct Drop {
-    /// Output coordinates of the centre, and of corners in order around it.
+    /// Output coordinates of the centre, and of corners in order around it, `half` an input pixel off along each axis.
     centre: [f64; 2],
     quad: [[f64; 2]; 4],
+    half: f64,
     pixfrac: f64,
-    /// Output pixels that an input pixel is large.
-    area: f64,
     value: f64,
     weight: f64,
 }
 
 impl Drop {
+    /// Output pixels that an input pixel is large.
+    fn area(&self) -> f64 {
+        let [a, b, c, d] = self.quad;
+        let doubled = (c[0] - a[0]) * (d[1] - b[1]) - (c[1] - a[1]) * (d[0] - b[0]);
+        0.5 * doubled.abs() / (4.0 * self.half * self.half)
+    }
+
     /// Whether the centre lies amid the corners, so that no seam of the output runs between them.
     fn is_whole(&self) -> bool {
         let [a, b, c, d] = self.quad;
-        let off = [0, 1].map(|axis| 0.25 * (a[axis] + b[axis] + c[axis] + d[axis]) - self.centre[axis]);
-        let square = |p: [f64; 2], q: [f64; 2]| (p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]);
-        let size = square(a, c).max(square(b, d));
-        off[0] * off[0] + off[1] * off[1] <= 0.0625 * size
+        let middle = [0, 1].map(|axis| 0.25 * (a[axis] + b[axis] + c[axis] + d[axis]));
+        square(middle, self.centre) <= 0.01 * square(a, c).max(square(b, d))
     }
 
-    fn fall(&self, kernel: DrizzleKernel, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_>) {
+    /// The drop as it lies on either side of a seam, the corners beyond put where they would be without; `None` if it
+    /// has no place, or not even two corners on the side of the centre.
+    fn torn(&self) -> Option<[Drop; 2]> {
+        let away = self.quad.map(|corner| square(corner, self.centre));
+        let least = away.iter().copied().fold(f64::INFINITY, f64::min);
+        // False for NaN.
+        let near = away.map(|away| away <= 16.0 * least);
+        let mut quad = self.quad;
+        let mut shift = None;
+        for (k, corner) in quad.iter_mut().enumerate().filter(|(k, _)| !near[*k]) {
+            let (given, opposite) = (self.quad[k], self.quad[(k + 2) % 4]);
+            if !near[(k + 2) % 4] {
+                return None;
+            }
+            *corner = [0, 1].map(|axis| 2.0 * self.centre[axis] - opposite[axis]);
+            shift = Some([given[0] - corner[0], given[1] - corner[1]]);
+        }
+        let shift = shift.filter(|shift| shift.iter().all(|c| c.is_finite()))?;
+        let beyond = |[x, y]: [f64; 2]| [x + shift[0], y + shift[1]];
+        let side = |centre, quad| Drop { centre, quad, ..*self };
+        Some([side(self.centre, quad), side(beyond(self.centre), quad.map(beyond))])
+    }
+
+    fn fall(&self, kernel: DrizzleKernel, flux: Flux, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_>) {
+        let area = self.area();
+        if !(area > 0.0 && area.is_finite()) {
+            return;
+        }
+        let value = if flux == Flux::Conserve { self.value / area } else { self.value };
+        let drop = Drop { value, ..*self };
         match kernel {
-            DrizzleKernel::Square => self.square(target, cover, sheet),
-            DrizzleKernel::Point => self.within(0.0, target).for_each(|(y, x)| sheet.add(self, x, y, 1.0)),
-            DrizzleKernel::Turbo => self.turbo(target, sheet),
-            DrizzleKernel::Gaussian => self.gaussian(target, sheet),
+            DrizzleKernel::Square => drop.square(target, cover, sheet),
+            DrizzleKernel::Point => drop.within(0.0, target).for_each(|(y, x)| sheet.add(&drop, x, y, 1.0)),
+            DrizzleKernel::Turbo => drop.turbo(area, target, sheet),
+            DrizzleKernel::Gaussian => drop.gaussian(area, target, sheet),
         }
     }
 
@@ -177,8 +232,8 @@ impl Drop {
     }
 
     /// A square along the axes of the output, as large as the drop.
-    fn turbo(&self, target: [usize; 2], sheet: &mut Sheet<'_>) {
-        let half = 0.5 * self.pixfrac * self.area.sqrt();
+    fn turbo(&self, area: f64, target: [usize; 2], sheet: &mut Sheet<'_>) {
+        let half = 0.5 * self.pixfrac * area.sqrt();
         let shared = |axis: usize, k: usize| {
             let away = self.centre[axis] - k as f64;
             ((away + half).min(0.5) - (away - half).max(-0.5)).max(0.0)
@@ -189,9 +244,9 @@ impl Drop {
     }
 
     /// A Gaussian with the drop's side as full width at half maximum, at the centres of the pixels of a square.
-    fn gaussian(&self, target: [usize; 2], sheet: &mut Sheet<'_>) {
-        let steepness = 0.5 * (FWHM / self.pixfrac).powi(2) / self.area;
-        for (y, x) in self.within(gaussian_radius(self.pixfrac) * self.area.sqrt(), target) {
+    fn gaussian(&self, area: f64, target: [usize; 2], sheet: &mut Sheet<'_>) {
+        let steepness = 0.5 * (FWHM / self.pixfrac).powi(2) / area;
+        for (y, x) in self.within(gaussian_radius(self.pixfrac) * area.sqrt(), target) {
             let (dx, dy) = (self.centre[0] - x as f64, self.centre[1] - y as f64);
             sheet.add(self, x, y, steepness / PI * (-(dx * dx + dy * dy) * steepness).exp());
         }
@@ -207,4 +262,10 @@ impl Drop {
         let (columns, rows) = (range(0, nx), range(1, ny));
         rows.flat_map(move |y| columns.clone().map(move |x| (y, x)))
     }
+}
+
+/// Square of a distance.
+fn square(p: [f64; 2], q: [f64; 2]) -> f64 {
+    let [x, y] = [p[0] - q[0], p[1] - q[1]];
+    x * x + y * y
 }
