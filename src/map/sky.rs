@@ -224,7 +224,7 @@ fn corners(
 ) -> bool {
     out.clear();
     let along = |start: usize, n: usize| {
-        let last = n % step != 0;
+        let last = !n.is_multiple_of(step);
         (0..=n).step_by(step).chain(last.then_some(n)).map(move |k| (start + k) as f64 - 0.5)
     };
     let columns: Vec<f64> = along(window.x0, window.nx).collect();

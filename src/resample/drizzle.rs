@@ -8,7 +8,7 @@
 //!
 //! Each drop is computed from absolute positions alone and drops arrive in the image's order, so no bit depends on the block.
 
-use std::f64::consts::PI;
+use std::{f64::consts::PI, ops::Range};
 
 use super::{Scene, Scratch, raster::Cover};
 use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, plan::Window};
@@ -21,9 +21,10 @@ const NOTHING: f64 = 1e-12;
 /// Buffers of the kernel.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
-    /// Output coordinates of the centres of a row of input pixels, and of the corners of their drops in order around them.
+    /// Output coordinates of the centres of a row of input pixels, and of the corners of their drops below and above.
     centres: [Vec<f64>; 2],
-    corners: [[Vec<f64>; 2]; 4],
+    below: Line,
+    above: Line,
     cover: Cover,
     /// Σad and Σa of the block.
     sums: Vec<[f64; 2]>,
@@ -31,9 +32,43 @@ pub(super) struct Buffers {
 
 impl Buffers {
     pub(super) fn bytes(&self) -> usize {
-        let coordinates: usize = self.centres.iter().chain(self.corners.iter().flatten()).map(Vec::capacity).sum();
+        let lines = self.below.columns.iter().chain(&self.above.columns);
+        let coordinates: usize = self.centres.iter().chain(lines.flatten()).map(Vec::capacity).sum();
         coordinates * size_of::<f64>() + self.sums.capacity() * 16 + self.cover.bytes()
     }
+}
+
+/// Output coordinates of corners along a row of input pixels.
+#[derive(Debug, Default)]
+struct Line {
+    /// Those on the left of each pixel and those on its right; where pixels share their corners, one list of all.
+    columns: [[Vec<f64>; 2]; 2],
+    shared: bool,
+}
+
+impl Line {
+    /// The corners `half` a pixel to each side of the pixels (x0 + i, …), i < n, in the line y.
+    fn fill(&mut self, grid: &CoordGrid<'_>, [x0, y]: [f64; 2], n: usize, half: f64) {
+        self.shared = half == 0.5;
+        let [left, right] = &mut self.columns;
+        row(grid, x0 - half, y, if self.shared { n + 1 } else { n }, left);
+        if !self.shared {
+            row(grid, x0 + half, y, n, right);
+        }
+    }
+
+    /// Left and right corner of pixel `k`.
+    #[inline]
+    fn at(&self, k: usize) -> [[f64; 2]; 2] {
+        let [left, right] = &self.columns;
+        [position(left, k), if self.shared { position(left, k + 1) } else { position(right, k) }]
+    }
+}
+
+/// NaN beyond the end.
+#[inline]
+fn position([x, y]: &[Vec<f64>; 2], k: usize) -> [f64; 2] {
+    [x.get(k).map_or(f64::NAN, |x| *x), y.get(k).map_or(f64::NAN, |y| *y)]
 }
 
 /// Half the side of the square around an input pixel's centre that its drop can touch, input pixels.
@@ -59,10 +94,10 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     values: &mut [T],
     coverage: &mut [T],
 ) {
-    let Buffers { centres, corners, cover, sums } = &mut scratch.drizzle;
+    let Buffers { centres, below, above, cover, sums } = &mut scratch.drizzle;
     sums.clear();
     sums.resize(block.area(), [0.0; 2]);
-    let mut sheet = Sheet { block, sums, source: None };
+    let mut sheet = Sheet { block, sums, factors: Vec::new(), source: None };
     let Some(grid) = scene.forward else { return };
     let window = scene.patch.window;
     let half = if drizzle.kernel == DrizzleKernel::Square { 0.5 * drizzle.pixfrac } else { 0.5 };
@@ -71,19 +106,20 @@ pub(super) fn block<P: Pixel, T: Pixel>(
         let weights = scene.weights.as_ref().map(|weights| weights.run(y, window.x0, window.nx).unwrap_or(&[]));
         let (x0, at) = (window.x0 as f64, y as f64);
         row(grid, x0, at, window.nx, centres);
-        for (corner, [dx, dy]) in corners.iter_mut().zip([[-half, -half], [half, -half], [half, half], [-half, half]]) {
-            row(grid, x0 + dx, at + dy, window.nx, corner);
+        std::mem::swap(below, above);
+        if y == window.y0 || !below.shared {
+            below.fill(grid, [x0, at - half], window.nx, half);
         }
+        above.fill(grid, [x0, at + half], window.nx, half);
         for (k, pixel) in pixels.iter().enumerate() {
             let weight = weights.map_or(1.0, |weights| weights.get(k).map_or(f64::NAN, |w| *w));
             let value = pixel.to_f64();
             if value.is_nan() || weight.is_nan() {
                 continue;
             }
-            let position =
-                |[x, y]: &[Vec<f64>; 2]| [x.get(k).map_or(f64::NAN, |x| *x), y.get(k).map_or(f64::NAN, |y| *y)];
-            let quad = [0, 1, 2, 3].map(|corner| position(&corners[corner]));
-            let drop = Drop { centre: position(centres), quad, half, pixfrac: drizzle.pixfrac, value, weight };
+            let ([a, b], [d, c]) = (below.at(k), above.at(k));
+            let quad = [a, b, c, d];
+            let drop = Drop { centre: position(centres, k), quad, half, pixfrac: drizzle.pixfrac, value, weight };
             if drop.is_whole() {
                 drop.fall(drizzle.kernel, flux, scene.target, cover, &mut sheet);
             } else if let Some(parts) = drop.torn() {
@@ -117,6 +153,8 @@ fn row(grid: &CoordGrid<'_>, x0: f64, y: f64, n: usize, [xs, ys]: &mut [Vec<f64>
 struct Sheet<'b> {
     block: Window,
     sums: &'b mut [[f64; 2]],
+    /// For a Gaussian, those along x.
+    factors: Vec<f64>,
     /// Where the present drop comes from, if it has to be asked of each output pixel whether it lies there.
     source: Option<Source<'b>>,
 }
@@ -174,6 +212,11 @@ impl Drop {
         0.5 * doubled.abs() / (4.0 * self.half * self.half)
     }
 
+    /// Largest distance of a corner from the centre.
+    fn reach(&self) -> f64 {
+        self.quad.iter().map(|corner| square(*corner, self.centre)).fold(0.0, f64::max).sqrt()
+    }
+
     /// Whether the centre lies amid the corners, so that no seam of the output runs between them.
     fn is_whole(&self) -> bool {
         let [a, b, c, d] = self.quad;
@@ -213,15 +256,25 @@ impl Drop {
         let drop = Drop { value, ..*self };
         match kernel {
             DrizzleKernel::Square => drop.square(target, cover, sheet),
-            DrizzleKernel::Point => drop.within(0.0, target).for_each(|(y, x)| sheet.add(&drop, x, y, 1.0)),
-            DrizzleKernel::Turbo => drop.turbo(area, target, sheet),
-            DrizzleKernel::Gaussian => drop.gaussian(area, target, sheet),
+            DrizzleKernel::Point => drop.point(sheet),
+            DrizzleKernel::Turbo => drop.turbo(area, sheet),
+            DrizzleKernel::Gaussian => drop.gaussian(area, sheet),
+        }
+    }
+
+    /// All of it into one pixel.
+    fn point(&self, sheet: &mut Sheet<'_>) {
+        let [columns, rows] = self.within(0.0, sheet.block);
+        for (x, y) in columns.zip(rows) {
+            sheet.add(self, x, y, 1.0);
         }
     }
 
     /// The quadrilateral between the corners.
     fn square(&self, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_>) {
-        if !cover.lay(self.quad.map(|corner| corner.map(|c| c + 0.5)), target) {
+        let [columns, rows] = self.within(self.reach(), sheet.block);
+        if columns.is_empty() || rows.is_empty() || !cover.lay(self.quad.map(|corner| corner.map(|c| c + 0.5)), target)
+        {
             return;
         }
         for (y, areas) in cover.rows() {
@@ -232,35 +285,46 @@ impl Drop {
     }
 
     /// A square along the axes of the output, as large as the drop.
-    fn turbo(&self, area: f64, target: [usize; 2], sheet: &mut Sheet<'_>) {
+    fn turbo(&self, area: f64, sheet: &mut Sheet<'_>) {
         let half = 0.5 * self.pixfrac * area.sqrt();
         let shared = |axis: usize, k: usize| {
             let away = self.centre[axis] - k as f64;
             ((away + half).min(0.5) - (away - half).max(-0.5)).max(0.0)
         };
-        for (y, x) in self.within(half, target) {
-            sheet.add(self, x, y, shared(0, x) * shared(1, y) / (4.0 * half * half));
+        let [columns, rows] = self.within(half, sheet.block);
+        for y in rows {
+            let part = shared(1, y) / (4.0 * half * half);
+            columns.clone().for_each(|x| sheet.add(self, x, y, shared(0, x) * part));
         }
     }
 
     /// A Gaussian with the drop's side as full width at half maximum, at the centres of the pixels of a square.
-    fn gaussian(&self, area: f64, target: [usize; 2], sheet: &mut Sheet<'_>) {
+    fn gaussian(&self, area: f64, sheet: &mut Sheet<'_>) {
         let steepness = 0.5 * (FWHM / self.pixfrac).powi(2) / area;
-        for (y, x) in self.within(gaussian_radius(self.pixfrac) * area.sqrt(), target) {
-            let (dx, dy) = (self.centre[0] - x as f64, self.centre[1] - y as f64);
-            sheet.add(self, x, y, steepness / PI * (-(dx * dx + dy * dy) * steepness).exp());
+        let along = |axis: usize, k: usize| {
+            let away = self.centre[axis] - k as f64;
+            (-away * away * steepness).exp()
+        };
+        let [columns, rows] = self.within(gaussian_radius(self.pixfrac) * area.sqrt(), sheet.block);
+        let mut factors = std::mem::take(&mut sheet.factors);
+        factors.clear();
+        factors.extend(columns.clone().map(|x| along(0, x)));
+        for y in rows {
+            let part = steepness / PI * along(1, y);
+            columns.clone().zip(&factors).for_each(|(x, factor)| sheet.add(self, x, y, part * factor));
         }
+        sheet.factors = factors;
     }
 
-    /// The output pixels, (y, x), that meet the square of this half side around the centre; a tie goes away from 0.
-    fn within(&self, half: f64, [ny, nx]: [usize; 2]) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let range = |axis: usize, n: usize| {
-            // Saturating casts: an empty range for what lies outside, or is NaN.
-            let (low, high) = ((self.centre[axis] - half).round(), (self.centre[axis] + half).round());
-            if high >= 0.0 { low.max(0.0) as usize..((high + 1.0) as usize).min(n) } else { 0..0 }
+    /// Columns and rows of the block's pixels that meet the square of this half side around the centre; a tie goes away from 0.
+    fn within(&self, half: f64, block: Window) -> [Range<usize>; 2] {
+        let range = |axis: usize, first: usize, n: usize| {
+            // Casts cut off, and saturate: an empty range for what lies outside, or is NaN.
+            let (low, high) = (self.centre[axis] - half + 0.5, self.centre[axis] + half + 0.5);
+            let end = if high >= 0.0 { (high as usize).saturating_add(1) } else { 0 };
+            (low as usize).max(first)..end.min(first + n)
         };
-        let (columns, rows) = (range(0, nx), range(1, ny));
-        rows.flat_map(move |y| columns.clone().map(move |x| (y, x)))
+        [range(0, block.x0, block.nx), range(1, block.y0, block.ny)]
     }
 }
 

@@ -260,7 +260,7 @@ fn around(quad: &[[f64; 2]; 4], [ny, nx]: [usize; 2]) -> Option<Window> {
         let (low, high) = ((a.min(b).min(c.min(d)) - CURVED).floor(), (a.max(b).max(c.max(d)) + CURVED).ceil());
         let (low, high) = (low.max(0.0), high.min(n as f64));
         // False for NaN.
-        (low < high).then(|| (low as usize, (high - low) as usize))
+        (low < high).then_some((low as usize, (high - low) as usize))
     };
     let defined = quad.iter().flatten().all(|c| c.is_finite());
     let ((x0, nx), (y0, ny)) = (range(0, nx)?, range(1, ny)?);

@@ -37,7 +37,7 @@ impl Pixel {
     pub(super) fn new(corners: &[Vector; 4]) -> Option<Pixel> {
         let sum = corners.iter().fold([0.0; 3], |s, v| [s[0] + v[0], s[1] + v[1], s[2] + v[2]]);
         let length = dot(sum, sum).sqrt();
-        if !(length > 0.5) {
+        if length.is_nan() || length <= 0.5 {
             return None;
         }
         let middle = sum.map(|c| c / length);
@@ -71,7 +71,7 @@ impl Pixel {
         let mut out = [[0.0; 2]; 4];
         for (corner, point) in corners.iter().zip(&mut out) {
             let height = dot(*corner, self.middle);
-            if !(height > FAR) {
+            if height.is_nan() || height <= FAR {
                 return None;
             }
             let away = minus(*corner, self.middle);
