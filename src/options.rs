@@ -200,7 +200,7 @@ pub enum Resample {
     ///
     /// Areas are those of spherical polygons, corners joined by great circles, wherever these differ from areas in the plane of the
     /// input's pixels by more than the bound on the coordinates. An input whose [`PixelMap`](crate::PixelMap) knows no sky is
-    /// measured in its own plane.
+    /// measured in its own plane, without the pixels that a seam of the map runs through.
     Exact,
     /// Drizzle (Fruchter & Hook 2002), as the package drizzle.
     Drizzle(Drizzle),

@@ -219,7 +219,7 @@ impl<'p> Sampler<'p, '_> {
         if let Some(sky) = sky.as_mut().filter(|sky| !sky.is_flat()) {
             sky.with_output(map);
             if sky.is_wild() {
-                let found = sky.cap().and_then(|cap| index.window(map, image, &cap));
+                let found = sky.wild_cap().and_then(|cap| index.window(map, image, &cap));
                 window = window.map_or(found, |window| Some(found.map_or(window, |found| window.hull(&found))));
             }
         }

@@ -172,3 +172,34 @@ fn options_that_make_no_sense() {
     let refused = run(&weighted, &target, [8, 8], &options(DrizzleKernel::Square, 1.0)).unwrap_err().to_string();
     assert!(refused.contains("pixel on pixel"), "{refused}");
 }
+
+/// All of the sky onto all of the sky, the seams of the two apart: drops that a seam cuts fall on both sides.
+#[test]
+fn across_the_seam() {
+    let map = |lon: f64| {
+        common::field::wcs(&format!(
+            "NAXIS = 2\nNAXIS1 = 72\nNAXIS2 = 36\nCTYPE1 = 'RA---CAR'\nCTYPE2 = 'DEC--CAR'\nCRVAL1 = {lon}\nCRVAL2 = 0.0\n\
+             CRPIX1 = 36.5\nCRPIX2 = 18.5\nCDELT1 = -5.0\nCDELT2 = 5.0\n"
+        ))
+    };
+    for shift in [77.0, 75.0, 180.0] {
+        let image = Array2::from_shape_fn([36, 72], |(y, x)| 10.0 + (y * 72 + x) as f64);
+        let inputs = [Input::from_array(image.view(), map(0.0))];
+        for kernel in [DrizzleKernel::Square, DrizzleKernel::Turbo] {
+            let options = options(kernel, 1.0).coordinate_error(CoordinateError::Exact);
+            let [output, footprint] = run(&inputs, &map(shift), [36, 72], &options).unwrap();
+            let (whole, part) = ((shift / 5.0).floor(), (shift / 5.0).fract());
+            for ((y, x), value) in output.indexed_iter() {
+                // East is left: output column x lies shift / 5 columns to the left in the input.
+                let at = |d: f64| image[[y, (x as f64 - whole - d).rem_euclid(72.0) as usize]];
+                let wanted = (1.0 - part) * at(0.0) + part * at(1.0);
+                let off = (value / wanted - 1.0).abs().max((footprint[[y, x]] - 1.0).abs());
+                assert!(
+                    off < 1e-9,
+                    "{kernel:?} {shift} ({x}, {y}): {value} instead of {wanted}, {}",
+                    footprint[[y, x]]
+                );
+            }
+        }
+    }
+}

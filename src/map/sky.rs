@@ -1,21 +1,22 @@
 //! The sky behind a map, for kernels that measure areas: how straight great circles are in the plane of the input's pixels, and
 //! where on the sky the corners of pixels lie.
 
-use std::f64::consts::PI;
 use std::sync::OnceLock;
 
 use super::{CoordinateError, PixelMap};
-use crate::plan::Window;
+use crate::plan::{Cap, Window};
 
 /// A unit vector, or NaN.
 pub(crate) type Vector = [f64; 3];
 
-/// Side of the squares of output pixels that are judged together. They are anchored to the output's first pixel.
-const CELL: usize = 64;
-/// Distance between the nodes of a cell.
-const STEP: f64 = 0.5 * CELL as f64;
+/// Side of the largest squares of output pixels that are judged together. They are anchored to the output's first pixel.
+const LARGEST: usize = 64;
+/// Side of the smallest ones.
+const SMALLEST: usize = 8;
 /// Side of the squares of input pixels that have a cap of their own.
 const GROUP: usize = 16;
+/// Side of the squares that these are divided into for a patch.
+const PART: usize = 4;
 /// What is measured over a few chords of a cell may be as many times worse between them.
 const SAFETY: f64 = 4.0;
 /// The bound on the departure from flatness where positions are to be exact, input pixels.
@@ -28,8 +29,8 @@ pub(crate) enum Flatness {
     Flat,
     /// Smooth, and great circles less than half an input pixel off their chords.
     Curved,
-    /// The map knows no sky, and its plane may have a seam here or end.
-    Torn,
+    /// The map knows no sky: the plane is all there is, with a seam anywhere for all that is known.
+    Unknown,
     /// Anything may happen: a pole, a seam, a horizon, pixels as large as the sphere.
     Wild,
 }
@@ -38,14 +39,14 @@ pub(crate) enum Flatness {
 #[derive(Debug)]
 pub(crate) struct Sky {
     block: Window,
-    /// Column and row of the first cell, and the number of columns.
+    /// Column and row of the first of the smallest cells, and the number of columns.
     origin: [usize; 2],
     columns: usize,
     cells: Vec<Flatness>,
     window: Window,
     output: Vec<Vector>,
     input: Vec<Vector>,
-    groups: Vec<(Window, Cap)>,
+    groups: Vec<Group>,
 }
 
 impl Sky {
@@ -55,18 +56,49 @@ impl Sky {
             CoordinateError::Pixels(bound) => bound,
             CoordinateError::Exact => EXACT,
         };
-        let origin = [block.x0 / CELL, block.y0 / CELL];
-        let columns = (block.x0 + block.nx).div_ceil(CELL) - origin[0];
-        let rows = (block.y0 + block.ny).div_ceil(CELL) - origin[1];
-        let at = |k: usize| [origin[0] + k % columns, origin[1] + k / columns].map(|c| (c * CELL) as f64 - 0.5);
-        let cells = (0..rows * columns).map(|k| judge(map, at(k), bound)).collect();
-        let window = Window::default();
-        Sky { block, origin, columns, cells, window, output: Vec::new(), input: Vec::new(), groups: Vec::new() }
+        let range = |start: usize, n: usize, side: usize| start / side..(start + n).div_ceil(side);
+        let (columns, rows) = (range(block.x0, block.nx, SMALLEST), range(block.y0, block.ny, SMALLEST));
+        let mut sky = Sky {
+            block,
+            origin: [columns.start, rows.start],
+            columns: columns.len(),
+            cells: vec![Flatness::Wild; columns.len() * rows.len()],
+            window: Window::default(),
+            output: Vec::new(),
+            input: Vec::new(),
+            groups: Vec::new(),
+        };
+        for row in range(block.y0, block.ny, LARGEST) {
+            for column in range(block.x0, block.nx, LARGEST) {
+                sky.settle(map, [column * LARGEST, row * LARGEST], LARGEST, bound);
+            }
+        }
+        sky
+    }
+
+    /// Judges a cell, and its quarters where nothing good can be said of it.
+    fn settle(&mut self, map: &dyn PixelMap, [x, y]: [usize; 2], side: usize, bound: f64) {
+        let Some(part) = Window::new(x, y, side, side).intersection(&self.block) else { return };
+        let flatness = judge(map, [x, y].map(|c| c as f64 - 0.5), side as f64, bound);
+        if side > SMALLEST && flatness == Flatness::Wild {
+            let half = side / 2;
+            for [dx, dy] in [[0, 0], [half, 0], [0, half], [half, half]] {
+                self.settle(map, [x + dx, y + dy], half, bound);
+            }
+            return;
+        }
+        let columns = part.x0 / SMALLEST - self.origin[0]..(part.x0 + part.nx).div_ceil(SMALLEST) - self.origin[0];
+        for row in part.y0 / SMALLEST - self.origin[1]..(part.y0 + part.ny).div_ceil(SMALLEST) - self.origin[1] {
+            let (start, end) = (row * self.columns + columns.start, row * self.columns + columns.end);
+            if let Some(cells) = self.cells.get_mut(start..end) {
+                cells.fill(flatness);
+            }
+        }
     }
 
     /// Whether corners are needed at all.
     pub(crate) fn is_flat(&self) -> bool {
-        self.cells.iter().all(|cell| matches!(cell, Flatness::Flat | Flatness::Torn))
+        self.cells.iter().all(|cell| matches!(cell, Flatness::Flat | Flatness::Unknown))
     }
 
     /// Whether the input pixels that meet the block have to be found on the sky.
@@ -79,9 +111,18 @@ impl Sky {
         corners(|x, y, z| map.output_to_sky(x, y, z), self.block, 1, &mut self.output);
     }
 
-    /// The cap that holds the block.
-    pub(crate) fn cap(&self) -> Option<Cap> {
-        Cap::around(&self.output)
+    /// The cap that holds the pixels of the block where the map is wild.
+    pub(crate) fn wild_cap(&self) -> Option<Cap> {
+        let Window { x0, y0, nx, ny } = self.block;
+        let wild = |x: usize, y: usize| self.flatness(x, y) == Flatness::Wild;
+        let corners = (0..self.output.len()).filter(|k| {
+            let (x, y) = (k % (nx + 1), k / (nx + 1));
+            // A corner belongs to up to four pixels of the block.
+            let (left, right) = (x0 + x.saturating_sub(1), x0 + x.min(nx - 1));
+            let (low, high) = (y0 + y.saturating_sub(1), y0 + y.min(ny - 1));
+            wild(left, low) || wild(right, low) || wild(left, high) || wild(right, high)
+        });
+        cap_of(corners.filter_map(|k| self.output.get(k)))
     }
 
     /// Computes the corners of the input pixels of `window`, and where the map is wild the caps of their groups.
@@ -90,23 +131,22 @@ impl Sky {
         corners(|x, y, z| map.input_to_sky(x, y, z), window, 1, &mut self.input);
         self.groups.clear();
         if self.is_wild() {
-            let groups = groups(window);
-            self.groups.extend(groups.filter_map(|group| {
-                let rows = group.y0 - window.y0..=group.y0 - window.y0 + group.ny;
-                let (first, n) = (group.x0 - window.x0, group.nx + 1);
-                let corners: Vec<Vector> = rows
-                    .filter_map(|row| self.input.get(row * (window.nx + 1) + first..)?.get(..n))
-                    .flatten()
-                    .copied()
-                    .collect();
-                Some((group, Cap::around(&corners)?))
-            }));
+            let group = |window: Window, parts| Some(Group { cap: self.cap_of_input(window)?, window, parts });
+            let parts = |window| squares(window, PART).filter_map(|part| group(part, Vec::new())).collect();
+            self.groups = squares(window, GROUP).filter_map(|window| group(window, parts(window))).collect();
         }
+    }
+
+    /// A cap that holds the pixels of a part of the patch.
+    fn cap_of_input(&self, part: Window) -> Option<Cap> {
+        let (x, y) = (part.x0 - self.window.x0, part.y0 - self.window.y0);
+        let row = move |row: usize| self.input.get(row * (self.window.nx + 1) + x..)?.get(..=part.nx);
+        cap_of((y..=y + part.ny).filter_map(row).flatten())
     }
 
     /// How the sky looks around an output pixel.
     pub(crate) fn flatness(&self, x: usize, y: usize) -> Flatness {
-        let (column, row) = ((x / CELL).wrapping_sub(self.origin[0]), (y / CELL).wrapping_sub(self.origin[1]));
+        let (column, row) = ((x / SMALLEST).wrapping_sub(self.origin[0]), (y / SMALLEST).wrapping_sub(self.origin[1]));
         self.cells.get(row.wrapping_mul(self.columns).wrapping_add(column)).copied().unwrap_or(Flatness::Wild)
     }
 
@@ -120,10 +160,19 @@ impl Sky {
         quad(&self.input, self.window, x, y)
     }
 
-    /// The groups of input pixels that a cap may meet, in an order that depends on the groups alone.
-    pub(crate) fn groups_near<'s>(&'s self, cap: &'s Cap) -> impl Iterator<Item = Window> + 's {
-        self.groups.iter().filter(|(_, other)| cap.meets(other)).map(|(group, _)| *group)
+    /// Squares of input pixels with all that a cap may meet, in an order that depends on the image alone.
+    pub(crate) fn squares_near<'s>(&'s self, cap: &'s Cap) -> impl Iterator<Item = Window> + 's {
+        let groups = self.groups.iter().filter(|group| cap.meets(&group.cap));
+        groups.flat_map(|group| &group.parts).filter(|part| cap.meets(&part.cap)).map(|part| part.window)
     }
+}
+
+/// A square of input pixels, and the smaller ones that it is made of.
+#[derive(Debug)]
+struct Group {
+    window: Window,
+    cap: Cap,
+    parts: Vec<Group>,
 }
 
 /// Caps that hold the pixels of an image, found once an image is met where its map is wild.
@@ -135,15 +184,16 @@ impl SkyIndex {
     pub(crate) fn window(&self, map: &dyn PixelMap, [ny, nx]: [usize; 2], cap: &Cap) -> Option<Window> {
         let index = self.0.get_or_init(|| {
             let mut lattice = Vec::new();
-            groups(Window::new(0, 0, nx, ny))
+            squares(Window::new(0, 0, nx, ny), GROUP)
                 .filter_map(|group| {
                     let known = corners(|x, y, z| map.input_to_sky(x, y, z), group, 4, &mut lattice);
                     if lattice.iter().any(|v| v[0].is_nan()) {
                         corners(|x, y, z| map.input_to_sky(x, y, z), group, 1, &mut lattice);
                     }
                     // Corners between those of the lattice may lie a little farther out.
-                    let cap = Cap::around(&lattice)?;
-                    known.then_some((group, Cap { radius: 1.5 * cap.radius, ..cap }))
+                    let cap = cap_of(lattice.iter())?;
+                    let margin = 0.5 * cap.cos_radius.clamp(-1.0, 1.0).acos();
+                    known.then_some((group, Cap::hull(std::iter::once(cap), margin)?))
                 })
                 .collect()
         });
@@ -152,41 +202,17 @@ impl SkyIndex {
     }
 }
 
-/// A circle on the sphere and what it holds.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cap {
-    centre: Vector,
-    /// Radians.
-    radius: f64,
+/// A cap that holds the points, those that are NaN left out; `None` if all are.
+pub(crate) fn cap_of<'p>(points: impl Iterator<Item = &'p Vector> + Clone) -> Option<Cap> {
+    Cap::around(points.filter(|v| v.iter().all(|c| c.is_finite())).copied(), 0.0)
 }
 
-impl Cap {
-    /// A cap that holds the points, those that are NaN left out; `None` if all are.
-    pub(crate) fn around(points: &[Vector]) -> Option<Cap> {
-        let known = || points.iter().filter(|v| v.iter().all(|c| c.is_finite()));
-        known().next()?;
-        let sum = known().fold([0.0; 3], |s, v| [s[0] + v[0], s[1] + v[1], s[2] + v[2]]);
-        let length = dot(sum, sum).sqrt();
-        if !(length > 1e-6) {
-            return Some(Cap { centre: [0.0, 0.0, 1.0], radius: PI });
-        }
-        let centre = sum.map(|c| c / length);
-        let radius = known().map(|v| angle(centre, *v)).fold(0.0, f64::max);
-        Some(Cap { centre, radius })
-    }
-
-    /// Whether two caps have a point in common, or nearly.
-    fn meets(&self, other: &Cap) -> bool {
-        angle(self.centre, other.centre) <= 1.01 * (self.radius + other.radius) + 1e-9
-    }
-}
-
-/// The squares of input pixels, anchored to the image's first, that a window is made of, row by row.
-fn groups(window: Window) -> impl Iterator<Item = Window> {
-    let cuts = |start: usize, n: usize| (start / GROUP..(start + n).div_ceil(GROUP)).map(|k| k * GROUP);
+/// The squares of pixels, anchored to the image's first, that a window is made of, row by row.
+fn squares(window: Window, side: usize) -> impl Iterator<Item = Window> {
+    let cuts = move |start: usize, n: usize| (start / side..(start + n).div_ceil(side)).map(move |k| k * side);
     cuts(window.y0, window.ny)
-        .flat_map(move |y| cuts(window.x0, window.nx).map(move |x| Window::new(x, y, GROUP, GROUP)))
-        .filter_map(move |group| group.intersection(&window))
+        .flat_map(move |y| cuts(window.x0, window.nx).map(move |x| Window::new(x, y, side, side)))
+        .filter_map(move |square| square.intersection(&window))
 }
 
 /// Sky positions of the corners of the pixels of a window, every `step`-th and the last, row by row from (x0 - 1/2, y0 - 1/2).
@@ -198,7 +224,7 @@ fn corners(
 ) -> bool {
     out.clear();
     let along = |start: usize, n: usize| {
-        let last = n % step != 0;
+        let last = !n.is_multiple_of(step);
         (0..=n).step_by(step).chain(last.then_some(n)).map(move |k| (start + k) as f64 - 0.5)
     };
     let columns: Vec<f64> = along(window.x0, window.nx).collect();
@@ -224,10 +250,10 @@ fn quad(corners: &[Vector], window: Window, x: usize, y: usize) -> Option<[Vecto
 
 /// Looks at the nine nodes of a cell: along the chords between neighbours, how far from the great circle through its ends does the middle of a
 /// chord in the input's plane lie; and how unequal are the areas of the quarters?
-fn judge(map: &dyn PixelMap, low: [f64; 2], bound: f64) -> Flatness {
-    let range = low.map(|c| [c, c + CELL as f64]);
-    let smooth = map.is_smooth(range[0], range[1]);
-    let node = |k: usize| [low[0] + STEP * (k % 3) as f64, low[1] + STEP * (k / 3) as f64];
+fn judge(map: &dyn PixelMap, low: [f64; 2], side: f64, bound: f64) -> Flatness {
+    let step = 0.5 * side;
+    let range = low.map(|c| [c, c + side]);
+    let node = |k: usize| [low[0] + step * (k % 3) as f64, low[1] + step * (k / 3) as f64];
     let (mut x, mut y): ([f64; 9], [f64; 9]) =
         (std::array::from_fn(|k| node(k)[0]), std::array::from_fn(|k| node(k)[1]));
     let (mut u, mut v, mut w) = (x, y, [0.0; 9]);
@@ -240,11 +266,9 @@ fn judge(map: &dyn PixelMap, low: [f64; 2], bound: f64) -> Flatness {
     }
     let [mx, my, mz] = &mut middle;
     if !on_sky || !map.input_to_sky(mx, my, mz) {
-        // Without a sky the plane is all there is.
-        let known = x.iter().chain(&y).all(|c| c.is_finite());
-        return if known && smooth { Flatness::Flat } else { Flatness::Torn };
+        return Flatness::Unknown;
     }
-    if !smooth {
+    if !map.is_smooth(range[0], range[1]) {
         return Flatness::Wild;
     }
     // Largest distances from chords in input pixels, for chords as long as a pixel of the output and of the input.
@@ -256,7 +280,7 @@ fn judge(map: &dyn PixelMap, low: [f64; 2], bound: f64) -> Flatness {
         let (chord, length) = (dot(along, along).sqrt(), (x[b] - x[a]).hypot(y[b] - y[a]));
         let away = dot(minus([mx[k], my[k], mz[k]], from), normal) / dot(normal, normal).sqrt();
         let sagitta = away.abs() * length / chord;
-        let pixel = length / STEP;
+        let pixel = length / step;
         // The sagitta goes with the square of the chord; an output pixel much smaller than an input pixel wants a finer bound.
         let edge = sagitta * (pixel.max(1.0) / length).powi(2);
         off = off.max(edge / pixel.min(1.0));
@@ -273,7 +297,7 @@ fn judge(map: &dyn PixelMap, low: [f64; 2], bound: f64) -> Flatness {
     });
     let [least, most] =
         [densities.iter().copied().fold(f64::INFINITY, f64::min), densities.iter().copied().fold(0.0, f64::max)];
-    let gradient = (most - least) / (least * STEP);
+    let gradient = (most - least) / (least * step);
     if SAFETY * off <= bound && gradient <= bound {
         Flatness::Flat
     } else if SAFETY * worst <= 0.5 && gradient.is_finite() {
@@ -317,10 +341,4 @@ pub(crate) fn cross(a: Vector, b: Vector) -> Vector {
 
 pub(crate) fn minus(a: Vector, b: Vector) -> Vector {
     [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
-}
-
-/// Radians between two unit vectors, right at all distances.
-fn angle(a: Vector, b: Vector) -> f64 {
-    let d = minus(a, b);
-    2.0 * (0.5 * dot(d, d).sqrt()).min(1.0).asin()
 }

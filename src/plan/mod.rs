@@ -4,6 +4,7 @@ mod bounds;
 mod overlap;
 mod window;
 
+pub(crate) use bounds::Cap;
 use overlap::TileTree;
 pub(crate) use window::Tiles;
 pub use window::Window;

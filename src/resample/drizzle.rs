@@ -8,7 +8,7 @@
 //!
 //! Each drop is computed from absolute positions alone and drops arrive in the image's order, so no bit depends on the block.
 
-use std::f64::consts::PI;
+use std::{f64::consts::PI, ops::Range};
 
 use super::{Scene, Scratch, raster::Cover};
 use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, plan::Window};
@@ -21,9 +21,10 @@ const NOTHING: f64 = 1e-12;
 /// Buffers of the kernel.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
-    /// Output coordinates of the centres of a row of input pixels, and of the corners of their drops in order around them.
+    /// Output coordinates of the centres of a row of input pixels, and of the corners of their drops below and above.
     centres: [Vec<f64>; 2],
-    corners: [[Vec<f64>; 2]; 4],
+    below: Line,
+    above: Line,
     cover: Cover,
     /// Σad and Σa of the block.
     sums: Vec<[f64; 2]>,
@@ -31,9 +32,43 @@ pub(super) struct Buffers {
 
 impl Buffers {
     pub(super) fn bytes(&self) -> usize {
-        let coordinates: usize = self.centres.iter().chain(self.corners.iter().flatten()).map(Vec::capacity).sum();
+        let lines = self.below.columns.iter().chain(&self.above.columns);
+        let coordinates: usize = self.centres.iter().chain(lines.flatten()).map(Vec::capacity).sum();
         coordinates * size_of::<f64>() + self.sums.capacity() * 16 + self.cover.bytes()
     }
+}
+
+/// Output coordinates of corners along a row of input pixels.
+#[derive(Debug, Default)]
+struct Line {
+    /// Those on the left of each pixel and those on its right; where pixels share their corners, one list of all.
+    columns: [[Vec<f64>; 2]; 2],
+    shared: bool,
+}
+
+impl Line {
+    /// The corners `half` a pixel to each side of the pixels (x0 + i, …), i < n, in the line y.
+    fn fill(&mut self, grid: &CoordGrid<'_>, [x0, y]: [f64; 2], n: usize, half: f64) {
+        self.shared = half == 0.5;
+        let [left, right] = &mut self.columns;
+        row(grid, x0 - half, y, if self.shared { n + 1 } else { n }, left);
+        if !self.shared {
+            row(grid, x0 + half, y, n, right);
+        }
+    }
+
+    /// Left and right corner of pixel `k`.
+    #[inline]
+    fn at(&self, k: usize) -> [[f64; 2]; 2] {
+        let [left, right] = &self.columns;
+        [position(left, k), if self.shared { position(left, k + 1) } else { position(right, k) }]
+    }
+}
+
+/// NaN beyond the end.
+#[inline]
+fn position([x, y]: &[Vec<f64>; 2], k: usize) -> [f64; 2] {
+    [x.get(k).map_or(f64::NAN, |x| *x), y.get(k).map_or(f64::NAN, |y| *y)]
 }
 
 /// Half the side of the square around an input pixel's centre that its drop can touch, input pixels.
@@ -59,10 +94,10 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     values: &mut [T],
     coverage: &mut [T],
 ) {
-    let Buffers { centres, corners, cover, sums } = &mut scratch.drizzle;
+    let Buffers { centres, below, above, cover, sums } = &mut scratch.drizzle;
     sums.clear();
     sums.resize(block.area(), [0.0; 2]);
-    let mut sheet = Sheet { block, sums };
+    let mut sheet = Sheet { block, sums, factors: Vec::new(), source: None };
     let Some(grid) = scene.forward else { return };
     let window = scene.patch.window;
     let half = if drizzle.kernel == DrizzleKernel::Square { 0.5 * drizzle.pixfrac } else { 0.5 };
@@ -71,29 +106,31 @@ pub(super) fn block<P: Pixel, T: Pixel>(
         let weights = scene.weights.as_ref().map(|weights| weights.run(y, window.x0, window.nx).unwrap_or(&[]));
         let (x0, at) = (window.x0 as f64, y as f64);
         row(grid, x0, at, window.nx, centres);
-        for (corner, [dx, dy]) in corners.iter_mut().zip([[-half, -half], [half, -half], [half, half], [-half, half]]) {
-            row(grid, x0 + dx, at + dy, window.nx, corner);
+        std::mem::swap(below, above);
+        if y == window.y0 || !below.shared {
+            below.fill(grid, [x0, at - half], window.nx, half);
         }
+        above.fill(grid, [x0, at + half], window.nx, half);
         for (k, pixel) in pixels.iter().enumerate() {
             let weight = weights.map_or(1.0, |weights| weights.get(k).map_or(f64::NAN, |w| *w));
             let value = pixel.to_f64();
             if value.is_nan() || weight.is_nan() {
                 continue;
             }
-            let position =
-                |[x, y]: &[Vec<f64>; 2]| [x.get(k).map_or(f64::NAN, |x| *x), y.get(k).map_or(f64::NAN, |y| *y)];
-            let quad = [0, 1, 2, 3].map(|corner| position(&corners[corner]));
-            let [a, b, c, d] = quad;
-            // Output pixels that an input pixel is large.
-            let area =
-                0.5 * ((c[0] - a[0]) * (d[1] - b[1]) - (c[1] - a[1]) * (d[0] - b[0])).abs() / (4.0 * half * half);
-            if !(area > 0.0 && area.is_finite()) {
-                continue;
-            }
-            let value = if flux == Flux::Conserve { value / area } else { value };
-            let drop = Drop { centre: position(centres), quad, pixfrac: drizzle.pixfrac, area, value, weight };
+            let ([a, b], [d, c]) = (below.at(k), above.at(k));
+            let quad = [a, b, c, d];
+            let drop = Drop { centre: position(centres, k), quad, half, pixfrac: drizzle.pixfrac, value, weight };
             if drop.is_whole() {
-                drop.fall(drizzle.kernel, scene.target, cover, &mut sheet);
+                drop.fall(drizzle.kernel, flux, scene.target, cover, &mut sheet);
+            } else if let Some(parts) = drop.torn() {
+                let here = [(window.x0 + k) as f64, at];
+                sheet.source = Some(Source { grid: scene.grid, here, reach: 2.0 * radius(drizzle) });
+                // A point falls on one side only.
+                let sides = if drizzle.kernel == DrizzleKernel::Point { 1 } else { 2 };
+                for part in parts.iter().take(sides) {
+                    part.fall(drizzle.kernel, flux, scene.target, cover, &mut sheet);
+                }
+                sheet.source = None;
             }
         }
     }
@@ -116,11 +153,18 @@ fn row(grid: &CoordGrid<'_>, x0: f64, y: f64, n: usize, [xs, ys]: &mut [Vec<f64>
 struct Sheet<'b> {
     block: Window,
     sums: &'b mut [[f64; 2]],
+    /// For a Gaussian, those along x.
+    factors: Vec<f64>,
+    /// Where the present drop comes from, if it has to be asked of each output pixel whether it lies there.
+    source: Option<Source<'b>>,
 }
 
 impl Sheet<'_> {
     /// Gives an output pixel its part of a drop.
     fn add(&mut self, drop: &Drop, x: usize, y: usize, part: f64) {
+        if self.source.as_ref().is_some_and(|source| !source.holds(x, y, drop.area())) {
+            return;
+        }
         let (x, y) = (x.wrapping_sub(self.block.x0), y.wrapping_sub(self.block.y0));
         if x < self.block.nx
             && part > NOTHING
@@ -133,40 +177,104 @@ impl Sheet<'_> {
     }
 }
 
+/// An input pixel.
+struct Source<'s> {
+    grid: &'s CoordGrid<'s>,
+    here: [f64; 2],
+    reach: f64,
+}
+
+impl Source<'_> {
+    /// Whether an output pixel lies near it in the input, where it has `area` output pixels.
+    fn holds(&self, x: usize, y: usize, area: f64) -> bool {
+        let (mut u, mut v) = ([0.0], [0.0]);
+        self.grid.row(x as f64, y as f64, &mut u, &mut v);
+        (u[0] - self.here[0]).hypot(v[0] - self.here[1]) <= self.reach + 1.0 / area.sqrt()
+    }
+}
+
 /// What falls of one input pixel.
 struct Drop {
-    /// Output coordinates of the centre, and of corners in order around it.
+    /// Output coordinates of the centre, and of corners in order around it, `half` an input pixel off along each axis.
     centre: [f64; 2],
     quad: [[f64; 2]; 4],
+    half: f64,
     pixfrac: f64,
-    /// Output pixels that an input pixel is large.
-    area: f64,
     value: f64,
     weight: f64,
 }
 
 impl Drop {
+    /// Output pixels that an input pixel is large.
+    fn area(&self) -> f64 {
+        let [a, b, c, d] = self.quad;
+        let doubled = (c[0] - a[0]) * (d[1] - b[1]) - (c[1] - a[1]) * (d[0] - b[0]);
+        0.5 * doubled.abs() / (4.0 * self.half * self.half)
+    }
+
+    /// Largest distance of a corner from the centre.
+    fn reach(&self) -> f64 {
+        self.quad.iter().map(|corner| square(*corner, self.centre)).fold(0.0, f64::max).sqrt()
+    }
+
     /// Whether the centre lies amid the corners, so that no seam of the output runs between them.
     fn is_whole(&self) -> bool {
         let [a, b, c, d] = self.quad;
-        let off = [0, 1].map(|axis| 0.25 * (a[axis] + b[axis] + c[axis] + d[axis]) - self.centre[axis]);
-        let square = |p: [f64; 2], q: [f64; 2]| (p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]);
-        let size = square(a, c).max(square(b, d));
-        off[0] * off[0] + off[1] * off[1] <= 0.0625 * size
+        let middle = [0, 1].map(|axis| 0.25 * (a[axis] + b[axis] + c[axis] + d[axis]));
+        square(middle, self.centre) <= 0.01 * square(a, c).max(square(b, d))
     }
 
-    fn fall(&self, kernel: DrizzleKernel, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_>) {
+    /// The drop as it lies on either side of a seam, the corners beyond put where they would be without; `None` if it
+    /// has no place, or not even two corners on the side of the centre.
+    fn torn(&self) -> Option<[Drop; 2]> {
+        let away = self.quad.map(|corner| square(corner, self.centre));
+        let least = away.iter().copied().fold(f64::INFINITY, f64::min);
+        // False for NaN.
+        let near = away.map(|away| away <= 16.0 * least);
+        let mut quad = self.quad;
+        let mut shift = None;
+        for (k, corner) in quad.iter_mut().enumerate().filter(|(k, _)| !near[*k]) {
+            let (given, opposite) = (self.quad[k], self.quad[(k + 2) % 4]);
+            if !near[(k + 2) % 4] {
+                return None;
+            }
+            *corner = [0, 1].map(|axis| 2.0 * self.centre[axis] - opposite[axis]);
+            shift = Some([given[0] - corner[0], given[1] - corner[1]]);
+        }
+        let shift = shift.filter(|shift| shift.iter().all(|c| c.is_finite()))?;
+        let beyond = |[x, y]: [f64; 2]| [x + shift[0], y + shift[1]];
+        let side = |centre, quad| Drop { centre, quad, ..*self };
+        Some([side(self.centre, quad), side(beyond(self.centre), quad.map(beyond))])
+    }
+
+    fn fall(&self, kernel: DrizzleKernel, flux: Flux, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_>) {
+        let area = self.area();
+        if !(area > 0.0 && area.is_finite()) {
+            return;
+        }
+        let value = if flux == Flux::Conserve { self.value / area } else { self.value };
+        let drop = Drop { value, ..*self };
         match kernel {
-            DrizzleKernel::Square => self.square(target, cover, sheet),
-            DrizzleKernel::Point => self.within(0.0, target).for_each(|(y, x)| sheet.add(self, x, y, 1.0)),
-            DrizzleKernel::Turbo => self.turbo(target, sheet),
-            DrizzleKernel::Gaussian => self.gaussian(target, sheet),
+            DrizzleKernel::Square => drop.square(target, cover, sheet),
+            DrizzleKernel::Point => drop.point(sheet),
+            DrizzleKernel::Turbo => drop.turbo(area, sheet),
+            DrizzleKernel::Gaussian => drop.gaussian(area, sheet),
+        }
+    }
+
+    /// All of it into one pixel.
+    fn point(&self, sheet: &mut Sheet<'_>) {
+        let [columns, rows] = self.within(0.0, sheet.block);
+        for (x, y) in columns.zip(rows) {
+            sheet.add(self, x, y, 1.0);
         }
     }
 
     /// The quadrilateral between the corners.
     fn square(&self, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_>) {
-        if !cover.lay(self.quad.map(|corner| corner.map(|c| c + 0.5)), target) {
+        let [columns, rows] = self.within(self.reach(), sheet.block);
+        if columns.is_empty() || rows.is_empty() || !cover.lay(self.quad.map(|corner| corner.map(|c| c + 0.5)), target)
+        {
             return;
         }
         for (y, areas) in cover.rows() {
@@ -177,34 +285,51 @@ impl Drop {
     }
 
     /// A square along the axes of the output, as large as the drop.
-    fn turbo(&self, target: [usize; 2], sheet: &mut Sheet<'_>) {
-        let half = 0.5 * self.pixfrac * self.area.sqrt();
+    fn turbo(&self, area: f64, sheet: &mut Sheet<'_>) {
+        let half = 0.5 * self.pixfrac * area.sqrt();
         let shared = |axis: usize, k: usize| {
             let away = self.centre[axis] - k as f64;
             ((away + half).min(0.5) - (away - half).max(-0.5)).max(0.0)
         };
-        for (y, x) in self.within(half, target) {
-            sheet.add(self, x, y, shared(0, x) * shared(1, y) / (4.0 * half * half));
+        let [columns, rows] = self.within(half, sheet.block);
+        for y in rows {
+            let part = shared(1, y) / (4.0 * half * half);
+            columns.clone().for_each(|x| sheet.add(self, x, y, shared(0, x) * part));
         }
     }
 
     /// A Gaussian with the drop's side as full width at half maximum, at the centres of the pixels of a square.
-    fn gaussian(&self, target: [usize; 2], sheet: &mut Sheet<'_>) {
-        let steepness = 0.5 * (FWHM / self.pixfrac).powi(2) / self.area;
-        for (y, x) in self.within(gaussian_radius(self.pixfrac) * self.area.sqrt(), target) {
-            let (dx, dy) = (self.centre[0] - x as f64, self.centre[1] - y as f64);
-            sheet.add(self, x, y, steepness / PI * (-(dx * dx + dy * dy) * steepness).exp());
+    fn gaussian(&self, area: f64, sheet: &mut Sheet<'_>) {
+        let steepness = 0.5 * (FWHM / self.pixfrac).powi(2) / area;
+        let along = |axis: usize, k: usize| {
+            let away = self.centre[axis] - k as f64;
+            (-away * away * steepness).exp()
+        };
+        let [columns, rows] = self.within(gaussian_radius(self.pixfrac) * area.sqrt(), sheet.block);
+        let mut factors = std::mem::take(&mut sheet.factors);
+        factors.clear();
+        factors.extend(columns.clone().map(|x| along(0, x)));
+        for y in rows {
+            let part = steepness / PI * along(1, y);
+            columns.clone().zip(&factors).for_each(|(x, factor)| sheet.add(self, x, y, part * factor));
         }
+        sheet.factors = factors;
     }
 
-    /// The output pixels, (y, x), that meet the square of this half side around the centre; a tie goes away from 0.
-    fn within(&self, half: f64, [ny, nx]: [usize; 2]) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let range = |axis: usize, n: usize| {
-            // Saturating casts: an empty range for what lies outside, or is NaN.
-            let (low, high) = ((self.centre[axis] - half).round(), (self.centre[axis] + half).round());
-            if high >= 0.0 { low.max(0.0) as usize..((high + 1.0) as usize).min(n) } else { 0..0 }
+    /// Columns and rows of the block's pixels that meet the square of this half side around the centre; a tie goes away from 0.
+    fn within(&self, half: f64, block: Window) -> [Range<usize>; 2] {
+        let range = |axis: usize, first: usize, n: usize| {
+            // Casts cut off, and saturate: an empty range for what lies outside, or is NaN.
+            let (low, high) = (self.centre[axis] - half + 0.5, self.centre[axis] + half + 0.5);
+            let end = if high >= 0.0 { (high as usize).saturating_add(1) } else { 0 };
+            (low as usize).max(first)..end.min(first + n)
         };
-        let (columns, rows) = (range(0, nx), range(1, ny));
-        rows.flat_map(move |y| columns.clone().map(move |x| (y, x)))
+        [range(0, block.x0, block.nx), range(1, block.y0, block.ny)]
     }
+}
+
+/// Square of a distance.
+fn square(p: [f64; 2], q: [f64; 2]) -> f64 {
+    let [x, y] = [p[0] - q[0], p[1] - q[1]];
+    x * x + y * y
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Flux, Missing, Pixel,
-    map::{Cap, CoordGrid, Flatness, Sky, Vector},
+    map::{CoordGrid, Flatness, Sky, Vector, cap_of},
     plan::Window,
 };
 
@@ -127,7 +127,7 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             };
             let sample = match flatness {
                 Flatness::Flat => flat(),
-                Flatness::Torn => is_whole(&quad, scene.grid, x, y).then(flat).flatten(),
+                Flatness::Unknown => is_whole(&quad, scene.grid, x, y).then(flat).flatten(),
                 Flatness::Curved => spherical(Some(&quad)),
                 Flatness::Wild => spherical(None),
             };
@@ -193,7 +193,7 @@ fn is_whole(quad: &[[f64; 2]; 4], grid: &CoordGrid<'_>, x: usize, y: usize) -> b
     let off =
         [0, 1].map(|axis| 0.25 * (a[axis] + b[axis] + c[axis] + d[axis]) - [middle_x[0], middle_y[0]][axis] - 0.5);
     let size = (a[0] - c[0]).hypot(a[1] - c[1]).max((b[0] - d[0]).hypot(b[1] - d[1]));
-    off[0].hypot(off[1]) < 0.25 * size
+    off[0].hypot(off[1]) < 0.1 * size
 }
 
 /// The sums over the unit squares that a quadrilateral covers.
@@ -237,8 +237,8 @@ fn on_sphere<P: Pixel>(patch: &Patch<'_, P>, sky: &Sky, pixel: &sphere::Pixel, n
     match near {
         Near::Quad(quad) => around(quad, patch.image).into_iter().for_each(&mut within),
         Near::Cap(corners) => {
-            if let Some(cap) = Cap::around(corners) {
-                sky.groups_near(&cap).for_each(&mut within);
+            if let Some(cap) = cap_of(corners.iter()) {
+                sky.squares_near(&cap).for_each(&mut within);
             }
         }
     }
@@ -260,7 +260,7 @@ fn around(quad: &[[f64; 2]; 4], [ny, nx]: [usize; 2]) -> Option<Window> {
         let (low, high) = ((a.min(b).min(c.min(d)) - CURVED).floor(), (a.max(b).max(c.max(d)) + CURVED).ceil());
         let (low, high) = (low.max(0.0), high.min(n as f64));
         // False for NaN.
-        (low < high).then(|| (low as usize, (high - low) as usize))
+        (low < high).then_some((low as usize, (high - low) as usize))
     };
     let defined = quad.iter().flatten().all(|c| c.is_finite());
     let ((x0, nx), (y0, ny)) = (range(0, nx)?, range(1, ny)?);

@@ -36,7 +36,8 @@ impl Cover {
         let sign = if doubled < 0.0 { 1.0 } else { -1.0 };
         let range = |axis: usize| {
             let [a, b, c, d] = corners.map(|corner| corner[axis]);
-            [a.min(b).min(c.min(d)), a.max(b).max(c.max(d))]
+            let (smaller, larger) = (|a, b| if a < b { a } else { b }, |a, b| if a > b { a } else { b });
+            [smaller(smaller(a, b), smaller(c, d)), larger(larger(a, b), larger(c, d))]
         };
         let ([x_min, x_max], [y_min, y_max]) = (range(0), range(1));
         let (nx, ny) = (frame[1] as f64, frame[0] as f64);

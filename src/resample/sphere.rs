@@ -26,6 +26,8 @@ pub(super) struct Pixel {
     edges: [(Point, Point); 4],
     sides: usize,
     range: [Point; 2],
+    /// Largest distance of a corner from the middle, chord.
+    radius: f64,
     /// Steradians.
     pub(super) area: f64,
 }
@@ -35,7 +37,7 @@ impl Pixel {
     pub(super) fn new(corners: &[Vector; 4]) -> Option<Pixel> {
         let sum = corners.iter().fold([0.0; 3], |s, v| [s[0] + v[0], s[1] + v[1], s[2] + v[2]]);
         let length = dot(sum, sum).sqrt();
-        if !(length > 0.5) {
+        if length.is_nan() || length <= 0.5 {
             return None;
         }
         let middle = sum.map(|c| c / length);
@@ -44,7 +46,8 @@ impl Pixel {
         let length = dot(across, across).sqrt();
         let first = across.map(|c| c / length);
         let axes = [first, cross(middle, first)];
-        let mut pixel = Pixel { middle, axes, edges: Default::default(), sides: 0, range: [[0.0; 2]; 2], area: 0.0 };
+        let mut pixel =
+            Pixel { middle, axes, edges: Default::default(), sides: 0, range: [[0.0; 2]; 2], radius: 0.0, area: 0.0 };
         let mut quad = pixel.project(corners)?;
         pixel.area = excess(&quad);
         if pixel.area < 0.0 {
@@ -52,6 +55,7 @@ impl Pixel {
             pixel.area = -pixel.area;
         }
         pixel.range = range(&quad);
+        pixel.radius = corners.iter().map(|corner| distance(*corner, middle)).fold(0.0, f64::max);
         let edges = || sides(&quad).map(|(a, b)| (a, [b[0] - a[0], b[1] - a[1]]));
         let square = |d: Point| d[0] * d[0] + d[1] * d[1];
         let longest = edges().map(|(_, along)| square(along)).fold(0.0, f64::max);
@@ -67,7 +71,7 @@ impl Pixel {
         let mut out = [[0.0; 2]; 4];
         for (corner, point) in corners.iter().zip(&mut out) {
             let height = dot(*corner, self.middle);
-            if !(height > FAR) {
+            if height.is_nan() || height <= FAR {
                 return None;
             }
             let away = minus(*corner, self.middle);
@@ -83,6 +87,11 @@ impl Pixel {
 
     /// Area in steradians that it shares with an input pixel.
     pub(super) fn overlap(&self, corners: &[Vector; 4]) -> f64 {
+        let [a, b, c, d] = *corners;
+        // Most candidates are far away. Nobody is farther from a corner than the longer diagonal, nearly.
+        if distance(a, self.middle) > 1.1 * (self.radius + distance(a, c).max(distance(b, d))) {
+            return 0.0;
+        }
         let Some(quad) = self.project(corners) else { return 0.0 };
         let [low, high] = range(&quad);
         let apart = |axis: usize| low[axis] >= self.range[1][axis] || high[axis] <= self.range[0][axis];
@@ -133,6 +142,12 @@ impl Polygon {
         }
         out
     }
+}
+
+/// Chord between two unit vectors.
+fn distance(a: Vector, b: Vector) -> f64 {
+    let d = minus(a, b);
+    dot(d, d).sqrt()
 }
 
 fn sides(points: &[Point]) -> impl Iterator<Item = (Point, Point)> {
