@@ -271,7 +271,9 @@ pub enum DrizzleKernel {
 /// [`Flux::Conserve`] multiplies by |det J|.
 ///
 /// Equal to reproject_adaptive but where that is wrong: for mirrored maps it takes a negative singular value for a small one. Across
-/// a seam of the map, or beside undefined positions, the Jacobian is that of the side on which the pixel lies.
+/// a seam of the map, or beside undefined positions, the Jacobian is that of the side on which the pixel lies. Positions outside of
+/// an image with a WCS count only where output pixels are at most 4 times as long as at the reference pixels: towards a horizon of the
+/// projection kernels grow without end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Adaptive {

@@ -202,8 +202,7 @@ impl<'p> Sampler<'p, '_> {
         let margin = self.kernel.margin(steps.shortest());
         let grid = CoordGrid::new(map, block, margin, self.coordinate_error, image, reach);
         tally.grid.merge(&grid.report());
-        // Of the pixels that will be sampled: see `sample`.
-        let linear = grid.covered().and_then(|part| self.kernel.linear(&grid, part, self.target));
+        let linear = self.kernel.linear(&grid, block, self.target);
         let reach = self.kernel.reach_on(&grid, linear.as_ref(), block, reach);
         let axis = |low: f64, high: f64, n: usize| {
             // Saturating casts; positions in the outer half pixel need the edge pixel.

@@ -171,28 +171,31 @@ fn kernels_that_share_areas() {
 /// The kernel's size depends on the map, and pixels outside of the image may count.
 #[test]
 fn adaptive_kernels() {
-    let field = field();
     let hann = Adaptive::default().kernel(AdaptiveKernel::Hann);
     let wide = Adaptive::default().sample_region_width(5.5).kernel_width(1.7);
-    for adaptive in [
-        Adaptive::default(),
-        Adaptive::default().boundary(Boundary::Ignore).center_jacobian(true),
-        wide.boundary(Boundary::GridConstant { value: 3.0 }),
-        wide.boundary(Boundary::Constant { value: 3.0 }).bad_fill(Some(7.0)),
-        hann.boundary(Boundary::Nearest).despike_jacobian(true),
-        hann.boundary(Boundary::IgnoreThreshold { threshold: 0.4 }),
+    let (narrow, wide_map) = (field(), wide_field());
+    for (field, adaptive) in [
+        (&narrow, Adaptive::default()),
+        (&wide_map, Adaptive::default()),
+        (&narrow, Adaptive::default().boundary(Boundary::Ignore).center_jacobian(true)),
+        (&wide_map, Adaptive::default().boundary(Boundary::Ignore)),
+        (&narrow, wide.boundary(Boundary::GridConstant { value: 3.0 })),
+        (&narrow, wide.boundary(Boundary::Constant { value: 3.0 }).bad_fill(Some(7.0))),
+        (&narrow, hann.boundary(Boundary::Nearest).despike_jacobian(true)),
+        (&wide_map, hann.despike_jacobian(true)),
+        (&narrow, hann.boundary(Boundary::IgnoreThreshold { threshold: 0.4 })),
     ] {
         let options = serial().resample(Resample::Adaptive(adaptive)).flux(Flux::Conserve);
         let options = options.missing(Missing::Renormalize { min_weight: 0.2 });
-        let expected = run(&field, &options);
+        let expected = run(field, &options);
         for tile in [16, 100, 4096] {
-            assert_same(&format!("{adaptive:?} tile {tile}"), &run(&field, &options.clone().tile(tile)), &expected);
+            assert_same(&format!("{adaptive:?} tile {tile}"), &run(field, &options.clone().tile(tile)), &expected);
         }
         let threads = options.clone().parallel(Parallel::Threads(NonZeroUsize::MIN.saturating_add(2)));
-        assert_same(&format!("{adaptive:?} threads"), &run(&field, &threads), &expected);
+        assert_same(&format!("{adaptive:?} threads"), &run(field, &threads), &expected);
         let little = options.clone().memory_limit(4 << 20);
-        assert_same(&format!("{adaptive:?} memory limit"), &run(&field, &little), &expected);
-        let inputs = inputs(&field);
+        assert_same(&format!("{adaptive:?} memory limit"), &run(field, &little), &expected);
+        let inputs = inputs(field);
         let plan = Plan::new(&inputs, &field.target, &TARGET, &options).unwrap();
         let (mut output, mut footprint) = (Array2::<f64>::zeros(TARGET), Array2::<f64>::zeros(TARGET));
         for (y0, x0) in [(0, 0), (0, 131), (77, 0), (77, 131)] {

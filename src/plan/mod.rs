@@ -34,6 +34,11 @@ const MAPPED_FILES: usize = 32;
 /// Bytes without which a worker cannot work.
 const MIN_SHARE: u64 = 1 << 20;
 
+/// Input pixels that an output pixel is long at most.
+fn stretch(target: &Wcs, input: &Wcs) -> f64 {
+    MAX_DISTORTION * target.pixel_scale() / input.pixel_scale()
+}
+
 /// Everything that can be known before a pixel is read: made once, inspected, then run whole or window by window.
 #[derive(Debug)]
 pub struct Plan<'p, 'a> {
@@ -101,6 +106,7 @@ impl<'p, 'a> Plan<'p, 'a> {
                         missing: options.missing,
                         flux: options.flux,
                         antialias: options.antialias,
+                        stretch: input.wcs().map_or(f64::INFINITY, |wcs| stretch(target, wcs)),
                     },
                     coordinate_error: options.coordinate_error,
                     sky: Default::default(),
@@ -114,7 +120,7 @@ impl<'p, 'a> Plan<'p, 'a> {
             if samplers[index].kernel.is_everywhere() {
                 return Ok(tree.all());
             }
-            let pad = samplers[index].kernel.reach(MAX_DISTORTION * target.pixel_scale() / wcs.pixel_scale());
+            let pad = samplers[index].kernel.reach(stretch(target, wcs));
             let extent = overlap::extent_of_wcs(wcs, input.image.plane(), pad, target.frame())?;
             Ok(extent.map_or_else(Vec::new, |extent| tree.touched(&extent)))
         })?;

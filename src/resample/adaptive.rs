@@ -12,8 +12,10 @@
 //! multiplications a pixel. Equal to the definition to 2e-13 (boxes of 7 × 7), errors grow with n². reproject takes s1 with its sign, so that
 //! it pads mirrored maps wrongly; not so here. Nothing depends on the system's mathematical library, whose last bits vary.
 
+use std::f64::consts::SQRT_2;
+
 use super::{
-    Patch, Scene,
+    Kernel, Patch, Scene,
     ellipse::{Ellipse, weight},
     series::{Buffers, Gaussians, LANES, hann},
 };
@@ -21,12 +23,14 @@ use crate::{Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, plan::Wind
 
 /// Sides of a box that reaches out of the image are at most so long where pixels outside count.
 const LONGEST: f64 = 16384.0;
+/// Farther than any position.
+const EVERYWHERE: f64 = 1e12;
 
 /// The largest distance along an axis from a position to a pixel with weight, where no singular value is above `longest`.
 pub(super) fn radius(adaptive: &Adaptive, longest: f64) -> f64 {
     let longest = longest.max(1.0);
     match adaptive.kernel {
-        AdaptiveKernel::Hann => std::f64::consts::SQRT_2 * longest,
+        AdaptiveKernel::Hann => SQRT_2 * longest,
         AdaptiveKernel::Gaussian => 0.5 * adaptive.sample_region_width * longest,
     }
 }
@@ -36,15 +40,19 @@ pub(super) fn is_everywhere(adaptive: &Adaptive) -> bool {
     matches!(adaptive.boundary, Boundary::GridConstant { .. } | Boundary::Nearest)
 }
 
-/// How far outside of the image a position can have a sample, where an output pixel is at most `scale` input pixels long,
-/// with room for the neighbours that its Jacobian is taken from.
-pub(super) fn pad(adaptive: &Adaptive, scale: f64) -> f64 {
-    let neighbours = 3.0 * scale + 1.0;
+/// How far outside of the image a position can have a sample, where an output pixel is `stretch` input pixels long at most. `stretch` is the
+/// same for all blocks: what counts must not depend on how the output is cut.
+fn limit(adaptive: &Adaptive, stretch: f64) -> f64 {
     match adaptive.boundary {
-        Boundary::Strict => neighbours,
-        _ if is_everywhere(adaptive) => 1e12,
-        _ => neighbours + 1.5 * radius(adaptive, scale),
+        Boundary::Strict => 0.0,
+        _ if is_everywhere(adaptive) => EVERYWHERE,
+        _ => radius(adaptive, SQRT_2 * stretch).min(EVERYWHERE),
     }
+}
+
+/// The same with room for the neighbours that a Jacobian is taken from; `scale` is the length of output pixels in a block.
+pub(super) fn pad(adaptive: &Adaptive, stretch: f64, scale: f64) -> f64 {
+    (limit(adaptive, stretch) + 3.0 * scale.max(stretch) + 1.0).min(EVERYWHERE)
 }
 
 /// The kernel for weights: of pixels that are not there it knows none, and a weight that is not there is 0 where the image is filled.
@@ -84,12 +92,14 @@ struct Sampling<'s, P> {
     patch: &'s Patch<'s, P>,
     /// Centres of the last row and column of the image.
     last: [f64; 2],
+    /// Input pixels that output pixels are long at most where positions outside of the image count.
+    stretch: f64,
 }
 
 pub(super) fn block<P: Pixel, T: Pixel>(
     scene: &Scene<'_, P>,
     adaptive: &Adaptive,
-    (missing, flux): (Missing, Flux),
+    Kernel { missing, flux, stretch, .. }: Kernel,
     block: Window,
     buffers: &mut Buffers,
     values: &mut [T],
@@ -99,39 +109,66 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     coverage.fill(T::default());
     let Some(linear) = scene.linear else { return };
     let last = scene.patch.image.map(|n| n as f64 - 1.0);
-    let sampling = Sampling { adaptive, missing, patch: &scene.patch, last };
-    let band = linear.band(block);
-    for (values, (coverage, from)) in values.chunks_mut(LANES).zip(coverage.chunks_mut(LANES).zip((0..).step_by(LANES)))
-    {
-        let mut numbers = [[f64::NAN; LANES]; 6];
-        for (lanes, numbers) in numbers.iter_mut().zip(&band) {
-            let numbers = numbers.get(from..).unwrap_or_default();
-            match numbers.first_chunk() {
-                Some(numbers) => *lanes = *numbers,
-                None => lanes.iter_mut().zip(numbers).for_each(|(lane, number)| *lane = *number),
+    let sampling = Sampling { adaptive, missing, patch: &scene.patch, last, stretch };
+    let rows = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
+    for (y, (values, coverage)) in (block.y0..).zip(rows) {
+        let row = linear.row(block.x0, y, block.nx);
+        let pieces = values.chunks_mut(LANES).zip(coverage.chunks_mut(LANES));
+        for ((values, coverage), from) in pieces.zip((0..).step_by(LANES)) {
+            let mut numbers = [[f64::NAN; LANES]; 6];
+            for (lanes, numbers) in numbers.iter_mut().zip(&row) {
+                let numbers = numbers.get(from..).unwrap_or_default();
+                match numbers.first_chunk() {
+                    Some(numbers) => *lanes = *numbers,
+                    None => lanes.iter_mut().zip(numbers).for_each(|(lane, number)| *lane = *number),
+                }
             }
+            sampling.piece(&numbers, flux, buffers, values, coverage);
         }
-        let gaussians = (adaptive.kernel == AdaptiveKernel::Gaussian).then(|| Gaussians::new(&numbers, adaptive, last));
+    }
+}
+
+impl<P: Pixel> Sampling<'_, P> {
+    /// The samples of a few output pixels of a row: x, y and the Jacobian of each are given.
+    #[inline(always)]
+    fn piece<T: Pixel>(
+        &self,
+        numbers: &[[f64; LANES]; 6],
+        flux: Flux,
+        buffers: &mut Buffers,
+        values: &mut [T],
+        coverage: &mut [T],
+    ) {
+        let gaussian = self.adaptive.kernel == AdaptiveKernel::Gaussian;
+        let gaussians = gaussian.then(|| Gaussians::new(numbers, self.adaptive, self.last));
         for (k, (value, cover)) in values.iter_mut().zip(coverage).enumerate().take(LANES) {
             let jacobian = || [2, 3, 4, 5].map(|n| numbers[n][k]);
             let keep = if flux == Flux::Conserve { super::jacobian::area(jacobian()) } else { 1.0 };
-            let sums = gaussians.as_ref().and_then(|gaussians| gaussians.sum(k, &scene.patch));
+            let sums = gaussians.as_ref().and_then(|gaussians| gaussians.sum(k, self.patch));
             let mut sample = sums.map_or(f64::NAN, |[sum, weight]| sum / weight * keep);
             if !sample.is_finite() {
-                sample = sampling.sample([numbers[0][k], numbers[1][k]], jacobian(), keep, buffers);
+                sample = self.sample([numbers[0][k], numbers[1][k]], jacobian(), keep, buffers);
             }
             if !sample.is_nan() {
                 (*value, *cover) = (T::from_f64(sample), T::from_f64(1.0));
             }
         }
     }
-}
 
-impl<P: Pixel> Sampling<'_, P> {
     /// NaN compares false.
     #[inline(always)]
     fn holds(&self, Region { x, y }: &Region) -> bool {
         (x[0] >= 0.0) & (x[1] <= self.last[1]) & (y[0] >= 0.0) & (y[1] <= self.last[0])
+    }
+
+    /// Whether a position in or outside of the image counts.
+    fn counts(&self, [x, y]: [f64; 2], [xu, xv, yu, yv]: [f64; 4]) -> bool {
+        let beyond = |x: f64, last: f64| (-0.5 - x).max(x - last - 0.5);
+        let away = beyond(x, self.last[1]).max(beyond(y, self.last[0]));
+        let size = (xu * xu + xv * xv + yu * yu + yv * yv).sqrt();
+        away <= 0.0
+            || is_everywhere(self.adaptive)
+            || away <= limit(self.adaptive, self.stretch) && size <= SQRT_2 * self.stretch
     }
 
     /// The sample of one pixel, NaN where there is none: by the Hann kernel, at the edges of the image, and where a pixel is missing or infinite.
@@ -139,7 +176,7 @@ impl<P: Pixel> Sampling<'_, P> {
         let Some(ellipse) = Ellipse::new(jacobian, self.adaptive) else { return f64::NAN };
         let region = Region::new(position, ellipse.radii());
         if !self.holds(&region) {
-            if self.adaptive.boundary == Boundary::Strict {
+            if self.adaptive.boundary == Boundary::Strict || !self.counts(position, jacobian) {
                 return f64::NAN;
             }
         } else if let Ellipse::Hann(matrix) = &ellipse {

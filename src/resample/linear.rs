@@ -123,10 +123,10 @@ impl Linear {
         inside.then(|| self.numbers.each_ref().map(|numbers| numbers.get(k).map_or(f64::NAN, |n| *n)))
     }
 
-    /// The numbers of the rows of a band, which is as wide as the block and lies in it: x, y, and the Jacobian.
-    pub(super) fn band(&self, band: Window) -> [&[f64]; 6] {
-        let from = band.y0.saturating_sub(self.window.y0) * self.window.nx;
-        self.numbers.each_ref().map(|numbers| numbers.get(from..from + band.area()).unwrap_or_default())
+    /// The numbers of the `n` pixels from (x, y) on, which lie in the block: x, y, and the Jacobian.
+    pub(super) fn row(&self, x: usize, y: usize, n: usize) -> [&[f64]; 6] {
+        let from = y.saturating_sub(self.window.y0) * self.window.nx + x.saturating_sub(self.window.x0);
+        self.numbers.each_ref().map(|numbers| numbers.get(from..from + n).unwrap_or_default())
     }
 
     /// How many numbers it holds.

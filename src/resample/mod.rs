@@ -82,6 +82,8 @@ pub(crate) struct Kernel {
     pub(crate) missing: Missing,
     pub(crate) flux: Flux,
     pub(crate) antialias: bool,
+    /// Input pixels that an output pixel is long at most, so far as positions outside of the image count; the same for all blocks.
+    pub(crate) stretch: f64,
 }
 
 impl Kernel {
@@ -127,7 +129,7 @@ impl Kernel {
             Resample::Lanczos5 => (5.0, 0),
             // From a corner to any other, and a pixel for curved edges.
             Resample::Exact => return 2.0 * scale + 2.0,
-            Resample::Adaptive(adaptive) => return adaptive::pad(&adaptive, scale),
+            Resample::Adaptive(adaptive) => return adaptive::pad(&adaptive, self.stretch, scale),
             // A drop may lie askew on the output pixels, whose centres it is asked for.
             Resample::Drizzle(drizzle) => return 2.0 * drizzle::radius(&drizzle) + scale + 1.0,
         };
@@ -210,8 +212,7 @@ impl Kernel {
                 return drizzle::block(scene, drizzle, self.flux, block, scratch, values, coverage);
             }
             Resample::Adaptive(adaptive) => {
-                let rules = (self.missing, self.flux);
-                return adaptive::block(scene, adaptive, rules, block, &mut scratch.series, values, coverage);
+                return adaptive::block(scene, adaptive, *self, block, &mut scratch.series, values, coverage);
             }
             _ => {}
         }
