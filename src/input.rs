@@ -77,10 +77,8 @@ impl<'a> Input<'a> {
     /// # Errors
     /// If the file or the HDU cannot be read as an image, or its header holds no usable celestial WCS.
     pub fn from_fits(path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
-        let mut image = FitsImage::open(path, hdu)?;
+        let image = FitsImage::open(path, hdu)?;
         let wcs = image.wcs(None)?;
-        // Ten thousand headers would be a burden.
-        image.take_header();
         Ok(Self::from_image(image, wcs))
     }
 

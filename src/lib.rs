@@ -14,7 +14,8 @@
 //!     let (sin, cos) = rotation.to_radians().sin_cos();
 //!     Wcs::from_header(&Header::parse(&format!(
 //!         "CTYPE1 = 'RA---TAN'\nCTYPE2 = 'DEC--TAN'\nCRVAL1 = {crval1}\nCRVAL2 = 2.2\nCRPIX1 = 50.5\nCRPIX2 = 50.5\n\
-//!          CDELT1 = -0.001\nCDELT2 = 0.001\nPC1_1 = {cos}\nPC1_2 = {sin}\nPC2_1 = -{sin}\nPC2_2 = {cos}\n"
+//!          CDELT1 = -0.001\nCDELT2 = 0.001\nPC1_1 = {cos}\nPC1_2 = {sin}\nPC2_1 = {}\nPC2_2 = {cos}\n",
+//!         -sin
 //!     ))?)
 //! };
 //! let (left, right) = (Array2::from_elem((100, 100), 1.0_f32), Array2::from_elem((100, 100), 3.0_f32));

@@ -255,6 +255,7 @@ fn eliminate(mut system: Vec<Vec<f64>>) -> Vec<f64> {
         for row in 0..n {
             if row != column {
                 let factor = system[row][column] / system[column][column];
+                #[allow(clippy::needless_range_loop, reason = "two rows of the system are indexed")]
                 for k in column..=n {
                     system[row][k] -= factor * system[column][k];
                 }

@@ -254,11 +254,6 @@ impl FitsImage {
         &self.header
     }
 
-    /// Takes the header out, where memory matters: what is needed of it is known.
-    pub(crate) fn take_header(&mut self) -> Header {
-        std::mem::take(&mut self.header)
-    }
-
     /// Length of the axes, slowest first: (ny, nx) or (…, ny, nx); none is 0.
     #[must_use]
     pub fn shape(&self) -> &[usize] {

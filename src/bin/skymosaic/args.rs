@@ -6,7 +6,7 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValue, TypedValueParser},
 };
-use skymosaic::{Combine, CoordinateError, Drizzle, Hdu, Resample};
+use skymosaic::{Adaptive, Combine, CoordinateError, Drizzle, Hdu, Resample};
 
 /// `--resample`. A kernel that the library does not have yet is `None`.
 const RESAMPLE: Names<Resample> = Names(&[
@@ -18,7 +18,7 @@ const RESAMPLE: Names<Resample> = Names(&[
     ("lanczos3", Some(|| Resample::Lanczos3)),
     ("lanczos4", Some(|| Resample::Lanczos4)),
     ("lanczos5", Some(|| Resample::Lanczos5)),
-    ("adaptive", None),
+    ("adaptive", Some(|| Resample::Adaptive(Adaptive::default()))),
     ("exact", Some(|| Resample::Exact)),
     ("drizzle", Some(|| Resample::Drizzle(Drizzle::default()))),
 ]);
