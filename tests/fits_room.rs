@@ -506,10 +506,10 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("damaged.fits");
         fs::write(&path, &bytes).unwrap();
-        if let Ok(image) = FitsImage::open(&path, &Hdu::Number(hdu + 1)) {
-            if image.data_bytes() < 1 << 22 {
-                let _ = image.read::<f32>();
-            }
+        if let Ok(image) = FitsImage::open(&path, &Hdu::Number(hdu + 1))
+            && image.data_bytes() < 1 << 22
+        {
+            let _ = image.read::<f32>();
         }
     }
 }

@@ -199,10 +199,7 @@ fn mistakes_in_usage_are_explained() {
     folder.refuse("mosaic a.fits", 2, &["--output"]);
     folder.refuse("header", 2, &["INPUT"]);
     folder.refuse("", 2, &["Usage"]);
-    for arguments in ["--combine clipped"] {
-        let value = arguments.rsplit(' ').next().unwrap();
-        folder.refuse(&format!("mosaic -o x.fits a.fits {arguments}"), 2, &["not available in this version", value]);
-    }
+    folder.refuse("mosaic -o x.fits a.fits --combine clipped", 2, &["not available in this version", "clipped"]);
     for (arguments, word) in [
         ("--resample best", "bilinear"),
         ("--combine best", "median"),

@@ -282,10 +282,8 @@ mod tests {
 
     #[test]
     fn what_is_to_come_is_refused_by_name() {
-        for arguments in [["--resample", "adaptive"], ["--combine", "clipped"]] {
-            let refused = Cli::try_parse_from(["skymosaic", "mosaic", "-o", "x", "y"].iter().chain(&arguments));
-            let message = refused.map(|_| ()).map_err(|error| error.to_string());
-            assert!(matches!(&message, Err(text) if text.contains("not available in this version")), "{message:?}");
-        }
+        let refused = Cli::try_parse_from(["skymosaic", "mosaic", "-o", "x", "y", "--combine", "clipped"]);
+        let message = refused.map(|_| ()).map_err(|error| error.to_string());
+        assert!(matches!(&message, Err(text) if text.contains("not available in this version")), "{message:?}");
     }
 }
