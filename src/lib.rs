@@ -49,6 +49,8 @@
 //! - The footprint is the sum over the inputs of geometric coverage × weight, the coverage being 1 for kernels that interpolate
 //!   and the fraction of the output pixel that is covered for [`Resample::Exact`]. Where it is 0 the mosaic has
 //!   [`Options::blank`].
+//! - [`Planes`] tell of the samples that a value is made of: variance (with squared kernel weights), flags, number, and which inputs. They
+//!   come from the same coordinates and kernel weights, in the same pass, and nothing is paid for those that are not asked for.
 //! - A resampled sample has the type of the output, every sum is `f64`, an output pixel is written once. Output buffers are
 //!   overwritten, whatever they held.
 //! - All that is approximated is anchored to absolute pixels, and inputs meet in input order, so nothing depends on who computes
@@ -80,9 +82,10 @@
 //! | `wcs` | header to sky: `header`, `linear`, `distortion`, `projection`, `rotation`, `frame`; `optimal` targets |
 //! | `map` | [`PixelMap`], the exact map; [`CoordGrid`], the cheap one with a certificate |
 //! | `plan` | [`Plan`]; `bounds` and `overlap` decide on the sphere which tiles an input touches |
+//! | `planes` | [`Planes`]: variance, mask, count, context; all that is written, cut into tiles |
 //! | `sample` | samples of one input over one block: patch → resample → weight |
 //! | `resample` | the kernels, one file a family, which see pixels and coordinates only |
-//! | `combine` | from samples to the value of a pixel |
+//! | `combine` | from samples to the value of a pixel and what is told of it; `stack`, `select`: medians and clipping |
 //! | `engine` | a plan carried out: tiles, intermediates, what is counted |
 //! | `schedule` | all of rayon |
 //! | `storage` | arrays in memory or in mapped files; with the mapping of FITS files the only `unsafe` |
@@ -97,6 +100,7 @@ mod map;
 mod options;
 mod pixel;
 mod plan;
+mod planes;
 mod progress;
 mod resample;
 mod sample;
@@ -111,10 +115,11 @@ pub use fits::{FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value
 pub use input::Input;
 pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
 pub use options::{
-    Combine, Drizzle, DrizzleKernel, Flux, Intermediate, Missing, Options, Parallel, ProgressCallback, Resample,
+    Clip, Combine, Drizzle, DrizzleKernel, Flux, Intermediate, Missing, Options, Parallel, ProgressCallback, Resample,
 };
 pub use pixel::{InputPixel, Pixel};
 pub use plan::{Plan, Window};
+pub use planes::Planes;
 pub use progress::{Phase, Progress};
 pub use storage::{MappedArray, MappedElement};
 pub use summary::{InputSummary, Status, Summary};

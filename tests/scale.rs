@@ -52,14 +52,13 @@ fn mosaic(count: usize, side: usize, combine: Combine, intermediate: Intermediat
     let mut footprint = MappedArray::<f32>::create(folder.path().join("footprint.npy"), &[side, side], false).unwrap();
     let most = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
     let watch = Arc::clone(&most);
-    let options = Options::default().combine(combine).intermediate(intermediate).memory_limit(200 << 20).progress(
-        move |_| {
+    let options =
+        Options::default().combine(combine).intermediate(intermediate).memory_limit(200 << 20).progress(move |_| {
             let (memory, files) = held();
             watch[0].fetch_max(memory, Ordering::Relaxed);
             watch[1].fetch_max(files, Ordering::Relaxed);
             ControlFlow::Continue(())
-        },
-    );
+        });
     let plan = Plan::new(&inputs, &target, &[side, side], &options).unwrap();
     let summary = plan.run(output.view_mut().unwrap(), footprint.view_mut().unwrap()).unwrap();
     assert!(summary.inputs.iter().all(|input| input.resampled_pixels > 0), "every image has its place");

@@ -12,7 +12,7 @@ mod write;
 
 pub use card::Value;
 pub use header::Header;
-pub(crate) use pixels::{FitsCache, Precision};
+pub(crate) use pixels::{FitsCache, PatchPixel, Precision};
 pub use read::{FitsImage, Hdu, PixelType};
 pub(crate) use write::NewFile;
 

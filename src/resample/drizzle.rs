@@ -12,6 +12,7 @@ use std::f64::consts::PI;
 
 use super::{
     Scene, Scratch,
+    further::Further,
     raster::{Cover, Edges},
 };
 use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, plan::Window};
@@ -57,11 +58,12 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     scratch: &mut Scratch,
     values: &mut [T],
     coverage: &mut [T],
+    further: &mut impl Further,
 ) {
     let Buffers { centres, corners, edges, cover, sums } = &mut scratch.drizzle;
     sums.clear();
     sums.resize(block.area(), [0.0; 2]);
-    let mut sky = Sheet { block, sums };
+    let mut sky = Sheet { block, sums, further };
     let Some(grid) = scene.forward else { return };
     let window = scene.patch.window;
     let half = if drizzle.kernel == DrizzleKernel::Square { 0.5 * drizzle.pixfrac } else { 0.5 };
@@ -89,8 +91,10 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             if !(area > 0.0 && area.is_finite()) {
                 continue;
             }
+            let share = if flux == Flux::Conserve { 1.0 / area } else { 1.0 };
             let value = if flux == Flux::Conserve { value / area } else { value };
-            let drop = Drop { centre: position(centres), pixfrac: drizzle.pixfrac, area, value, weight };
+            let pixel = [y, window.x0 + k];
+            let drop = Drop { centre: position(centres), pixfrac: drizzle.pixfrac, area, value, weight, pixel, share };
             match drizzle.kernel {
                 DrizzleKernel::Square => {
                     if cover.start(quad, scene.target) {
@@ -113,7 +117,8 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             }
         }
     }
-    for ([sum, weight], (value, covered)) in sums.iter().zip(values.iter_mut().zip(coverage)) {
+    for (k, ([sum, weight], (value, covered))) in sums.iter().zip(values.iter_mut().zip(coverage)).enumerate() {
+        further.whole(k, *weight);
         let mean = sum / weight;
         let there = *weight > 0.0 && !mean.is_nan();
         *value = T::from_f64(if there { mean } else { 0.0 });
@@ -129,22 +134,25 @@ fn row(grid: &CoordGrid<'_>, x0: f64, y: f64, n: usize, [xs, ys]: &mut [Vec<f64>
 }
 
 /// The block of the output that drops fall on.
-struct Sheet<'b> {
+struct Sheet<'b, F> {
     block: Window,
     sums: &'b mut [[f64; 2]],
+    further: &'b mut F,
 }
 
-impl Sheet<'_> {
+impl<F: Further> Sheet<'_, F> {
     /// Gives an output pixel its part of a drop.
     fn add(&mut self, drop: &Drop, x: usize, y: usize, part: f64) {
         let (x, y) = (x.wrapping_sub(self.block.x0), y.wrapping_sub(self.block.y0));
         if x < self.block.nx
             && part > NOTHING
-            && let Some([sum, weight]) = self.sums.get_mut(y.saturating_mul(self.block.nx).saturating_add(x))
+            && let k = y.saturating_mul(self.block.nx).saturating_add(x)
+            && let Some([sum, weight]) = self.sums.get_mut(k)
         {
             let part = part * drop.weight;
             *sum += part * drop.value;
             *weight += part;
+            self.further.part(k, drop.pixel, part * drop.share);
         }
     }
 }
@@ -158,18 +166,22 @@ struct Drop {
     area: f64,
     value: f64,
     weight: f64,
+    /// (y, x) of the input pixel.
+    pixel: [usize; 2],
+    /// What the pixel's value was multiplied by.
+    share: f64,
 }
 
 impl Drop {
     /// All into the pixel that holds the centre; a tie goes away from 0.
-    fn point(&self, target: [usize; 2], sky: &mut Sheet<'_>) {
+    fn point(&self, target: [usize; 2], sky: &mut Sheet<'_, impl Further>) {
         for (y, x) in self.within(0.0, target) {
             sky.add(self, x, y, 1.0);
         }
     }
 
     /// A square along the axes of the output, as large as the drop.
-    fn turbo(&self, target: [usize; 2], sky: &mut Sheet<'_>) {
+    fn turbo(&self, target: [usize; 2], sky: &mut Sheet<'_, impl Further>) {
         let half = 0.5 * self.pixfrac * self.area.sqrt();
         let shared = |axis: usize, k: usize| {
             let away = self.centre[axis] - k as f64;
@@ -181,7 +193,7 @@ impl Drop {
     }
 
     /// A Gaussian with the drop's side as full width at half maximum, at the centres of the pixels of a square.
-    fn gaussian(&self, target: [usize; 2], radius: f64, sky: &mut Sheet<'_>) {
+    fn gaussian(&self, target: [usize; 2], radius: f64, sky: &mut Sheet<'_, impl Further>) {
         let steepness = 0.5 * (FWHM / self.pixfrac).powi(2) / self.area;
         for (y, x) in self.within(radius * self.area.sqrt(), target) {
             let (dx, dy) = (self.centre[0] - x as f64, self.centre[1] - y as f64);

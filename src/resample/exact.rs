@@ -12,6 +12,7 @@
 
 use super::{
     Kernel, Patch, Scene, Scratch,
+    further::Further,
     raster::{Cover, Edges},
     sphere,
 };
@@ -82,15 +83,24 @@ impl Sums {
         };
         (enough && coverage > NOTHING).then_some((value, coverage))
     }
+
+    /// What the areas, or parts of pixels, are divided by in a sample.
+    fn norm(&self, (_, coverage): (f64, f64), kernel: &Kernel) -> f64 {
+        match kernel.flux {
+            Flux::SurfaceBrightness => self.area,
+            Flux::Conserve => coverage,
+        }
+    }
 }
 
-pub(super) fn block<P: Pixel, T: Pixel>(
+pub(super) fn block<P: Pixel, T: Pixel, F: Further>(
     scene: &Scene<'_, P>,
     kernel: &Kernel,
     block: Window,
     scratch: &mut Scratch,
     values: &mut [T],
     coverage: &mut [T],
+    further: &mut F,
 ) {
     let Buffers { below, above, low, high, between, cover } = &mut scratch.exact;
     let image = scene.patch.image;
@@ -104,9 +114,10 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             between.push([*a, *b], [*c, *d]);
         }
         let quads = Quads { below, above };
+        further.start((y - block.y0) * block.nx);
         for (k, (value, covered)) in values.iter_mut().zip(coverage).enumerate() {
             let (x, quad) = (block.x0 + k, quads.at(k));
-            let flat = |quad: [[f64; 2]; 4]| {
+            let mut flat = |quad: [[f64; 2]; 4], further: &mut F| {
                 if !cover.start(quad, image) {
                     return None;
                 }
@@ -115,23 +126,31 @@ pub(super) fn block<P: Pixel, T: Pixel>(
                 cover.add(high, k, true);
                 cover.add(between, k, true);
                 cover.finish();
-                in_plane(&scene.patch, cover).sample(cover.area, kernel)
+                let sums = in_plane(&scene.patch, cover);
+                tell(&scene.patch, cover, k, further);
+                sums.sample(cover.area, kernel).map(|sample| (sample, sums.norm(sample, kernel)))
             };
-            let spherical = |near: Option<[[f64; 2]; 4]>| {
+            let spherical = |near: Option<[[f64; 2]; 4]>, further: &mut F| {
                 let sky = scene.sky?;
                 let corners = sky.output_corners(x, y)?;
                 let pixel = sphere::Pixel::new(&corners)?;
                 let near = near.map_or(Near::Cap(&corners), Near::Quad);
-                on_sphere(&scene.patch, sky, &pixel, near, kernel.flux == Flux::Conserve).sample(pixel.area, kernel)
+                let shares = kernel.flux == Flux::Conserve;
+                let sums = on_sphere(&scene.patch, sky, &pixel, near, shares, k, further);
+                sums.sample(pixel.area, kernel).map(|sample| (sample, sums.norm(sample, kernel)))
             };
             let sample = match scene.sky.map_or(Flatness::Flat, |sky| sky.flatness(x, y)) {
-                Flatness::Flat => quad.and_then(flat),
-                Flatness::Torn => quad.filter(|quad| is_whole(quad, scene.grid, x, y)).and_then(flat),
-                Flatness::Curved => quad.and_then(|quad| spherical(Some(quad))),
-                Flatness::Wild => spherical(None),
+                Flatness::Flat => quad.and_then(|quad| flat(quad, further)),
+                Flatness::Torn => {
+                    quad.filter(|quad| is_whole(quad, scene.grid, x, y)).and_then(|quad| flat(quad, further))
+                }
+                Flatness::Curved => quad.and_then(|quad| spherical(Some(quad), further)),
+                Flatness::Wild => spherical(None, further),
             };
-            *value = T::from_f64(sample.map_or(0.0, |(value, _)| value));
-            *covered = T::from_f64(sample.map_or(0.0, |(_, coverage)| coverage));
+            let ((sample, coverage), norm) = sample.unwrap_or_default();
+            *value = T::from_f64(sample);
+            *covered = T::from_f64(coverage);
+            further.whole(k, norm);
         }
         std::mem::swap(below, above);
         std::mem::swap(low, high);
@@ -202,8 +221,31 @@ fn in_plane<P: Pixel>(patch: &Patch<'_, P>, cover: &Cover) -> Sums {
     sums
 }
 
-/// The sums over the input pixels that meet an output pixel on the sphere.
-fn on_sphere<P: Pixel>(patch: &Patch<'_, P>, sky: &Sky, pixel: &sphere::Pixel, near: Near<'_>, shares: bool) -> Sums {
+/// Tells which pixels have a part in the sums of sample `k`.
+fn tell<P: Pixel, F: Further>(patch: &Patch<'_, P>, cover: &Cover, k: usize, further: &mut F) {
+    if !F::WANTED {
+        return;
+    }
+    for (y, areas) in cover.rows() {
+        let pixels = patch.run(y, cover.x0, areas.len()).unwrap_or(&[]);
+        for ((x, area), pixel) in (cover.x0..).zip(areas).zip(pixels) {
+            if *area > NOTHING * cover.area && !pixel.to_f64().is_nan() {
+                further.part(k, [y, x], *area);
+            }
+        }
+    }
+}
+
+/// The sums over the input pixels that meet an output pixel on the sphere, that of sample `k`.
+fn on_sphere<P: Pixel>(
+    patch: &Patch<'_, P>,
+    sky: &Sky,
+    pixel: &sphere::Pixel,
+    near: Near<'_>,
+    shares: bool,
+    k: usize,
+    further: &mut impl Further,
+) -> Sums {
     let mut sums = Sums::default();
     let mut within = |window: Window| {
         for y in window.y0..window.y0 + window.ny {
@@ -214,6 +256,9 @@ fn on_sphere<P: Pixel>(patch: &Patch<'_, P>, sky: &Sky, pixel: &sphere::Pixel, n
                 if area > 0.0 {
                     let whole = if shares { pixel.area_of(&corners) } else { 1.0 };
                     sums.add(area, whole, value.to_f64(), NOTHING * pixel.area);
+                    if area > NOTHING * pixel.area && !value.to_f64().is_nan() {
+                        further.part(k, [y, x], area / whole);
+                    }
                 }
             }
         }

@@ -11,7 +11,7 @@
 //! Mirroring is what reproject's splines do. For all kernels it makes every position of the image valid and keeps the
 //! samples continuous; no tap lies farther away than the one that it stands in for.
 
-use super::Patch;
+use super::{Patch, further::Further};
 use crate::{Missing, Pixel};
 
 /// A one-dimensional kernel on `N` pixels.
@@ -59,6 +59,7 @@ impl<const N: usize> Axis<N> {
 }
 
 /// Samples one row.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn row<const N: usize, P: Pixel, T: Pixel>(
     patch: &Patch<'_, P>,
     kernel: &impl Taps<N>,
@@ -66,11 +67,12 @@ pub(super) fn row<const N: usize, P: Pixel, T: Pixel>(
     (xs, ys): (&[f64], &[f64]),
     values: &mut [T],
     coverage: &mut [T],
+    further: &mut impl Further,
 ) {
     let x_axis = Axis::<N>::new(patch.image[1], patch.window.x0, patch.window.nx);
     let y_axis = Axis::<N>::new(patch.image[0], patch.window.y0, patch.window.ny);
     let stride = patch.window.nx;
-    for (((x, y), value), cover) in xs.iter().zip(ys).zip(values).zip(coverage) {
+    for (k, (((x, y), value), cover)) in xs.iter().zip(ys).zip(values).zip(coverage).enumerate() {
         let mut sample = f64::NAN;
         if x_axis.holds(*x) && y_axis.holds(*y) {
             let ((i, t), (j, u)) = (x_axis.locate(*x), y_axis.locate(*y));
@@ -81,10 +83,11 @@ pub(super) fn row<const N: usize, P: Pixel, T: Pixel>(
                 let from = j as usize * stride + i as usize;
                 sample = sum::<N, P>(patch.pixels.get(from..).unwrap_or_default(), stride, &wx, &wy);
             }
+            let first = [j + y_axis.start, i + x_axis.start];
             if sample.is_nan() {
-                let first = [j + y_axis.start, i + x_axis.start];
                 sample = careful(patch, first, &wx, &wy, missing);
             }
+            further.taps(k, first, &wy, &wx);
         }
         let there = !sample.is_nan();
         *value = T::from_f64(if there { sample } else { 0.0 });

@@ -21,6 +21,7 @@
 
 use super::{
     Patch,
+    further::Further,
     interpolate::{Taps, mirror},
 };
 use crate::{Pixel, plan::Window};
@@ -31,6 +32,10 @@ const SPAN: usize = 31;
 const FILL: usize = 24;
 /// Pixels around the coefficients that the patch has to hold.
 pub(super) const MARGIN: usize = SPAN + FILL;
+
+/// Pixels on one side of a coefficient that count in the variance of a sample, and the pixel itself: the weights of those farther away are
+/// below 1e-5, squared 1e-10.
+pub(super) const RESPONSE: usize = 9;
 
 /// Basis spline of degree 2.
 pub(super) struct Quadratic;
@@ -259,9 +264,10 @@ pub(super) fn at_centres<P: Pixel, T: Pixel>(
     (xs, ys): (&[f64], &[f64]),
     values: &mut [T],
     coverage: &mut [T],
+    further: &mut impl Further,
 ) {
     let [y_last, x_last] = patch.image.map(|n| n as f64 - 1.0);
-    for (((x, y), value), cover) in xs.iter().zip(ys).zip(values).zip(coverage) {
+    for (k, (((x, y), value), cover)) in xs.iter().zip(ys).zip(values).zip(coverage).enumerate() {
         let inside = *x >= -0.5 && *x < x_last + 0.5 && *y >= -0.5 && *y < y_last + 0.5;
         let (x, y) = (x.max(0.0).min(x_last), y.max(0.0).min(y_last));
         let (i, j) = (x as i64, y as i64);
@@ -270,7 +276,15 @@ pub(super) fn at_centres<P: Pixel, T: Pixel>(
             if pixel.is_finite() {
                 *value = T::from_f64(pixel);
                 *cover = T::from_f64(1.0);
+                further.pixel(k, [j as usize, i as usize]);
             }
         }
     }
+}
+
+/// Weight of the pixels 0, 1, 2, … away in a coefficient on one axis: g z^d.
+pub(super) fn response(degree: usize) -> [f64; RESPONSE] {
+    let z: f64 = if degree == 2 { 8.0_f64.sqrt() - 3.0 } else { 3.0_f64.sqrt() - 2.0 };
+    let gain = (1.0 - z) / (1.0 + z);
+    std::array::from_fn(|d| gain * z.powi(d as i32))
 }
