@@ -10,6 +10,7 @@ pub(crate) mod area;
 pub(crate) mod combine;
 pub(crate) mod convolution;
 pub(crate) mod interpolate;
+pub(crate) mod robust;
 pub(crate) mod spline;
 
 use combine::Combine;
