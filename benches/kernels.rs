@@ -1,8 +1,8 @@
-//! Cost of every interpolating kernel per output pixel, serial, f32 in and out, coordinates and combination included.
+//! Cost of every kernel per output pixel, serial, f32 in and out, coordinates and combination included.
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use ndarray::Array2;
-use skymosaic::{Flux, Header, Input, Options, Parallel, Plan, Resample, Wcs};
+use skymosaic::{Drizzle, DrizzleKernel, Flux, Header, Input, Options, Parallel, Plan, Resample, Wcs};
 
 const SIDE: usize = 1024;
 
@@ -50,6 +50,12 @@ fn kernels(criterion: &mut Criterion) {
     ] {
         bench(&format!("{kernel:?}"), 1.0, with(kernel));
     }
+    bench("Exact", 1.0, with(Resample::Exact));
+    bench("Exact, 3 times coarser", 3.0, with(Resample::Exact));
+    for kernel in [DrizzleKernel::Square, DrizzleKernel::Point, DrizzleKernel::Turbo, DrizzleKernel::Gaussian] {
+        bench(&format!("Drizzle, {kernel:?}"), 1.0, with(Resample::Drizzle(Drizzle::default().kernel(kernel))));
+    }
+    bench("Drizzle, Square, pixfrac 0.6", 1.0, with(Resample::Drizzle(Drizzle::default().pixfrac(0.6))));
     bench("Bilinear, flux", 1.0, with(Resample::Bilinear).flux(Flux::Conserve));
     bench("Bilinear, widened 1.25 times", 1.25, with(Resample::Bilinear).antialias(true));
     bench("Lanczos3, widened 1.25 times", 1.25, with(Resample::Lanczos3).antialias(true));

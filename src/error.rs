@@ -55,6 +55,17 @@ pub enum Error {
         /// What was expected.
         problem: String,
     },
+    /// An error about the header of an HDU.
+    #[error("{} HDU {hdu}: {source}", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// Number of the HDU; 0 is the primary.
+        hdu: usize,
+        /// The error itself.
+        #[source]
+        source: Box<Error>,
+    },
     /// An error about one of the inputs.
     #[error("input {index} ({name}): {source}")]
     Input {
@@ -102,6 +113,8 @@ pub enum Error {
         problem: String,
         /// The input that causes it and what to do.
         cause: String,
+        /// Position of that input in the list of inputs, from 0.
+        input: usize,
     },
     /// The work cannot be done within `memory_limit`.
     #[error("memory_limit is {limit} bytes but {what} needs {needed} bytes; raise the limit or {remedy}")]

@@ -179,7 +179,7 @@ impl<'g> Place<'g> {
     fn prepare(&mut self, map: &dyn PixelMap, inverse: Option<&'g Inverse>, error: CoordinateError) {
         self.forward = inverse.map(|inverse| {
             // Farther outside no drop of these pixels touches the output.
-            let pad = 3.0 * scale(inverse, self.window) + 1.0;
+            let pad = 3.0 * Steps::of(inverse, self.window).longest() + 1.0;
             CoordGrid::new(inverse, self.window, 1, error, self.target, pad)
         });
         if let Some(sky) = self.sky.as_mut().filter(|sky| !sky.is_flat()) {
@@ -256,8 +256,10 @@ impl<'p> Sampler<'p, '_> {
         tally: &mut Tally,
     ) -> Option<Place<'m>> {
         let image @ [ny, nx] = pixels.plane();
-        let reach = self.kernel.reach(scale(map, block));
-        let grid = CoordGrid::new(map, block, self.kernel.margin(), self.coordinate_error, image, reach);
+        let steps = Steps::of(map, block);
+        let reach = self.kernel.reach(steps.longest());
+        let margin = self.kernel.margin(steps.shortest());
+        let grid = CoordGrid::new(map, block, margin, self.coordinate_error, image, reach);
         tally.grid.merge(&grid.report());
         let reach = self.kernel.reach_on(&grid, block, reach);
         let axis = |low: f64, high: f64, n: usize| {
@@ -278,7 +280,10 @@ impl<'p> Sampler<'p, '_> {
                 window = window.map_or(found, |window| Some(found.map_or(window, |found| window.hull(&found))));
             }
         }
-        Some(Place { grid, window: window?, image, sky, forward: None, target: self.target })
+        let mut window = window?;
+        let skipped = window.x0 % self.kernel.alignment();
+        (window.x0, window.nx) = (window.x0 - skipped, window.nx + skipped);
+        Some(Place { grid, window, image, sky, forward: None, target: self.target })
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -409,7 +414,7 @@ impl<'p> Sampler<'p, '_> {
             Window::new(x0, y0, x + half - x0, y + half - y0).intersection(&target)
         };
         let inner = around(CORRELATED)?;
-        let longest = scale(&*self.map, inner).max(0.02);
+        let longest = Steps::of(&*self.map, inner).longest().max(0.02);
         // Samples farther apart share no pixel that matters.
         let apart = 2.0 * self.kernel.reach(longest).min(8.0 + 2.0 * longest) / longest * 1.5 + 2.0;
         let block = around(CORRELATED + (apart.ceil() as usize).min(8 * CORRELATED))?;
@@ -441,21 +446,35 @@ fn flags(stored: f64, width: u32) -> Result<Option<u32>, Error> {
     Ok(Some(unsigned as u32))
 }
 
-/// How many input pixels an output pixel of the block is long at most, with room for what lies between the pixels looked at.
-pub(crate) fn scale(map: &dyn PixelMap, block: Window) -> f64 {
-    let mut points = [[0.0; 27]; 2];
-    for k in 0..9 {
-        let x = block.x0 as f64 + (block.nx - 1) as f64 * 0.5 * (k % 3) as f64;
-        let y = block.y0 as f64 + (block.ny - 1) as f64 * 0.5 * (k / 3) as f64;
-        for (step, [dx, dy]) in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]].into_iter().enumerate() {
-            points[0][3 * k + step] = x + dx;
-            points[1][3 * k + step] = y + dy;
+/// How many input pixels the output pixels of a block are long, at a few places.
+pub(crate) struct Steps(Vec<f64>);
+
+impl Steps {
+    pub(crate) fn of(map: &dyn PixelMap, block: Window) -> Steps {
+        let mut points = [[0.0; 27]; 2];
+        for k in 0..9 {
+            let x = block.x0 as f64 + (block.nx - 1) as f64 * 0.5 * (k % 3) as f64;
+            let y = block.y0 as f64 + (block.ny - 1) as f64 * 0.5 * (k / 3) as f64;
+            for (step, [dx, dy]) in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]].into_iter().enumerate() {
+                points[0][3 * k + step] = x + dx;
+                points[1][3 * k + step] = y + dy;
+            }
         }
+        let [xs, ys] = &mut points;
+        map.to_input(xs, ys);
+        let steps = (0..27).filter(|k| k % 3 > 0).map(|k| (xs[k] - xs[k - k % 3]).hypot(ys[k] - ys[k - k % 3]));
+        Steps(steps.filter(|step| step.is_finite()).collect())
     }
-    let [xs, ys] = &mut points;
-    map.to_input(xs, ys);
-    let steps = (0..27).map(|k| (xs[k] - xs[k - k % 3]).hypot(ys[k] - ys[k - k % 3]));
-    1.5 * steps.filter(|step| step.is_finite()).fold(0.0, f64::max)
+
+    /// With room for what lies between the pixels looked at; 0 if nothing is known.
+    pub(crate) fn longest(&self) -> f64 {
+        1.5 * self.0.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// With room alike; infinite if nothing is known.
+    pub(crate) fn shortest(&self) -> f64 {
+        self.0.iter().copied().fold(f64::INFINITY, f64::min) / 1.5
+    }
 }
 
 /// The block in two, across its longer side.

@@ -292,7 +292,9 @@ fn a_constant_stays_constant() {
                     let what = format!("{kernel:?}, antialias {antialias}, {rule:?}");
                     let wanted = |y: usize, x: usize| if got[[y, x]].is_nan() { f64::NAN } else { 7.3 };
                     let error = worst(&what, &got, wanted) * 100.0 / 7.3;
-                    assert!(error <= 8.0 * f64::EPSILON, "{what}: {error:e}");
+                    // Dividing by what is left of the weights, negative ones included, magnifies rounding Σ|w|/Σw times.
+                    let ulps = if rule == Missing::Spoil { 8.0 } else { 32.0 };
+                    assert!(error <= ulps * f64::EPSILON, "{what}: {error:e}");
                 }
             }
         }

@@ -17,12 +17,16 @@ impl FitsImage {
     /// other HDUs of the file.
     ///
     /// # Errors
-    /// [`Error::Wcs`] naming the card that cannot be used; errors of reading the tables.
+    /// [`Error::Header`] of file and HDU with [`Error::Wcs`] in it, naming the card that cannot be used; errors of reading the tables.
     pub fn wcs(&self, alternative: Option<char>) -> Result<Wcs, Error> {
         let tables = Extensions { path: self.path() };
         let mut options = WcsOptions::default().tables(&tables);
         options.alternative = alternative;
-        Wcs::from_header_with(self.header(), &options)
+        Wcs::from_header_with(self.header(), &options).map_err(|error| Error::Header {
+            path: self.path().to_owned(),
+            hdu: self.number(),
+            source: Box::new(error),
+        })
     }
 }
 

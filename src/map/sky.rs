@@ -124,10 +124,6 @@ impl Sky {
     pub(crate) fn groups_near<'s>(&'s self, cap: &'s Cap) -> impl Iterator<Item = Window> + 's {
         self.groups.iter().filter(|(_, other)| cap.meets(other)).map(|(group, _)| *group)
     }
-
-    pub(crate) fn bytes(&self) -> usize {
-        (self.output.capacity() + self.input.capacity()) * size_of::<Vector>()
-    }
 }
 
 /// Caps that hold the pixels of an image, found once an image is met where its map is wild.

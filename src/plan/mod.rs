@@ -18,7 +18,7 @@ use crate::{
     fits::FitsCache,
     map::{Inverse, PixelMap},
     resample::Kernel,
-    sample::{self, Sampler},
+    sample::{Sampler, Steps},
     schedule::Crew,
 };
 
@@ -260,8 +260,15 @@ impl<'p, 'a> Plan<'p, 'a> {
         let Some(bounds) = self.bounds.get(input) else { return &[] };
         bounds.get_or_init(|| {
             let Sampler { map, input: image, kernel, .. } = &self.samplers[input];
-            let pad = kernel.reach(sample::scale(&**map, self.whole()));
-            overlap::rectangles(&**map, &self.tiles, &self.touched[input], image.image.plane(), pad)
+            let steps = Steps::of(&**map, self.whole());
+            let pad = kernel.reach(steps.longest());
+            let mut bounds = overlap::rectangles(&**map, &self.tiles, &self.touched[input], image.image.plane(), pad);
+            if kernel.likes_whole_blocks() {
+                // A pixel that spans a seam of the input may have its centre on the far side.
+                let margin = kernel.margin(steps.shortest());
+                bounds.iter_mut().for_each(|window| *window = window.grown(margin, self.whole()));
+            }
+            bounds
         })
     }
 

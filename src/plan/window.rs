@@ -32,6 +32,17 @@ impl Window {
         (x0 < x1 && y0 < y1).then(|| Window::new(x0, y0, x1 - x0, y1 - y0))
     }
 
+    /// The rectangle with `margin` pixels more on each side, as far as they lie in `whole`.
+    pub(crate) fn grown(&self, margin: usize, whole: Window) -> Window {
+        let cut = |start: usize, n: usize, low: usize, all: usize| {
+            let first = start.saturating_sub(margin).max(low);
+            (first, (start + n + margin).min(low + all) - first)
+        };
+        let ((x0, nx), (y0, ny)) =
+            (cut(self.x0, self.nx, whole.x0, whole.nx), cut(self.y0, self.ny, whole.y0, whole.ny));
+        Window::new(x0, y0, nx, ny)
+    }
+
     /// Whether every pixel of `other` is in it.
     pub fn contains(&self, other: &Window) -> bool {
         self.intersection(other) == Some(*other)

@@ -10,11 +10,7 @@
 
 use std::f64::consts::PI;
 
-use super::{
-    Scene, Scratch,
-    further::Further,
-    raster::{Cover, Edges},
-};
+use super::{Scene, Scratch, further::Further, raster::Cover};
 use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, plan::Window};
 
 /// Full width at half maximum of a Gaussian in standard deviations, to the digits of the package.
@@ -28,7 +24,6 @@ pub(super) struct Buffers {
     /// Output coordinates of the centres of a row of input pixels, and of the corners of their drops in order around them.
     centres: [Vec<f64>; 2],
     corners: [[Vec<f64>; 2]; 4],
-    edges: Edges,
     cover: Cover,
     /// Σad and Σa of the block.
     sums: Vec<[f64; 2]>,
@@ -37,7 +32,7 @@ pub(super) struct Buffers {
 impl Buffers {
     pub(super) fn bytes(&self) -> usize {
         let coordinates: usize = self.centres.iter().chain(self.corners.iter().flatten()).map(Vec::capacity).sum();
-        coordinates * size_of::<f64>() + self.sums.capacity() * 16 + self.edges.bytes() + self.cover.bytes()
+        coordinates * size_of::<f64>() + self.sums.capacity() * 16 + self.cover.bytes()
     }
 }
 
@@ -46,8 +41,13 @@ pub(super) fn radius(drizzle: &Drizzle) -> f64 {
     match drizzle.kernel {
         DrizzleKernel::Point => 0.0,
         DrizzleKernel::Square | DrizzleKernel::Turbo => 0.5 * drizzle.pixfrac,
-        DrizzleKernel::Gaussian => (2.5 * drizzle.pixfrac / FWHM).max(1.2),
+        DrizzleKernel::Gaussian => gaussian_radius(drizzle.pixfrac),
     }
+}
+
+/// 2.5 σ, but enough that no holes are left between drops.
+fn gaussian_radius(pixfrac: f64) -> f64 {
+    (2.5 * pixfrac / FWHM).max(1.2)
 }
 
 pub(super) fn block<P: Pixel, T: Pixel>(
@@ -60,10 +60,10 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     coverage: &mut [T],
     further: &mut impl Further,
 ) {
-    let Buffers { centres, corners, edges, cover, sums } = &mut scratch.drizzle;
+    let Buffers { centres, corners, cover, sums } = &mut scratch.drizzle;
     sums.clear();
     sums.resize(block.area(), [0.0; 2]);
-    let mut sky = Sheet { block, sums, further };
+    let mut sheet = Sheet { block, sums, further };
     let Some(grid) = scene.forward else { return };
     let window = scene.patch.window;
     let half = if drizzle.kernel == DrizzleKernel::Square { 0.5 * drizzle.pixfrac } else { 0.5 };
@@ -94,26 +94,10 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             let share = if flux == Flux::Conserve { 1.0 / area } else { 1.0 };
             let value = if flux == Flux::Conserve { value / area } else { value };
             let pixel = [y, window.x0 + k];
-            let drop = Drop { centre: position(centres), pixfrac: drizzle.pixfrac, area, value, weight, pixel, share };
-            match drizzle.kernel {
-                DrizzleKernel::Square => {
-                    if cover.start(quad, scene.target) {
-                        edges.start(scene.target);
-                        for (corner, next) in [(a, b), (b, c), (c, d), (d, a)] {
-                            edges.push(corner, next);
-                        }
-                        (0..4).for_each(|edge| cover.add(edges, edge, false));
-                        cover.finish();
-                        for (y, areas) in cover.rows() {
-                            for (x, shared) in (cover.x0..).zip(areas) {
-                                sky.add(&drop, x, y, shared / cover.area);
-                            }
-                        }
-                    }
-                }
-                DrizzleKernel::Point => drop.point(scene.target, &mut sky),
-                DrizzleKernel::Turbo => drop.turbo(scene.target, &mut sky),
-                DrizzleKernel::Gaussian => drop.gaussian(scene.target, radius(drizzle), &mut sky),
+            let pixfrac = drizzle.pixfrac;
+            let drop = Drop { centre: position(centres), quad, pixfrac, area, value, weight, pixel, share };
+            if drop.is_whole() {
+                drop.fall(drizzle.kernel, scene.target, cover, &mut sheet);
             }
         }
     }
@@ -159,8 +143,9 @@ impl<F: Further> Sheet<'_, F> {
 
 /// What falls of one input pixel.
 struct Drop {
-    /// Output coordinates.
+    /// Output coordinates of the centre, and of corners in order around it.
     centre: [f64; 2],
+    quad: [[f64; 2]; 4],
     pixfrac: f64,
     /// Output pixels that an input pixel is large.
     area: f64,
@@ -173,35 +158,57 @@ struct Drop {
 }
 
 impl Drop {
-    /// All into the pixel that holds the centre; a tie goes away from 0.
-    fn point(&self, target: [usize; 2], sky: &mut Sheet<'_, impl Further>) {
-        for (y, x) in self.within(0.0, target) {
-            sky.add(self, x, y, 1.0);
+    /// Whether the centre lies amid the corners, so that no seam of the output runs between them.
+    fn is_whole(&self) -> bool {
+        let [a, b, c, d] = self.quad;
+        let off = [0, 1].map(|axis| 0.25 * (a[axis] + b[axis] + c[axis] + d[axis]) - self.centre[axis]);
+        let size = (a[0] - c[0]).hypot(a[1] - c[1]).max((b[0] - d[0]).hypot(b[1] - d[1]));
+        off[0].hypot(off[1]) <= 0.25 * size
+    }
+
+    fn fall(&self, kernel: DrizzleKernel, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_, impl Further>) {
+        match kernel {
+            DrizzleKernel::Square => self.square(target, cover, sheet),
+            DrizzleKernel::Point => self.within(0.0, target).for_each(|(y, x)| sheet.add(self, x, y, 1.0)),
+            DrizzleKernel::Turbo => self.turbo(target, sheet),
+            DrizzleKernel::Gaussian => self.gaussian(target, sheet),
+        }
+    }
+
+    /// The quadrilateral between the corners.
+    fn square(&self, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_, impl Further>) {
+        if !cover.lay(self.quad.map(|corner| corner.map(|c| c + 0.5)), target) {
+            return;
+        }
+        for (y, areas) in cover.rows() {
+            for (x, area) in (cover.x0..).zip(areas) {
+                sheet.add(self, x, y, area / cover.area);
+            }
         }
     }
 
     /// A square along the axes of the output, as large as the drop.
-    fn turbo(&self, target: [usize; 2], sky: &mut Sheet<'_, impl Further>) {
+    fn turbo(&self, target: [usize; 2], sheet: &mut Sheet<'_, impl Further>) {
         let half = 0.5 * self.pixfrac * self.area.sqrt();
         let shared = |axis: usize, k: usize| {
             let away = self.centre[axis] - k as f64;
             ((away + half).min(0.5) - (away - half).max(-0.5)).max(0.0)
         };
         for (y, x) in self.within(half, target) {
-            sky.add(self, x, y, shared(0, x) * shared(1, y) / (4.0 * half * half));
+            sheet.add(self, x, y, shared(0, x) * shared(1, y) / (4.0 * half * half));
         }
     }
 
     /// A Gaussian with the drop's side as full width at half maximum, at the centres of the pixels of a square.
-    fn gaussian(&self, target: [usize; 2], radius: f64, sky: &mut Sheet<'_, impl Further>) {
+    fn gaussian(&self, target: [usize; 2], sheet: &mut Sheet<'_, impl Further>) {
         let steepness = 0.5 * (FWHM / self.pixfrac).powi(2) / self.area;
-        for (y, x) in self.within(radius * self.area.sqrt(), target) {
+        for (y, x) in self.within(gaussian_radius(self.pixfrac) * self.area.sqrt(), target) {
             let (dx, dy) = (self.centre[0] - x as f64, self.centre[1] - y as f64);
-            sky.add(self, x, y, steepness / PI * (-(dx * dx + dy * dy) * steepness).exp());
+            sheet.add(self, x, y, steepness / PI * (-(dx * dx + dy * dy) * steepness).exp());
         }
     }
 
-    /// The output pixels, (y, x), that meet the square of this half side around the centre.
+    /// The output pixels, (y, x), that meet the square of this half side around the centre; a tie goes away from 0.
     fn within(&self, half: f64, [ny, nx]: [usize; 2]) -> impl Iterator<Item = (usize, usize)> + use<> {
         let range = |axis: usize, n: usize| {
             // Saturating casts: an empty range for what lies outside, or is NaN.

@@ -12,8 +12,9 @@
 
 use super::{
     Kernel, Patch, Scene, Scratch,
+    edges::{self, Edge, RowSums},
     further::Further,
-    raster::{Cover, Edges},
+    raster::Cover,
     sphere,
 };
 use crate::{
@@ -28,20 +29,15 @@ const NOTHING: f64 = 1e-9;
 /// Buffers of the kernel.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
-    /// Input coordinates of the corners below and above a row of pixels.
-    below: [Vec<f64>; 2],
-    above: [Vec<f64>; 2],
-    /// Their edges along the rows, and those between the rows.
-    low: Edges,
-    high: Edges,
-    between: Edges,
+    sums: RowSums,
+    below: Line,
+    above: Line,
     cover: Cover,
 }
 
 impl Buffers {
     pub(super) fn bytes(&self) -> usize {
-        let corners = self.below.iter().chain(&self.above).map(Vec::capacity).sum::<usize>() * size_of::<f64>();
-        corners + self.low.bytes() + self.high.bytes() + self.between.bytes() + self.cover.bytes()
+        self.sums.bytes() + self.below.bytes() + self.above.bytes() + self.cover.bytes()
     }
 }
 
@@ -83,14 +79,6 @@ impl Sums {
         };
         (enough && coverage > NOTHING).then_some((value, coverage))
     }
-
-    /// What the areas, or parts of pixels, are divided by in a sample.
-    fn norm(&self, (_, coverage): (f64, f64), kernel: &Kernel) -> f64 {
-        match kernel.flux {
-            Flux::SurfaceBrightness => self.area,
-            Flux::Conserve => coverage,
-        }
-    }
 }
 
 pub(super) fn block<P: Pixel, T: Pixel, F: Further>(
@@ -102,91 +90,91 @@ pub(super) fn block<P: Pixel, T: Pixel, F: Further>(
     coverage: &mut [T],
     further: &mut F,
 ) {
-    let Buffers { below, above, low, high, between, cover } = &mut scratch.exact;
-    let image = scene.patch.image;
+    let Buffers { sums, below, above, cover } = &mut scratch.exact;
+    sums.fill(&scene.patch);
     let x0 = block.x0 as f64 - 0.5;
-    corners(scene.grid, x0, block.y0 as f64 - 0.5, block.nx, image, below, low);
+    below.fill(scene.grid, sums, [x0, block.y0 as f64 - 0.5], block.nx);
     let rows = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
     for (y, (values, coverage)) in (block.y0..).zip(rows) {
-        corners(scene.grid, x0, y as f64 + 0.5, block.nx, image, above, high);
-        between.start(image);
-        for (((a, b), c), d) in below[0].iter().zip(&below[1]).zip(&above[0]).zip(&above[1]) {
-            between.push([*a, *b], [*c, *d]);
-        }
-        let quads = Quads { below, above };
-        further.start((y - block.y0) * block.nx);
-        for (k, (value, covered)) in values.iter_mut().zip(coverage).enumerate() {
-            let (x, quad) = (block.x0 + k, quads.at(k));
-            let mut flat = |quad: [[f64; 2]; 4], further: &mut F| {
-                if !cover.start(quad, image) {
-                    return None;
-                }
-                cover.add(low, k, false);
-                cover.add(between, k + 1, false);
-                cover.add(high, k, true);
-                cover.add(between, k, true);
-                cover.finish();
-                let sums = in_plane(&scene.patch, cover);
-                tell(&scene.patch, cover, k, further);
-                sums.sample(cover.area, kernel).map(|sample| (sample, sums.norm(sample, kernel)))
+        above.fill(scene.grid, sums, [x0, y as f64 + 0.5], block.nx);
+        let corners = below.points.windows(2).zip(above.points.windows(2));
+        let between = below.edges.iter().zip(&above.edges);
+        let mut left =
+            below.points.first().zip(above.points.first()).map_or_else(Edge::default, |(a, d)| sums.along(*a, *d));
+        let samples = values.iter_mut().zip(coverage);
+        for ((x, (corners, (low, high))), (value, covered)) in (block.x0..).zip(corners.zip(between)).zip(samples) {
+            let (&[a, b], &[d, c]) = corners else { continue };
+            let quad = [a, b, c, d];
+            let right = sums.along(b, c);
+            let flatness = scene.sky.map_or(Flatness::Flat, |sky| sky.flatness(x, y));
+            let k = (y - block.y0) * block.nx + x - block.x0;
+            let flat = |cover: &mut Cover, further: &mut F| {
+                let sample = quick(sums, kernel, &quad, [*low, right, *high, left]).or_else(|| {
+                    cover
+                        .lay(quad, scene.patch.image)
+                        .then(|| in_plane(&scene.patch, cover).sample(cover.area, kernel))?
+                })?;
+                Some((sample, tell(&scene.patch, cover, quad, k, further)))
             };
-            let spherical = |near: Option<[[f64; 2]; 4]>, further: &mut F| {
+            let spherical = |near: Option<&[[f64; 2]; 4]>, further: &mut F| {
                 let sky = scene.sky?;
                 let corners = sky.output_corners(x, y)?;
                 let pixel = sphere::Pixel::new(&corners)?;
                 let near = near.map_or(Near::Cap(&corners), Near::Quad);
                 let shares = kernel.flux == Flux::Conserve;
                 let sums = on_sphere(&scene.patch, sky, &pixel, near, shares, k, further);
-                sums.sample(pixel.area, kernel).map(|sample| (sample, sums.norm(sample, kernel)))
+                Some((sums.sample(pixel.area, kernel)?, sums.area))
             };
-            let sample = match scene.sky.map_or(Flatness::Flat, |sky| sky.flatness(x, y)) {
-                Flatness::Flat => quad.and_then(|quad| flat(quad, further)),
-                Flatness::Torn => {
-                    quad.filter(|quad| is_whole(quad, scene.grid, x, y)).and_then(|quad| flat(quad, further))
-                }
-                Flatness::Curved => quad.and_then(|quad| spherical(Some(quad), further)),
+            let sample = match flatness {
+                Flatness::Flat => flat(cover, further),
+                Flatness::Torn => is_whole(&quad, scene.grid, x, y).then(|| flat(cover, further)).flatten(),
+                Flatness::Curved => spherical(Some(&quad), further),
                 Flatness::Wild => spherical(None, further),
             };
-            let ((sample, coverage), norm) = sample.unwrap_or_default();
+            let ((sample, coverage), area) = sample.unwrap_or_default();
             *value = T::from_f64(sample);
             *covered = T::from_f64(coverage);
-            further.whole(k, norm);
+            further.whole(k, if kernel.flux == Flux::Conserve { coverage } else { area });
+            left = right;
         }
         std::mem::swap(below, above);
-        std::mem::swap(low, high);
     }
 }
 
-/// The corners along one line between rows, and the edges between them.
-fn corners(
-    grid: &CoordGrid<'_>,
-    x0: f64,
-    y: f64,
-    n: usize,
-    image: [usize; 2],
-    [xs, ys]: &mut [Vec<f64>; 2],
-    edges: &mut Edges,
-) {
-    xs.resize(n + 1, 0.0);
-    ys.resize(n + 1, 0.0);
-    grid.row(x0, y, xs, ys);
-    edges.start(image);
-    let ends = xs.iter().zip(&*ys);
-    ends.clone().zip(ends.skip(1)).for_each(|((a, b), (c, d))| edges.push([*a, *b], [*c, *d]));
+/// The corners along a line between rows, in pixel coordinates of the input plus a half, and the edges between them.
+#[derive(Debug, Default)]
+struct Line {
+    xs: Vec<f64>,
+    ys: Vec<f64>,
+    points: Vec<[f64; 2]>,
+    edges: Vec<Edge>,
 }
 
-struct Quads<'q> {
-    below: &'q [Vec<f64>; 2],
-    above: &'q [Vec<f64>; 2],
-}
-
-impl Quads<'_> {
-    /// Corners of pixel `k` of the row in the input's plane, in order around it.
-    fn at(&self, k: usize) -> Option<[[f64; 2]; 4]> {
-        let pair = |[x, y]: &[Vec<f64>; 2]| Some([[*x.get(k)?, *y.get(k)?], [*x.get(k + 1)?, *y.get(k + 1)?]]);
-        let ([a, b], [d, c]) = (pair(self.below)?, pair(self.above)?);
-        Some([a, b, c, d])
+impl Line {
+    fn bytes(&self) -> usize {
+        let points = 2 * self.xs.capacity() * size_of::<f64>() + self.points.capacity() * size_of::<[f64; 2]>();
+        points + self.edges.capacity() * size_of::<Edge>()
     }
+
+    fn fill(&mut self, grid: &CoordGrid<'_>, sums: &RowSums, [x, y]: [f64; 2], n: usize) {
+        self.xs.resize(n + 1, 0.0);
+        self.ys.resize(n + 1, 0.0);
+        grid.row(x, y, &mut self.xs, &mut self.ys);
+        self.points.clear();
+        self.points.extend(self.xs.iter().zip(&self.ys).map(|(x, y)| [x + 0.5, y + 0.5]));
+        self.edges.clear();
+        self.edges.extend(self.points.iter().zip(self.points.iter().skip(1)).map(|(a, b)| sums.along(*a, *b)));
+    }
+}
+
+/// The sample of a quadrilateral not larger than a few pixels, which are all there.
+#[inline]
+fn quick(sums: &RowSums, kernel: &Kernel, quad: &[[f64; 2]; 4], edges: [Edge; 4]) -> Option<(f64, f64)> {
+    let integral = edges::within(edges)?;
+    let [a, b, c, d] = quad;
+    let area = 0.5 * ((c[0] - a[0]) * (d[1] - b[1]) - (c[1] - a[1]) * (d[0] - b[0]));
+    let value = if kernel.flux == Flux::Conserve { integral * area.signum() } else { integral / area };
+    (!sums.is_spoilt(*quad) && value.is_finite()).then_some((value, 1.0))
 }
 
 /// Whether the middle of an output pixel lies in the middle of its corners, so that no seam runs through it.
@@ -194,7 +182,8 @@ fn is_whole(quad: &[[f64; 2]; 4], grid: &CoordGrid<'_>, x: usize, y: usize) -> b
     let (mut middle_x, mut middle_y) = ([0.0], [0.0]);
     grid.row(x as f64, y as f64, &mut middle_x, &mut middle_y);
     let [a, b, c, d] = *quad;
-    let off = [0, 1].map(|axis| 0.25 * (a[axis] + b[axis] + c[axis] + d[axis]) - [middle_x[0], middle_y[0]][axis]);
+    let off =
+        [0, 1].map(|axis| 0.25 * (a[axis] + b[axis] + c[axis] + d[axis]) - [middle_x[0], middle_y[0]][axis] - 0.5);
     let size = (a[0] - c[0]).hypot(a[1] - c[1]).max((b[0] - d[0]).hypot(b[1] - d[1]));
     off[0].hypot(off[1]) < 0.25 * size
 }
@@ -221,19 +210,28 @@ fn in_plane<P: Pixel>(patch: &Patch<'_, P>, cover: &Cover) -> Sums {
     sums
 }
 
-/// Tells which pixels have a part in the sums of sample `k`.
-fn tell<P: Pixel, F: Further>(patch: &Patch<'_, P>, cover: &Cover, k: usize, further: &mut F) {
-    if !F::WANTED {
-        return;
+/// Tells which pixels have a part in sample `k`, and returns the sum of their areas.
+fn tell<P: Pixel, F: Further>(
+    patch: &Patch<'_, P>,
+    cover: &mut Cover,
+    quad: [[f64; 2]; 4],
+    k: usize,
+    further: &mut F,
+) -> f64 {
+    let mut sum = 0.0;
+    if !F::WANTED || !cover.lay(quad, patch.image) {
+        return sum;
     }
     for (y, areas) in cover.rows() {
         let pixels = patch.run(y, cover.x0, areas.len()).unwrap_or(&[]);
         for ((x, area), pixel) in (cover.x0..).zip(areas).zip(pixels) {
             if *area > NOTHING * cover.area && !pixel.to_f64().is_nan() {
                 further.part(k, [y, x], *area);
+                sum += area;
             }
         }
     }
+    sum
 }
 
 /// The sums over the input pixels that meet an output pixel on the sphere, that of sample `k`.
@@ -264,7 +262,7 @@ fn on_sphere<P: Pixel>(
         }
     };
     match near {
-        Near::Quad(quad) => around(&quad, patch.image).into_iter().for_each(&mut within),
+        Near::Quad(quad) => around(quad, patch.image).into_iter().for_each(&mut within),
         Near::Cap(corners) => {
             if let Some(cap) = Cap::around(corners) {
                 sky.groups_near(&cap).for_each(&mut within);
@@ -277,7 +275,7 @@ fn on_sphere<P: Pixel>(
 /// Where to look for the input pixels that meet an output pixel.
 enum Near<'n> {
     /// Within a pixel of its corners in the input's plane.
-    Quad([[f64; 2]; 4]),
+    Quad(&'n [[f64; 2]; 4]),
     /// Anywhere near its corners on the sky.
     Cap(&'n [Vector; 4]),
 }
@@ -285,7 +283,7 @@ enum Near<'n> {
 /// The pixels of an image within one pixel of a quadrilateral.
 fn around(quad: &[[f64; 2]; 4], [ny, nx]: [usize; 2]) -> Option<Window> {
     let range = |axis: usize, n: usize| {
-        let [a, b, c, d] = quad.map(|corner| corner[axis] + 0.5);
+        let [a, b, c, d] = quad.map(|corner| corner[axis]);
         let (low, high) = (a.min(b).min(c.min(d)).floor() - 1.0, a.max(b).max(c.max(d)).ceil() + 1.0);
         let (low, high) = (low.max(0.0), high.min(n as f64));
         // False for NaN.

@@ -6,6 +6,7 @@
 mod bilinear;
 mod cubic;
 mod drizzle;
+mod edges;
 mod exact;
 mod further;
 mod interpolate;
@@ -69,6 +70,9 @@ pub(crate) struct Scene<'s, P> {
     pub(crate) weights: Option<Patch<'s, f64>>,
 }
 
+/// Output pixels beyond which drops across a seam of the input are not looked for.
+const MAX_MARGIN: f64 = 512.0;
+
 /// A kernel with its parameters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kernel {
@@ -115,10 +119,15 @@ impl Kernel {
         }
     }
 
-    /// Output pixels around a block whose coordinates the kernel asks for.
-    pub(crate) fn margin(&self) -> usize {
-        // The far corners of a pixel belong to the next ones.
-        usize::from(self.derives() || self.resample == Resample::Exact)
+    /// Output pixels around a block whose coordinates the kernel asks for, where an output pixel is at least `scale` input pixels long.
+    pub(crate) fn margin(&self, scale: f64) -> usize {
+        match &self.resample {
+            // The far corners of a pixel belong to the next ones.
+            Resample::Exact => 1,
+            // Across a seam of the input nothing but the drops' reach in the output tells that they touch a block.
+            Resample::Drizzle(drizzle) => 1 + (2.0 * drizzle::radius(drizzle) / scale).ceil().min(MAX_MARGIN) as usize,
+            _ => usize::from(self.derives()),
+        }
     }
 
     /// Whether the kernel asks for the coordinates of the output pixels' edges.
@@ -174,6 +183,11 @@ impl Kernel {
     /// Whether a block costs less sampled as a whole than in bands of rows.
     pub(crate) fn likes_whole_blocks(&self) -> bool {
         matches!(self.resample, Resample::Exact | Resample::Drizzle(_))
+    }
+
+    /// Columns of which the first of a patch is to be a multiple.
+    pub(crate) fn alignment(&self) -> usize {
+        if self.resample == Resample::Exact { edges::SPAN } else { 1 }
     }
 
     /// What a kernel has to compute of a patch once, before its rows are sampled.

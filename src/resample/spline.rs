@@ -1,7 +1,7 @@
 //! B-spline interpolation of degree 2 and 3 (Unser 1999, IEEE Signal Processing Magazine 16(6), 22; as scipy's map_coordinates).
 //!
 //! ```text
-//! missing pixels filled: mean, by 1/distance, of the nearest pixels there to the left, right, below, above, at most 24 away; else 0
+//! missing pixels filled: mean, by 1/distance, of the nearest pixels there to the left, right, below, above, at most 28 away; else 0
 //! coefficients c = g² Σ_k Σ_l z^|k| z^|l| p[j+k][i+l],   |k|, |l| < 32;  image mirrored at its edges
 //!     degree 2: z = √8 - 3, g = -8z / (1 - z²);    degree 3: z = √3 - 2, g = -6z / (1 - z²)
 //! sample = Σ_n Σ_m w_n(x) w_m(y) c[m][n]                  basis splines on 3 × 3 or 4 × 4 coefficients
@@ -22,14 +22,14 @@
 use super::{
     Patch,
     further::Further,
-    interpolate::{Taps, mirror},
+    interpolate::{Taps, mirror, whole},
 };
 use crate::{Pixel, plan::Window};
 
 /// Pixels on each side of a coefficient that it is made of.
 const SPAN: usize = 31;
-/// How far a missing pixel looks for others: what is farther away changes a sample by less than 1e-13 of it.
-const FILL: usize = 24;
+/// How far a missing pixel looks for others: what is farther away changes a sample by less than 1e-16 of it.
+const FILL: usize = 28;
 /// Pixels around the coefficients that the patch has to hold.
 pub(super) const MARGIN: usize = SPAN + FILL;
 
@@ -174,16 +174,40 @@ impl Coefficients {
         if self.window.is_empty() {
             return;
         }
+        if all_finite(patch.pixels) {
+            self.filter(patch, filter);
+            return;
+        }
         self.fill(patch);
+        let filled = std::mem::take(&mut self.filled);
+        self.filter(&Patch { pixels: &filled, window: patch.window, image: patch.image }, filter);
+        self.filled = filled;
+        for (y, row) in (y0 - from.y0..).zip(self.values.chunks_exact_mut(nx)) {
+            let pixels = patch.pixels.iter().skip(y * from.nx + x0 - from.x0);
+            row.iter_mut().zip(pixels).filter(|(_, p)| !p.to_f64().is_finite()).for_each(|(c, _)| *c = f64::NAN);
+        }
+    }
+
+    /// The coefficients of a patch without missing pixels.
+    fn filter<P: Pixel>(&mut self, patch: &Patch<'_, P>, filter: &Prefilter) {
+        let Window { x0, y0, nx, ny } = self.window;
         let around = |start: usize, n: usize| start as isize - SPAN as isize..(start + n + SPAN) as isize;
         for y in around(y0, ny) {
-            // The margin makes sure of the row; one that is not there would only be needed where no sample is.
-            let row = mirror(y, patch.image[0]).wrapping_sub(from.y0).min(from.ny - 1) * from.nx;
-            let Some(row) = self.filled.get(row..row + from.nx) else { return };
+            let y = mirror(y, patch.image[0]);
             let [line, next] = &mut self.lines;
             line.clear();
-            let at = |x: isize| mirror(x, patch.image[1]).wrapping_sub(from.x0).min(from.nx - 1);
-            line.extend(around(x0, nx).map(|x| filter.gain * row.get(at(x)).copied().unwrap_or(0.0)));
+            // What the patch does not hold would only be needed where no sample is.
+            let mirrored = |x: isize| {
+                patch.run(y, mirror(x, patch.image[1]), 1).and_then(<[P]>::first).map_or(0.0, |p| p.to_f64())
+            };
+            let wanted = around(x0, nx);
+            let direct = wanted.start.max(0)..wanted.end.min(patch.image[1] as isize);
+            line.extend((wanted.start..direct.start).map(mirrored));
+            match patch.run(y, direct.start as usize, direct.len()) {
+                Some(pixels) => line.extend(pixels.iter().map(|p| p.to_f64())),
+                None => line.extend(direct.clone().map(mirrored)),
+            }
+            line.extend((direct.end..wanted.end).map(mirrored));
             for (m, a) in filter.steps() {
                 next.clear();
                 let triples =
@@ -191,7 +215,7 @@ impl Coefficients {
                 next.extend(triples.map(|((left, middle), right)| middle + a * (left + right)));
                 std::mem::swap(line, next);
             }
-            self.values.extend_from_slice(line);
+            self.values.extend(line.iter().map(|c| filter.gain * c));
         }
         let mut rows = ny + 2 * SPAN;
         for (m, a) in filter.steps() {
@@ -199,16 +223,12 @@ impl Coefficients {
             for y in 0..rows {
                 let (low, rest) = self.values.split_at_mut((y + m) * nx);
                 let (middle, high) = rest.split_at(m * nx);
-                for ((low, middle), high) in low[y * nx..].iter_mut().zip(middle).zip(&high[..nx]) {
+                for ((low, middle), high) in low[y * nx..][..nx].iter_mut().zip(middle).zip(high) {
                     *low = middle + a * (*low + high);
                 }
             }
         }
         self.values.truncate(nx * ny);
-        for (y, row) in (y0 - from.y0..).zip(self.values.chunks_exact_mut(nx)) {
-            let pixels = patch.pixels.iter().skip(y * from.nx + x0 - from.x0);
-            row.iter_mut().zip(pixels).filter(|(_, p)| !p.to_f64().is_finite()).for_each(|(c, _)| *c = f64::NAN);
-        }
     }
 
     /// Copies the patch and fills its missing pixels. What is outside of the patch is too far away for a pixel that matters.
@@ -216,10 +236,6 @@ impl Coefficients {
         let Window { nx, ny, .. } = patch.window;
         self.filled.clear();
         self.filled.extend(patch.pixels.iter().map(|p| p.to_f64()));
-        // Sums of anything but finite numbers are not finite; a false alarm costs time only.
-        if self.filled.iter().sum::<f64>().is_finite() {
-            return;
-        }
         self.sums.clear();
         self.sums.resize(self.filled.len(), [0.0; 2]);
         for y in 0..ny {
@@ -251,6 +267,18 @@ impl Coefficients {
     }
 }
 
+/// Whether no pixel is missing or infinite.
+fn all_finite<P: Pixel>(pixels: &[P]) -> bool {
+    // 0 times anything but a finite number is NaN. Several sums side by side make vectors.
+    let mut zeros = [0.0; 8];
+    let chunks = pixels.chunks_exact(8);
+    let rest = chunks.remainder().iter().all(|p| p.to_f64().is_finite());
+    for chunk in chunks {
+        zeros.iter_mut().zip(chunk).for_each(|(zero, pixel)| *zero += 0.0 * pixel.to_f64());
+    }
+    rest && zeros.iter().all(|zero| *zero == 0.0)
+}
+
 /// First and number of the coefficients on one axis of a patch.
 fn inner(start: usize, n: usize, image: usize) -> (usize, usize) {
     let first = if start == 0 { 0 } else { start + MARGIN };
@@ -268,10 +296,15 @@ pub(super) fn at_centres<P: Pixel, T: Pixel>(
 ) {
     let [y_last, x_last] = patch.image.map(|n| n as f64 - 1.0);
     for (k, (((x, y), value), cover)) in xs.iter().zip(ys).zip(values).zip(coverage).enumerate() {
+        let clamped = x.max(0.0).min(x_last);
+        let (i, floor) = whole(clamped);
+        if floor != clamped {
+            continue;
+        }
         let inside = *x >= -0.5 && *x < x_last + 0.5 && *y >= -0.5 && *y < y_last + 0.5;
-        let (x, y) = (x.max(0.0).min(x_last), y.max(0.0).min(y_last));
-        let (i, j) = (x as i64, y as i64);
-        if inside && i as f64 == x && j as f64 == y {
+        let clamped = y.max(0.0).min(y_last);
+        let (j, floor) = whole(clamped);
+        if inside && floor == clamped {
             let pixel = patch.at(j as usize, i as usize);
             if pixel.is_finite() {
                 *value = T::from_f64(pixel);

@@ -287,7 +287,7 @@ fn too_large([width, height]: [f64; 2], problem: String, index: usize, direction
         lon.rem_euclid(360.0)
     );
     // Saturates.
-    Error::TooLarge { what: "the target", nx: width as u64, ny: height as u64, problem, cause }
+    Error::TooLarge { what: "the target", nx: width as u64, ny: height as u64, problem, cause, input: index }
 }
 
 /// Bounds in pixels of the target for every input.

@@ -25,7 +25,7 @@ pub(crate) fn averaged(degree: usize, d: f64, width: f64) -> f64 {
     cuts.windows(2).map(|ends| piece(ends[0], ends[1])).sum::<f64>() / width
 }
 
-/// Coefficients; NaN on missing pixels, which are filled from the nearest pixels in the four directions, at most 24 away.
+/// Coefficients; NaN on missing pixels, which are filled from the nearest pixels in the four directions, at most 28 away.
 pub(crate) fn coefficients(image: &Image, degree: usize) -> Image {
     let pole = if degree == 2 { 8.0_f64.sqrt() - 3.0 } else { 3.0_f64.sqrt() - 2.0 };
     let (ny, nx) = (image.ny, image.nx);
@@ -49,7 +49,7 @@ fn filled(image: &Image, y: usize, x: usize) -> f64 {
     }
     let (mut sum, mut weight) = (0.0, 0.0);
     for (dy, dx) in [(0, -1), (0, 1), (-1, 0), (1, 0)] {
-        let found = (1..=24).find(|d| image.at(y as isize + d * dy, x as isize + d * dx).is_finite());
+        let found = (1..=28).find(|d| image.at(y as isize + d * dy, x as isize + d * dx).is_finite());
         if let Some(d) = found {
             sum += image.at(y as isize + d * dy, x as isize + d * dx) / d as f64;
             weight += 1.0 / d as f64;

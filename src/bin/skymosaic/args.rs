@@ -6,32 +6,32 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValue, TypedValueParser},
 };
-use skymosaic::{Combine, CoordinateError, Hdu, Resample};
+use skymosaic::{Combine, CoordinateError, Drizzle, Hdu, Resample};
 
 /// `--resample`. A kernel that the library does not have yet is `None`.
 const RESAMPLE: Names<Resample> = Names(&[
-    ("nearest", Some(Resample::Nearest)),
-    ("bilinear", Some(Resample::Bilinear)),
-    ("biquadratic", None),
-    ("bicubic", None),
-    ("lanczos2", None),
-    ("lanczos3", None),
-    ("lanczos4", None),
-    ("lanczos5", None),
+    ("nearest", Some(|| Resample::Nearest)),
+    ("bilinear", Some(|| Resample::Bilinear)),
+    ("biquadratic", Some(|| Resample::Biquadratic)),
+    ("bicubic", Some(|| Resample::Bicubic)),
+    ("lanczos2", Some(|| Resample::Lanczos2)),
+    ("lanczos3", Some(|| Resample::Lanczos3)),
+    ("lanczos4", Some(|| Resample::Lanczos4)),
+    ("lanczos5", Some(|| Resample::Lanczos5)),
     ("adaptive", None),
-    ("exact", None),
-    ("drizzle", None),
+    ("exact", Some(|| Resample::Exact)),
+    ("drizzle", Some(|| Resample::Drizzle(Drizzle::default()))),
 ]);
 
 /// `--combine`. A combination that the library does not have yet is `None`.
 const COMBINE: Names<Combine> = Names(&[
-    ("mean", Some(Combine::Mean)),
-    ("sum", Some(Combine::Sum)),
-    ("first", Some(Combine::First)),
-    ("last", Some(Combine::Last)),
-    ("min", Some(Combine::Min)),
-    ("max", Some(Combine::Max)),
-    ("median", Some(Combine::Median)),
+    ("mean", Some(|| Combine::Mean)),
+    ("sum", Some(|| Combine::Sum)),
+    ("first", Some(|| Combine::First)),
+    ("last", Some(|| Combine::Last)),
+    ("min", Some(|| Combine::Min)),
+    ("max", Some(|| Combine::Max)),
+    ("median", Some(|| Combine::Median)),
     ("clipped", None),
 ]);
 
@@ -104,7 +104,7 @@ pub(crate) struct Mosaic {
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
     /// How far positions may be off, in input pixels, or exact
-    #[arg(long, value_name = "PX|exact", default_value = "1e-4", value_parser = coordinate_error)]
+    #[arg(long, value_name = "PX|exact", default_value = "1e-4", allow_negative_numbers = true, value_parser = coordinate_error)]
     pub(crate) coordinate_error: CoordinateError,
     /// Value of pixels that no input covers
     #[arg(long, value_name = "VALUE", default_value = "nan", allow_hyphen_values = true)]
@@ -167,9 +167,11 @@ pub(crate) enum Dtype {
 
 /// The values that an option of this version can have, by name; of those that later versions have, the name only.
 #[derive(Clone)]
-struct Names<T: 'static>(&'static [(&'static str, Option<T>)]);
+struct Names<T: 'static>(&'static [Named<T>]);
 
-impl<T: Copy> Names<T> {
+type Named<T> = (&'static str, Option<fn() -> T>);
+
+impl<T> Names<T> {
     fn available(&self) -> impl Iterator<Item = &'static str> + use<T> {
         self.0.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| *name)
     }
@@ -177,14 +179,14 @@ impl<T: Copy> Names<T> {
     fn find(&self, text: &str) -> Result<T, String> {
         let available = self.available().collect::<Vec<_>>().join(", ");
         match self.0.iter().find(|(name, _)| *name == text) {
-            Some((_, Some(value))) => Ok(*value),
+            Some((_, Some(value))) => Ok(value()),
             Some((name, None)) => Err(format!("not available in this version: {name}; available: {available}")),
             None => Err(format!("no such value; available: {available}")),
         }
     }
 }
 
-impl<T: Copy + Send + Sync> TypedValueParser for Names<T> {
+impl<T: Clone + Send + Sync> TypedValueParser for Names<T> {
     type Value = T;
 
     fn parse_ref(
@@ -268,7 +270,7 @@ mod tests {
 
     #[test]
     fn what_is_to_come_is_refused_by_name() {
-        for arguments in [["--resample", "lanczos3"], ["--combine", "clipped"], ["--match-background", "plane"]] {
+        for arguments in [["--resample", "adaptive"], ["--combine", "clipped"], ["--match-background", "plane"]] {
             let refused = Cli::try_parse_from(["skymosaic", "mosaic", "-o", "x", "y"].iter().chain(&arguments));
             let message = refused.map(|_| ()).map_err(|error| error.to_string());
             assert!(matches!(&message, Err(text) if text.contains("not available in this version")), "{message:?}");

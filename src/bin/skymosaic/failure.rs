@@ -71,7 +71,6 @@ fn help(error: &Error) -> Option<&'static str> {
         Error::DiskFull { .. } => {
             Some("free some space, or choose another disk with -o and --temp-dir, or a smaller target with --target")
         }
-        Error::TooLarge { .. } => Some("leave that input out, or give a target with --target"),
         Error::Wcs { .. } => Some("correct the header, or leave that image out"),
         _ => None,
     }

@@ -36,7 +36,21 @@ impl Default for Sky {
 pub(crate) fn run(args: &args::Header) -> Result<(), Failure> {
     let images = mosaic::open(&args.inputs, &args.hdu)?;
     let inputs: Vec<_> = images.into_iter().map(|image| image.input).collect();
-    say(&optimal(&inputs, &args.sky)?.to_header().to_string())
+    say(&target_text(&optimal(&inputs, &args.sky)?))
+}
+
+/// A target as header text: size and WCS.
+pub(crate) fn target_text(target: &Wcs) -> String {
+    let mut header = Header::new();
+    if let Some([ny, nx]) = target.shape() {
+        header.set("NAXIS", 2, "number of axes");
+        header.set("NAXIS1", nx as i64, "columns");
+        header.set("NAXIS2", ny as i64, "rows");
+    }
+    for (keyword, value, comment) in target.to_header().cards() {
+        header.set(keyword, value.clone(), comment);
+    }
+    header.to_string()
 }
 
 /// Reads a target: FITS (its first image, or a bare header) or header text.
@@ -48,8 +62,16 @@ pub(crate) fn read_target(path: &Path) -> Result<Wcs, Failure> {
         let missing = "has no size: the cards NAXIS, NAXIS1 and NAXIS2 say how many columns and rows the mosaic has";
         return Err(about(Failure::new(missing).help("add NAXIS1 and NAXIS2, above 0, to the target")));
     }
+    if let Some([ny, nx]) = wcs.shape().filter(|[ny, nx]| *ny as f64 * *nx as f64 > MOST_PIXELS) {
+        let problem =
+            format!("has {nx} × {ny} pixels, which cannot be meant: the whole sky has fewer pixels of 1 arcsec");
+        return Err(about(Failure::new(problem).help("correct NAXIS1 and NAXIS2 of the target")));
+    }
     Ok(wcs)
 }
+
+/// More pixels than any target has, as for optimal ones: 2⁴⁰.
+const MOST_PIXELS: f64 = (1_u64 << 40) as f64;
 
 /// Longest header text that is read.
 const LONGEST: u64 = 64 << 20;
@@ -88,12 +110,17 @@ pub(crate) fn optimal(inputs: &[Input<'_>], sky: &Sky) -> Result<Wcs, Failure> {
         [.., ny, nx] => Some((input.wcs()?, [ny, nx])),
         _ => None,
     });
+    let name = |index: usize| inputs.get(index).map_or("input", Input::name);
     match find_optimal_celestial_wcs_of(places, &options) {
         Ok((wcs, shape)) => Ok(wcs.with_shape(shape)),
-        Err(Error::Input { index, source, .. }) => {
-            Err(Failure::from(*source).about(inputs.get(index).map_or("input", Input::name)))
-        }
-        Err(error) => Err(error.into()),
+        Err(Error::Input { index, source, .. }) => Err(Failure::from(*source).about(name(index))),
+        Err(error) => Err(match error {
+            Error::TooLarge { input, .. } => {
+                let help = format!("input {input} is {}; leave it out, or give a target with --target", name(input));
+                Failure::from(error).help(help)
+            }
+            error => Failure::from(error),
+        }),
     }
 }
 

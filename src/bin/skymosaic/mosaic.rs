@@ -183,10 +183,11 @@ fn options(args: &Mosaic) -> Options {
         } else {
             bar.set_message("mosaicking");
         }
-        if progress.done == progress.total {
+        let interrupted = interrupt::interrupted();
+        if progress.done == progress.total || interrupted {
             bar.finish_and_clear();
         }
-        if interrupt::interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
 }
 
@@ -245,7 +246,7 @@ impl Job<'_> {
                 options: plan.options(),
                 summary: &summary,
                 shape: plan.shape(),
-                target: &self.target.to_header(),
+                target: &header::target_text(&self.target),
                 outputs: &self.outputs,
                 dtype: if P::BITPIX == -32 { "f32" } else { "f64" },
                 timing: self.timing,
@@ -262,10 +263,18 @@ impl Job<'_> {
 
     /// What the mosaic says about itself. Nothing that the pixels do not depend on, so that the same mosaic is the same file.
     fn header(&self, plan: &Plan<'_, '_>) -> Header {
-        let Options { resample, combine, missing, coordinate_error, blank, .. } = plan.options();
+        let Options { resample, flux, antialias, combine, missing, coordinate_error, blank, .. } = plan.options();
         let mut header = self.target.to_header();
+        let has_matrix = header.get("CD1_1").is_some();
         for (keyword, value, comment) in self.cards.cards() {
-            header.set(keyword, value.clone(), comment);
+            // Where there is a CD matrix, CDELTi means nothing.
+            match keyword.strip_prefix("CDELT").filter(|_| has_matrix) {
+                Some(axis) => header.set(&format!("CD{axis}_{axis}"), value.clone(), comment),
+                None => header.set(keyword, value.clone(), comment),
+            }
+        }
+        if plan.shape().len() > 2 && header.get("WCSAXES").is_some() {
+            header.set("WCSAXES", plan.shape().len() as i64, "number of axes");
         }
         let count = (0..plan.inputs().len()).filter(|&input| !plan.bounds(input).is_empty()).count();
         header.set("NCOMBINE", count as i64, "inputs that reach into the mosaic");
@@ -275,6 +284,7 @@ impl Job<'_> {
             CoordinateError::Exact => "none".to_owned(),
         };
         header.push_history(&format!("skymosaic: resample {resample:?}, combine {combine:?}, missing {missing:?},"));
+        header.push_history(&format!("skymosaic: flux {flux:?}, antialias {antialias},"));
         header.push_history(&format!("skymosaic: coordinate error {bound}, blank {blank}"));
         for input in plan.inputs().iter().take(INPUTS_NAMED) {
             header.push_history(&format!("skymosaic: input {}", input.name()));

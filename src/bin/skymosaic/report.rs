@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use serde_json::{Value, json};
-use skymosaic::{CoordinateError, Header, Intermediate, Options, Status, Summary, Window};
+use skymosaic::{CoordinateError, Intermediate, Options, Status, Summary, Window};
 
 use crate::Failure;
 
@@ -27,7 +27,7 @@ pub(crate) struct Report<'r> {
     pub(crate) options: &'r Options,
     pub(crate) summary: &'r Summary,
     pub(crate) shape: &'r [usize],
-    pub(crate) target: &'r Header,
+    pub(crate) target: &'r str,
     pub(crate) outputs: &'r [(&'r str, &'r std::path::Path)],
     pub(crate) dtype: &'r str,
     pub(crate) timing: Timing,
@@ -61,11 +61,13 @@ impl Report<'_> {
             "skymosaic": env!("CARGO_PKG_VERSION"),
             "outputs": outputs.collect::<serde_json::Map<_, _>>(),
             "shape": self.shape,
-            "target": self.target.to_string().lines().map(str::trim_end).collect::<Vec<_>>(),
+            "target": self.target.lines().map(str::trim_end).collect::<Vec<_>>(),
             "options": {
-                "resample": format!("{:?}", self.options.resample).to_lowercase(),
-                "combine": format!("{:?}", self.options.combine).to_lowercase(),
-                "missing": format!("{:?}", self.options.missing).to_lowercase(),
+                "resample": word(&self.options.resample),
+                "combine": word(&self.options.combine),
+                "missing": word(&self.options.missing),
+                "flux": word(&self.options.flux),
+                "antialias": self.options.antialias,
                 "blank": number(self.options.blank),
                 "coordinate_error_pixels": bound(self.options.coordinate_error),
                 "intermediate": match &self.options.intermediate {
@@ -87,6 +89,11 @@ impl Report<'_> {
             "seconds": { "open": open, "plan": plan, "run": run, "write": write, "total": total },
         })
     }
+}
+
+/// The name of a choice, without its parameters.
+fn word(choice: &impl std::fmt::Debug) -> String {
+    format!("{choice:?}").split(['(', ' ', '{']).next().unwrap_or_default().to_lowercase()
 }
 
 fn window(window: &Window) -> Value {

@@ -1,0 +1,49 @@
+//! FITS files become a FITS mosaic on the grid that suits them best.
+
+use skymosaic::{
+    Error, FitsOutput, Hdu, Header, Input, OptimalOptions, Options, Wcs, find_optimal_celestial_wcs_of,
+    reproject_and_coadd,
+};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let dir = tempfile::tempdir()?;
+    let files = [dir.path().join("west.fits"), dir.path().join("east.fits")];
+    write_image(&files[0], 150.00)?;
+    write_image(&files[1], 150.02)?;
+
+    // Headers are read now, pixels when they are needed. Hdu::First is the first HDU that holds an image.
+    let inputs = [Input::from_fits(&files[0], &Hdu::First)?, Input::from_fits(&files[1], &Hdu::First)?];
+
+    // A target that holds both, at the resolution of the finer one.
+    let places = inputs.iter().filter_map(|input| Some((input.wcs()?, input.wcs()?.shape()?)));
+    let (target, shape) = find_optimal_celestial_wcs_of(places, &OptimalOptions::default())?;
+
+    // The mosaic is computed in the mapped file, which gets its name when it is whole.
+    let path = dir.path().join("mosaic.fits");
+    let mut mosaic = FitsOutput::<f32>::create(&path, &target.to_header(), &shape, false)?;
+    let mut footprint = ndarray::ArrayD::<f32>::zeros(&shape[..]);
+    let summary = reproject_and_coadd(&inputs, &target, mosaic.view_mut(), footprint.view_mut(), &Options::default())?;
+    mosaic.append_image("FOOTPRINT", &target.to_header(), footprint.view())?;
+    mosaic.finish()?;
+
+    for input in &summary.inputs {
+        println!("{}: {} pixels resampled", input.name, input.resampled_pixels);
+    }
+    println!("{:?} pixels, {:.1} % covered", shape, 100.0 * summary.coverage());
+    Ok(())
+}
+
+/// An image of 200 × 200 pixels of 0.5″ with a gradient.
+fn write_image(path: &std::path::Path, lon: f64) -> Result<(), Error> {
+    let header = Header::parse(&format!(
+        "CTYPE1 = 'RA---TAN'\nCTYPE2 = 'DEC--TAN'\nCRVAL1 = {lon}\nCRVAL2 = 2.2\nCRPIX1 = 100.5\nCRPIX2 = 100.5\n\
+         CD1_1 = -1.38e-4\nCD1_2 = 1e-5\nCD2_1 = 1e-5\nCD2_2 = 1.38e-4\nRADESYS = 'ICRS'\nBUNIT = 'MJy/sr'"
+    ))?;
+    let mut file = FitsOutput::<f32>::create(path, &header, &[200, 200], false)?;
+    for (index, pixel) in file.view_mut().indexed_iter_mut() {
+        *pixel = index[0] as f32;
+    }
+    let wcs = Wcs::from_header(&header)?;
+    println!("{}: pixels of {:.2} arcsec", path.display(), 3600.0 * wcs.pixel_scale());
+    file.finish()
+}
