@@ -71,6 +71,20 @@ impl<'o, T> Planes<'o, T> {
         self
     }
 
+    /// The same planes, for no longer than something else lasts.
+    pub(crate) fn shortened<'s>(self) -> Planes<'s, T>
+    where
+        'o: 's,
+    {
+        let integers = |view: Option<ArrayViewMutD<'o, i32>>| view.map(|view| -> ArrayViewMutD<'s, i32> { view });
+        Planes {
+            variance: self.variance.map(|view| -> ArrayViewMutD<'s, T> { view }),
+            mask: integers(self.mask),
+            count: integers(self.count),
+            context: integers(self.context),
+        }
+    }
+
     /// Which planes there are.
     pub(crate) fn wanted(&self) -> Wanted {
         Wanted {

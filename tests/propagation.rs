@@ -286,7 +286,10 @@ fn every_combination_tells_of_its_samples() {
                     "{how:?} at {at:?}"
                 );
             }
-            println!("{resample:?} {how:?}: up to {deepest} samples; value, footprint, variance off by {worst:.1e?}");
+            println!(
+                "{resample:?} {how:?}: up to {deepest} samples; value, footprint, variance off by {:.1e}, {:.1e}, {:.1e}",
+                worst[0], worst[1], worst[2]
+            );
             assert!(deepest > 12, "{deepest}");
         }
     }
@@ -357,24 +360,37 @@ fn flags_of_all_integer_types() {
         Plan::new(&inputs, &wcs, &shape, &options)?.run_with(output.view_mut(), footprint.view_mut(), planes)?;
         Ok(mask[[2, 3]])
     };
-    let input = || Input::from_array(pixels.view(), wcs.clone());
-    assert_eq!(mask_of(input()).unwrap(), 0);
-    assert_eq!(mask_of(input().with_mask(Array2::from_elem(shape, 0xA5_u8).view())).unwrap(), 0xA5);
-    assert_eq!(mask_of(input().with_mask(Array2::from_elem(shape, i16::MIN | 3).view())).unwrap(), 0x8003);
-    assert_eq!(mask_of(input().with_mask(Array2::from_elem(shape, i32::MIN | 5).view())).unwrap(), i32::MIN | 5);
-    assert_eq!(mask_of(input().with_mask(Array2::from_elem(shape, 0xFFFF_FFFF_i64).view())).unwrap(), -1);
+    fn input<'a>(pixels: &'a Array2<f32>, wcs: &Wcs) -> Input<'a> {
+        Input::from_array(pixels.view(), wcs.clone())
+    }
+    fn full<P: Clone>(value: P) -> Array2<P> {
+        Array2::from_elem([4, 5], value)
+    }
+    assert_eq!(mask_of(input(&pixels, &wcs)).unwrap(), 0);
+    let mask = full(0xA5_u8);
+    assert_eq!(mask_of(input(&pixels, &wcs).with_mask(mask.view())).unwrap(), 0xA5);
+    let mask = full(i16::MIN | 3);
+    assert_eq!(mask_of(input(&pixels, &wcs).with_mask(mask.view())).unwrap(), 0x8003);
+    let mask = full(i32::MIN | 5);
+    assert_eq!(mask_of(input(&pixels, &wcs).with_mask(mask.view())).unwrap(), i32::MIN | 5);
+    let mask = full(0xFFFF_FFFF_i64);
+    assert_eq!(mask_of(input(&pixels, &wcs).with_mask(mask.view())).unwrap(), -1);
     for bad in [1_i64 << 32, -1] {
-        let error = mask_of(input().with_mask(Array2::from_elem(shape, bad).view())).unwrap_err();
+        let mask = full(bad);
+        let error = mask_of(input(&pixels, &wcs).with_mask(mask.view())).unwrap_err();
         assert!(error.to_string().contains("expected flags in bits 0 to 31"), "{error}");
     }
-    let error = mask_of(input().with_mask(Array2::from_elem(shape, 1.0_f32).view())).unwrap_err();
+    let mask = full(1.0_f32);
+    let error = mask_of(input(&pixels, &wcs).with_mask(mask.view())).unwrap_err();
     assert!(
         error.to_string().contains("input 0 (array): option mask = an array of f32: expected flags in integers"),
         "{error}"
     );
-    let error = mask_of(input().with_mask(Array2::from_elem([5, 4], 1_u8).view())).unwrap_err();
+    let plane = Array2::from_elem([5, 4], 1_u8);
+    let error = mask_of(input(&pixels, &wcs).with_mask(plane.view())).unwrap_err();
     assert!(error.to_string().contains("the mask has shape [5, 4]"), "{error}");
-    let error = mask_of(input().with_variance(Array2::from_elem([4, 6], 1.0).view())).unwrap_err();
+    let plane = Array2::from_elem([4, 6], 1.0);
+    let error = mask_of(input(&pixels, &wcs).with_variance(plane.view())).unwrap_err();
     assert!(error.to_string().contains("the variance has shape [4, 6]"), "{error}");
 }
 
@@ -386,8 +402,8 @@ fn planes_of_another_shape_are_refused() {
     let inputs: Vec<_> = field.iter().map(input).collect();
     let plan = Plan::new(&inputs, &target, &shape, &Options::default()).unwrap();
     let (mut output, mut footprint) = (Array2::<f64>::zeros(shape), Array2::<f64>::zeros(shape));
-    let mut refused = |planes: Planes<'_, f64>| {
-        let (mut output, mut footprint) = (output.view_mut(), footprint.view_mut());
+    let refused = |planes: Planes<'_, f64>| {
+        let (mut output, mut footprint) = (Array2::<f64>::zeros(shape), Array2::<f64>::zeros(shape));
         let error = plan.run_with(output.view_mut(), footprint.view_mut(), planes).unwrap_err();
         assert!(matches!(error, Error::Shape { .. }), "{error}");
     };

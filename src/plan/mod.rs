@@ -142,11 +142,11 @@ impl<'p, 'a> Plan<'p, 'a> {
     ///
     /// # Errors
     /// As [`run`](Self::run), and if a plane has another shape, or a variance is asked for and an input has none.
-    pub fn run_with<'o, T: Pixel, D: Dimension>(
+    pub fn run_with<T: Pixel, D: Dimension>(
         &self,
-        output: ArrayViewMut<'o, T, D>,
-        footprint: ArrayViewMut<'o, T, D>,
-        planes: Planes<'o, T>,
+        output: ArrayViewMut<'_, T, D>,
+        footprint: ArrayViewMut<'_, T, D>,
+        planes: Planes<'_, T>,
     ) -> Result<Summary, Error> {
         self.run_window_with(self.whole(), output, footprint, planes)
     }
@@ -169,12 +169,12 @@ impl<'p, 'a> Plan<'p, 'a> {
     ///
     /// # Errors
     /// As [`run_with`](Self::run_with), and if the window does not lie in the target.
-    pub fn run_window_with<'o, T: Pixel, D: Dimension>(
+    pub fn run_window_with<T: Pixel, D: Dimension>(
         &self,
         window: Window,
-        output: ArrayViewMut<'o, T, D>,
-        footprint: ArrayViewMut<'o, T, D>,
-        planes: Planes<'o, T>,
+        output: ArrayViewMut<'_, T, D>,
+        footprint: ArrayViewMut<'_, T, D>,
+        planes: Planes<'_, T>,
     ) -> Result<Summary, Error> {
         if !self.whole().contains(&window) {
             return Err(Error::Shape {
@@ -200,7 +200,7 @@ impl<'p, 'a> Plan<'p, 'a> {
         if planes.variance.is_some() || planes.mask.is_some() || self.options.combine.needs_variance() {
             self.needs_weights()?;
         }
-        Engine::run(self, window, output.into_dyn(), footprint.into_dyn(), planes)
+        Engine::run(self, window, output.into_dyn(), footprint.into_dyn(), planes.shortened())
     }
 
     /// Refuses what takes a variance of every input.
