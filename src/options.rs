@@ -311,7 +311,7 @@ impl Combine {
 
 /// How outliers among the samples of a pixel are found, as astropy.stats.sigma_clip does: as often as `iterations` says, or until nothing
 /// changes, samples below c - `low` s or above c + `high` s are left out, c being the median and s the standard deviation (of the
-/// population, divided by n) of what is left. Weights have no part in it. Infinite samples are always left out.
+/// population, divided by n) of what is left; the last bounds decide over all samples. Weights have no part in it. Infinite samples are always left out.
 ///
 /// A pixel all of whose samples are clipped (two samples and less than 1 s) gets [`Options::blank`] and footprint 0.
 ///

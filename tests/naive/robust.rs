@@ -40,17 +40,20 @@ pub(crate) fn combine(how: Combine, samples: &[Sample]) -> Told {
         Combine::Max => extreme(order.last()),
         Combine::InverseVariance => samples.iter().copied().filter(|sample| sample.variance > 0.0).collect(),
         Combine::Clipped(clip) => {
-            let mut left: Vec<Sample> = samples.iter().copied().filter(|sample| sample.value.is_finite()).collect();
+            let finite: Vec<Sample> = samples.iter().copied().filter(|sample| sample.value.is_finite()).collect();
+            let (mut left, mut last) = (finite.clone(), [f64::NEG_INFINITY, f64::INFINITY]);
             for _ in 0..clip.iterations {
                 let centre = median(&sorted(&left));
                 let n = left.len() as f64;
                 let mean = left.iter().map(|sample| sample.value).sum::<f64>() / n;
                 let deviation = (left.iter().map(|sample| (sample.value - mean).powi(2)).sum::<f64>() / n).sqrt();
-                let low = centre - clip.low * deviation;
-                let high = centre + clip.high * deviation;
-                left.retain(|sample| !(sample.value < low || sample.value > high));
+                if left.is_empty() {
+                    break;
+                }
+                last = [centre - clip.low * deviation, centre + clip.high * deviation];
+                left.retain(|sample| sample.value >= last[0] && sample.value <= last[1]);
             }
-            left
+            finite.into_iter().filter(|sample| sample.value >= last[0] && sample.value <= last[1]).collect()
         }
         _ => samples.to_vec(),
     };
