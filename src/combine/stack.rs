@@ -131,6 +131,9 @@ impl<T: Pixel> Stack<T> {
 
     /// Values of the pixels from `start` on, and what is told of them; where all samples are clipped the weight becomes 0.
     pub(super) fn finish(&mut self, start: usize, values: &mut [f64], weights: &mut [f64], tale: &mut Tale) {
+        if self.inputs.is_empty() {
+            return;
+        }
         self.bounds.clear();
         self.bounds.resize(values.len(), [f64::NEG_INFINITY, f64::INFINITY]);
         for (at, values) in (0..).step_by(GATHERED).zip(values.chunks_mut(GATHERED)) {

@@ -42,10 +42,10 @@ pub(crate) struct Further {
     #[arg(long, value_name = "FILE")]
     pub(crate) context_out: Option<PathBuf>,
     /// With --combine clipped: standard deviations below the median that are kept. Default: 3
-    #[arg(long, value_name = "KAPPA")]
+    #[arg(long, value_name = "KAPPA", allow_negative_numbers = true)]
     pub(crate) clip_low: Option<f64>,
     /// With --combine clipped: standard deviations above the median that are kept. Default: 3
-    #[arg(long, value_name = "KAPPA")]
+    #[arg(long, value_name = "KAPPA", allow_negative_numbers = true)]
     pub(crate) clip_high: Option<f64>,
     /// With --combine clipped: how often at most. Default: 5
     #[arg(long, value_name = "N")]
