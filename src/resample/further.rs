@@ -185,7 +185,8 @@ impl Propagate<'_> {
         self.known.run(y, x, 1).and_then(<[Known]>::first).copied().unwrap_or(Known { variance: f64::NAN, bits: 0 })
     }
 
-    /// Where all taps lie on pixels that are there.
+    /// Where all taps lie on pixels that are there. Inlined, the number of taps is known.
+    #[inline(always)]
     fn plain(&self, [y, x]: [isize; 2], wy: &[f64], wx: &[f64]) -> Option<(f64, u32)> {
         let within = |first: isize, taps: usize, n: usize| first >= 0 && first as usize + taps <= n;
         let [ny, nx] = self.known.image;
@@ -205,15 +206,9 @@ impl Propagate<'_> {
     }
 }
 
-impl Further for Propagate<'_> {
-    fn start(&mut self, sample: usize) {
-        self.first = sample;
-    }
-
-    fn taps(&mut self, k: usize, first: [isize; 2], wy: &[f64], wx: &[f64]) {
-        if let Some((variance, bits)) = self.plain(first, wy, wx) {
-            return self.set(k, variance, bits);
-        }
+impl Propagate<'_> {
+    /// Tap by tap: at the edges, where pixels are missing, and through a prefilter.
+    fn careful(&mut self, k: usize, first: [isize; 2], wy: &[f64], wx: &[f64]) {
         let mut lines = std::mem::take(&mut self.to.lines);
         let (mut variance, mut bits, mut weight, mut whole) = (0.0, 0, 0.0, true);
         lines.each(first, [wy, wx], self.response.as_ref(), self.known.image, |pixel, w| {
@@ -235,6 +230,20 @@ impl Further for Propagate<'_> {
         }
         self.to.lines = lines;
         self.set(k, if whole { variance } else { variance / (weight * weight) }, bits);
+    }
+}
+
+impl Further for Propagate<'_> {
+    fn start(&mut self, sample: usize) {
+        self.first = sample;
+    }
+
+    #[inline(always)]
+    fn taps(&mut self, k: usize, first: [isize; 2], wy: &[f64], wx: &[f64]) {
+        match self.plain(first, wy, wx) {
+            Some((variance, bits)) => self.set(k, variance, bits),
+            None => self.careful(k, first, wy, wx),
+        }
     }
 
     fn pixel(&mut self, k: usize, pixel: [usize; 2]) {
