@@ -169,6 +169,8 @@ impl fmt::Debug for ProgressCallback {
 /// All that interpolate treat the edges of an image alike: positions in the outer half pixel take the value on the line of the edge
 /// pixels' centres, and pixels beyond the edge are mirrored (d c b | a b c d | c b a). Their samples have coverage 1. Input
 /// weights are interpolated linearly (by the nearest pixel for [`Nearest`](Self::Nearest)): negative lobes would make negative weights.
+///
+#[doc = include_str!("../docs/accuracy.md")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Resample {
