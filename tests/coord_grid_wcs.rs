@@ -1,8 +1,10 @@
 //! The certified map between random pairs of headers against the exact one: every projection, seams and poles included.
 
+mod distorted;
 mod random;
 
-use random::{DISTORTIONS, Frame, PROJECTIONS, Random, distorted, header};
+use distorted::{DISTORTIONS, distorted};
+use random::{Frame, PROJECTIONS, Random, header};
 use skymosaic::{CoordGrid, CoordinateError, GridReport, Header, PixelMap, Wcs, WcsMap, Window};
 
 /// A random reference point and angle near a place.

@@ -2,12 +2,14 @@
 //! (tests/golden/make_filled.py): nothing is lost, by planning or by the cheap coordinates, and nothing is invented.
 
 mod common;
+mod distorted;
 mod random;
 
 use common::Golden;
 use common::field::wcs;
+use distorted::{DISTORTIONS, distorted};
 use ndarray::Array2;
-use random::{DISTORTIONS, Frame, Random, distorted, header, projection};
+use random::{Frame, Random, header, projection};
 use skymosaic::{Input, Options, PixelMap, Resample, Wcs, WcsMap, reproject_and_coadd};
 
 #[test]

@@ -1,13 +1,9 @@
 //! Random numbers that are the same on every run, and random headers.
 
 // Every test that says `mod random` uses a part of it.
-#![allow(dead_code, unused_imports)]
-
-mod distorted;
+#![allow(dead_code)]
 
 use std::fmt::Write;
-
-pub(crate) use distorted::{DISTORTIONS, distorted};
 
 /// xorshift64* (Vigna 2016).
 pub(crate) struct Random(pub(crate) u64);

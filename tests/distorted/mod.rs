@@ -5,7 +5,7 @@ use std::fmt::Write;
 use ndarray::Array2;
 use skymosaic::{Error, Header, LookupTables, Wcs, WcsOptions};
 
-use super::{Frame, Random, header, projection};
+use crate::random::{Frame, Random, header, projection};
 
 /// What a [`distorted`] header has beside a tangent plane.
 pub(crate) const DISTORTIONS: [&str; 7] = ["SIP", "TPV", "CPDIS", "D2IM, SIP, CPDIS", "FK4", "FK4-NO-E", "FK4, SIP"];
