@@ -151,8 +151,13 @@ impl<S: Fn(f64, f64) -> Option<[f64; 3]>> Caps<'_, S> {
         let step = self.finest / STEPS;
         let borders = [(x, [y[0]; 2], step), (x, [y[1]; 2], step), ([x[0]; 2], y, step), ([x[1]; 2], y, step)];
         borders.into_iter().chain([(x, y, self.finest)]).all(|(x, y, step)| {
-            let cells = [x, y].map(|[low, high]| ((high - low) / step).ceil() as usize);
-            self.sample([x, y], cells).defined().next().is_none()
+            let cells = [x, y].map(|[low, high]| ((high - low) / step).ceil());
+            // Of an image that is small beside what is around it there may be too much to look at: it is not void, then.
+            if !((cells[0] + 1.0) * (cells[1] + 1.0) <= self.budget as f64) {
+                self.budget = 0;
+                return false;
+            }
+            self.sample([x, y], cells.map(|n| n as usize)).defined().next().is_none()
         })
     }
 }
@@ -241,6 +246,9 @@ impl Extent {
         let block = [[-0.5 - pad, shape[1] as f64 - 0.5 + pad], [-0.5 - pad, shape[0] as f64 - 0.5 + pad]];
         if shape.contains(&0) {
             return None;
+        }
+        if !block.as_flattened().iter().all(|edge| edge.is_finite()) {
+            return Some(Extent { all: Cap::WHOLE, parts: vec![Cap::WHOLE] });
         }
         let samples = Samples::new(sky, block, [CELLS; 2]);
         let mut parts = Vec::new();
