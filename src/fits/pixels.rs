@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memmap2::Mmap;
+use multiversion::multiversion;
 
 use super::decode;
 use super::read::{FileState, FitsImage, PixelType, Scaling};
@@ -267,6 +268,7 @@ pub trait PatchPixel: Copy {
     fn read_f64(row: &[u8], scaling: &Scaling, out: &mut [Self]);
 }
 
+#[multiversion(targets("x86_64+avx2"))]
 fn convert<const N: usize, P>(row: &[u8], out: &mut [P], value: impl Fn([u8; N]) -> P) {
     for (pixel, bytes) in out.iter_mut().zip(row.as_chunks().0) {
         *pixel = value(*bytes);

@@ -11,6 +11,8 @@
 //! Mirroring is what reproject's splines do. For all kernels it makes every position of the image valid and keeps the
 //! samples continuous; no tap lies farther away than the one that it stands in for.
 
+use multiversion::multiversion;
+
 use super::Patch;
 use crate::{Missing, Pixel};
 
@@ -99,6 +101,7 @@ pub(super) fn as_index(whole: f64) -> usize {
 const RUN: usize = 64;
 
 /// Samples one row.
+#[multiversion(targets("x86_64+avx2"))]
 pub(super) fn row<const N: usize, P: Pixel, T: Pixel>(
     patch: &Patch<'_, P>,
     kernel: &impl Taps<N>,
@@ -150,6 +153,7 @@ pub(super) fn row<const N: usize, P: Pixel, T: Pixel>(
 }
 
 /// Samples positions whose taps are all in the patch: first where their taps begin, in vectors, then the sums.
+#[inline(always)]
 fn inner_run<const N: usize, P: Pixel>(
     patch: &Patch<'_, P>,
     kernel: &impl Taps<N>,
