@@ -9,8 +9,8 @@ use common::field::{Random, noise, tan};
 use naive::robust::{Sample, Told, combine};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 use skymosaic::{
-    Clip, Combine, CoordinateError, Drizzle, DrizzleKernel, Error, Flux, Input, Missing, Options, Parallel, PixelMap,
-    Plan, Planes, Resample, Summary, Wcs,
+    Adaptive, AdaptiveKernel, Boundary, Clip, Combine, CoordinateError, Drizzle, DrizzleKernel, Error, Flux, Input,
+    MatchBackground, Matching, Missing, Options, Parallel, PixelMap, Plan, Planes, Resample, Summary, Wcs,
 };
 
 const IMAGE: [usize; 2] = [11, 13];
@@ -149,6 +149,14 @@ fn check(resample: Resample, options: &Options, holes: bool, weighted: bool) {
     }
     let got = run(&[input], &target(), TARGET, options);
     let (mut worst, mut samples) = ((0.0_f64, [0, 0]), 0);
+    // A spline's weights reach farther than the pixels whose flags it takes; differences of integrals leave rounding on pixels that an
+    // area does not meet.
+    let sure = match resample {
+        Resample::Biquadratic | Resample::Bicubic => Some(if holes { f64::INFINITY } else { 0.1 }),
+        Resample::Exact => Some(1e-9),
+        _ => None,
+    };
+    let (loose, sure) = (sure.is_some(), sure.unwrap_or(0.0));
     for ((y, x), variance) in got.variance.indexed_iter() {
         assert_eq!(got.footprint[[y, x]].to_bits(), footprint[[0, y, x]].to_bits(), "{what}: footprint at {y}, {x}");
         if got.footprint[[y, x]] == 0.0 {
@@ -161,22 +169,21 @@ fn check(resample: Resample, options: &Options, holes: bool, weighted: bool) {
             let k = kernel[[j * IMAGE[1] + i, y, x]];
             wanted += k * k * own;
             all |= if k != 0.0 { bits[[j, i]] } else { 0 };
-            most |= if k.abs() > 0.1 && !holes { bits[[j, i]] } else { 0 };
+            most |= if k.abs() > sure { bits[[j, i]] } else { 0 };
         }
         let off = (variance / wanted - 1.0).abs();
         if off > worst.0 {
             worst = (off, [y, x]);
         }
         let mask = got.mask[[y, x]];
-        // A spline's weights reach farther than the pixels whose flags it takes.
-        let right = if is_spline(resample) { mask & !all == 0 && most & !mask == 0 } else { mask == all };
+        let right = if loose { mask & !all == 0 && most & !mask == 0 } else { mask == all };
         assert!(right, "{what}: mask {mask:b} instead of {all:b} at {y}, {x}");
         assert_eq!((got.count[[y, x]], got.context[[0, y, x]]), (1, 1));
     }
     println!("{what}: {samples} samples, variance off by {:.1e} at {:?}", worst.0, worst.1);
     // What a spline's variance leaves out: see spline::RESPONSE.
     let allowed = if is_spline(resample) { 1e-6 } else { 1e-12 };
-    assert!(samples > 5, "{what}: {samples} samples");
+    assert!(samples > 15, "{what}: {samples} samples");
     // A spline fills holes with pixels around them, which is not told: documented as approximate.
     assert!(worst.0 < allowed || holes && is_spline(resample), "{what}: variance off by {:.1e}", worst.0);
 }
@@ -193,8 +200,39 @@ fn variance_and_mask_follow_the_kernel_weights() {
         }
         check(resample, &options.clone().flux(Flux::Conserve), false, false);
         check(resample, &options.clone().flux(Flux::Conserve), true, false);
-        check(resample, &options.clone().antialias(true), false, false);
-        check(resample, &options.clone().antialias(true), true, false);
+        let wide = options.clone().antialias(true);
+        check(resample, &wide, false, false);
+        check(resample, &wide.missing(Missing::Renormalize { min_weight: 0.3 }), true, false);
+    }
+}
+
+#[test]
+fn variance_and_mask_follow_the_weights_of_the_adaptive_kernel() {
+    let exact = Options::default().parallel(Parallel::Serial).coordinate_error(CoordinateError::Exact).tile(16);
+    for kernel in [AdaptiveKernel::Gaussian, AdaptiveKernel::Hann] {
+        for boundary in [
+            Boundary::Strict,
+            Boundary::Ignore,
+            Boundary::IgnoreThreshold { threshold: 0.4 },
+            // Impulses show the weights only if what stands for pixels outside is 0.
+            Boundary::Constant { value: 0.0 },
+            Boundary::GridConstant { value: 0.0 },
+            Boundary::Nearest,
+        ] {
+            let adaptive = Adaptive::default().kernel(kernel).boundary(boundary);
+            let options = exact.clone().resample(Resample::Adaptive(adaptive));
+            check(options.resample, &options, false, false);
+            check(options.resample, &options.clone().flux(Flux::Conserve), false, false);
+            let renormalize = options.missing(Missing::Renormalize { min_weight: 0.3 });
+            check(renormalize.resample, &renormalize, true, false);
+            check(renormalize.resample, &renormalize, true, true);
+        }
+        let adaptive = Adaptive::default().kernel(kernel).bad_fill(Some(0.0));
+        let options = exact.clone().resample(Resample::Adaptive(adaptive));
+        check(options.resample, &options, true, false);
+        let magnified = Adaptive::default().kernel(kernel).sample_region_width(6.0).center_jacobian(true);
+        let options = exact.clone().resample(Resample::Adaptive(magnified)).flux(Flux::Conserve);
+        check(options.resample, &options, false, true);
     }
 }
 
@@ -249,7 +287,12 @@ fn every_combination_tells_of_its_samples() {
     let shape = [50, 56];
     let target = tan(10.0, 40.0, shape, 0.0003, 5.0);
     let inputs: Vec<_> = field.iter().map(input).collect();
-    for resample in [Resample::Bilinear, Resample::Exact] {
+    for resample in [
+        Resample::Bilinear,
+        Resample::Exact,
+        Resample::Adaptive(Adaptive::default()),
+        Resample::Drizzle(Drizzle::default().pixfrac(0.9)),
+    ] {
         let options = Options::default().resample(resample).parallel(Parallel::Serial).tile(16);
         let alone: Vec<Run> =
             inputs.iter().map(|input| run(std::slice::from_ref(input), &target, shape, &options)).collect();
@@ -344,6 +387,65 @@ fn bad_variances_and_excluded_flags_are_missing_pixels() {
     };
     assert!(mosaic(&inputs, &options.clone().exclude_bits(exclude)) == mosaic(&plain, &options));
     assert!(mosaic(&inputs, &options) != mosaic(&plain, &options));
+}
+
+/// A photometric scale is a factor of the samples, its square one of their variances, which weigh by them; a background is taken off samples
+/// and leaves variances alone.
+#[test]
+fn variances_are_scaled_and_keep_their_backgrounds() {
+    let field = field();
+    let shape = [50, 56];
+    let target = tan(10.0, 40.0, shape, 0.0003, 5.0);
+    let factor = |k: usize| [0.5, 4.0, -2.0][k % 3];
+    let multiplied: Vec<Image> = field
+        .iter()
+        .enumerate()
+        .map(|(k, (pixels, variance, bits, weights, wcs))| {
+            // Powers of 2: the same digits, whenever they are multiplied.
+            let variance = variance.mapv(|v| v * (factor(k) * factor(k)));
+            (pixels * factor(k), variance, bits.clone(), weights.clone(), wcs.clone())
+        })
+        .collect();
+    let scaled: Vec<_> = field.iter().enumerate().map(|(k, image)| input(image).scaled(factor(k))).collect();
+    let multiplied: Vec<_> = multiplied.iter().map(input).collect();
+    let same = |a: &Array2<f64>, b: &Array2<f64>| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
+    for resample in [Resample::Bilinear, Resample::Exact, Resample::Adaptive(Adaptive::default())] {
+        for how in all_combinations() {
+            let options = Options::default().resample(resample).combine(how);
+            let [got, wanted] = [&scaled, &multiplied].map(|inputs| run(inputs, &target, shape, &options));
+            assert!(same(&got.output, &wanted.output), "{resample:?} {how:?}: values");
+            assert!(same(&got.variance, &wanted.variance), "{resample:?} {how:?}: variances");
+            if matches!(how, Combine::Mean | Combine::Sum | Combine::InverseVariance) {
+                let matching = MatchBackground::Constant(Matching::default());
+                let matched = run(&scaled, &target, shape, &options.match_background(matching));
+                assert!(same(&got.variance, &matched.variance), "{resample:?} {how:?}: variances with backgrounds");
+                assert!(!same(&got.output, &matched.output), "{resample:?} {how:?}: backgrounds must do something");
+            }
+        }
+    }
+}
+
+#[test]
+fn where_all_is_clipped_or_excluded_nothing_is_told() {
+    let shape = [4, 5];
+    let wcs = tan(10.0, 20.0, shape, 0.0003, 0.0);
+    // Two samples lie one deviation from their median, so that half a deviation leaves nothing.
+    let [low, high] = [1.0, 5.0].map(|v| Array2::from_elem(shape, v));
+    let (variance, flags) = (Array2::from_elem(shape, 2.0), Array2::from_elem(shape, 4_u8));
+    let inputs = [&low, &high].map(|pixels| {
+        Input::from_array(pixels.view(), wcs.clone()).with_variance(variance.view()).with_mask(flags.view())
+    });
+    let options = Options::default().resample(Resample::Nearest);
+    let clipped = options.clone().combine(Combine::Clipped(Clip::default().low(0.5).high(0.5))).blank(-7.0);
+    let excluded = options.exclude_bits(6).blank(-7.0);
+    for options in [clipped, excluded] {
+        let got = run(&inputs, &wcs, shape, &options);
+        assert!(got.output.iter().all(|v| *v == -7.0) && got.footprint.iter().all(|f| *f == 0.0));
+        assert!(got.variance.iter().all(|v| v.is_nan()));
+        assert!([&got.mask, &got.count].iter().all(|plane| plane.iter().all(|n| *n == 0)));
+        assert!(got.context.iter().all(|n| *n == 0));
+        assert_eq!(got.summary.covered_pixels, 0);
+    }
 }
 
 #[test]
@@ -458,6 +560,7 @@ fn noise_is_what_the_variance_says() {
         (Resample::Bilinear, Combine::InverseVariance),
         (Resample::Bicubic, Combine::Mean),
         (Resample::Lanczos3, Combine::Mean),
+        (Resample::Adaptive(Adaptive::default()), Combine::Mean),
         (Resample::Exact, Combine::Mean),
         (Resample::Drizzle(Drizzle::default().pixfrac(0.8)), Combine::Mean),
         (Resample::Bilinear, Combine::Median),
@@ -471,7 +574,10 @@ fn noise_is_what_the_variance_says() {
         let summary = plan.run_with(output.view_mut(), footprint.view_mut(), planes).unwrap();
         assert!(footprint.iter().all(|f| *f > 0.0));
         let measured = output.mapv(|v| v * v).mean_axis(Axis(0)).unwrap();
-        let ratio = (&measured / &variance.index_axis(Axis(0), 0)).mean().unwrap();
+        let ratios = &measured / &variance.index_axis(Axis(0), 0);
+        let (at, worst) =
+            ratios.indexed_iter().map(|(at, r)| (at, (r - 1.0).abs())).max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+        let ratio = ratios.mean().unwrap();
         // The sum over the inner 16 × 16 pixels, and the noise that its pixels alone would give it.
         let inner = ndarray::s![.., 4..20, 4..20];
         let sums = output.slice(inner).sum_axis(Axis(2)).sum_axis(Axis(1));
@@ -479,11 +585,14 @@ fn noise_is_what_the_variance_says() {
         let r = (sums.mapv(|v| v * v).mean().unwrap() / alone).sqrt();
         let told = summary.noise_correlation.unwrap();
         println!(
-            "{resample:?} {how:?}: scatter² / variance = {ratio:.4}; R = {told:.3}, of a sum over 16 × 16 pixels {r:.3}"
+            "{resample:?} {how:?}: scatter² / variance = {ratio:.4}, worst off by {worst:.3} at {at:?}; R = {told:.3}, of a sum over 16 × 16 pixels {r:.3}"
         );
         // 600 × 576 correlated pixels scatter by about 0.5 %; the formula for medians is good to 2 % for inputs of equal noise.
         let allowed = if matches!(how, Combine::Median | Combine::WeightedMedian) { 0.06 } else { 0.015 };
         assert!((ratio - 1.0).abs() < allowed, "{resample:?} {how:?}: {ratio}");
+        // The scatter of one pixel's 600 is uncertain by √(2/600); of 576 pixels one in a hundred runs is 4.3 times as far off.
+        let each = 4.3 * (2.0 / REALISATIONS as f64).sqrt() + allowed;
+        assert!(worst < each, "{resample:?} {how:?}: pixel {at:?} off by {worst}");
         if how == Combine::Mean {
             // The square's rim has fewer neighbours, so its R is a little lower; 600 sums scatter by 3 %.
             assert!((r / told - 1.0).abs() < 0.12, "{resample:?}: R = {told} told, {r} measured");

@@ -220,9 +220,6 @@ impl<'p, 'a> Plan<'p, 'a> {
         if planes.variance.is_some() {
             self.needs_variance("variance", "asked for")?;
         }
-        if planes.variance.is_some() || planes.mask.is_some() || self.options.combine.needs_variance() {
-            self.needs_weights()?;
-        }
         Engine::run(self, window, output.into_dyn(), footprint.into_dyn(), planes.shortened())
     }
 
@@ -237,18 +234,6 @@ impl<'p, 'a> Plan<'p, 'a> {
             }
             .of_input(index, input.name())),
         }
-    }
-
-    /// Refuses kernels that do not tell their weights.
-    fn needs_weights(&self) -> Result<(), Error> {
-        if self.samplers.iter().all(|sampler| sampler.kernel.propagates()) {
-            return Ok(());
-        }
-        Err(Error::Option {
-            option: "resample",
-            got: format!("{:?} with a variance or mask", self.options.resample),
-            expected: "a kernel that propagates variances and masks: any other one".to_owned(),
-        })
     }
 
     /// Whether a sample may have another weight than 1.

@@ -104,24 +104,6 @@ impl Kernel {
         Kernel { resample, flux: Flux::SurfaceBrightness, ..*self }
     }
 
-    /// Whether the kernel tells its weights, so that variances and masks can be propagated.
-    pub(crate) fn propagates(&self) -> bool {
-        matches!(
-            self.resample,
-            Resample::Nearest
-                | Resample::Bilinear
-                | Resample::Biquadratic
-                | Resample::Bicubic
-                | Resample::Cubic
-                | Resample::Lanczos2
-                | Resample::Lanczos3
-                | Resample::Lanczos4
-                | Resample::Lanczos5
-                | Resample::Exact
-                | Resample::Drizzle(_)
-        )
-    }
-
     /// Whether a pixel of this value is one that the kernel does without.
     pub(crate) fn is_missing(&self, pixel: f64) -> bool {
         match self.resample {
@@ -286,7 +268,7 @@ impl Kernel {
                 return drizzle::block(scene, drizzle, self.flux, block, scratch, values, coverage, further);
             }
             Resample::Adaptive(adaptive) => {
-                return adaptive::block(scene, adaptive, *self, block, &mut scratch.series, values, coverage);
+                return adaptive::block(scene, adaptive, *self, block, &mut scratch.series, values, coverage, further);
             }
             _ => {}
         }

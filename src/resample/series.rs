@@ -20,6 +20,12 @@ impl Buffers {
         self.0.iter().map(|buffer| buffer.capacity() * size_of::<f64>()).sum()
     }
 
+    /// Zeros, one for each of `n` pixels.
+    pub(super) fn square(&mut self, n: usize) -> &mut [f64] {
+        let [buffer, ..] = self.rows(n);
+        buffer
+    }
+
     /// Zeros.
     fn rows(&mut self, n: usize) -> [&mut [f64]; 3] {
         self.0.each_mut().map(|buffer| {
