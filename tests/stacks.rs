@@ -2,9 +2,10 @@
 
 mod common;
 
+use std::collections::HashMap;
+
 use common::{Golden, field::tan};
-use ndarray::{Array2, Array3, ArrayD, Axis};
-use serde_json::Value;
+use ndarray::{Array2, Array3, ArrayD, Axis, s};
 use skymosaic::{Clip, Combine, Error, Input, Options, Parallel, Pixel, Plan, Planes, Resample, Wcs};
 
 struct Stack {
@@ -15,14 +16,26 @@ struct Stack {
 }
 
 impl Stack {
-    fn open(golden: &Golden, case: &Value) -> Stack {
-        let read = |name: &str| {
-            let array = golden.array(&case["files"][name]).mapv(|v| v as f32);
-            array.into_dimensionality().unwrap()
-        };
-        let samples: Array3<f32> = read("samples");
-        let wcs = tan(10.0, 20.0, [samples.shape()[1], samples.shape()[2]], 0.0003, 0.0);
-        Stack { samples, weights: read("weights"), variances: read("variances"), wcs }
+    /// The stacks of the golden data, and what each comes to, by name.
+    fn all() -> (Golden, Vec<(Stack, HashMap<String, ArrayD<f64>>)>) {
+        let golden = Golden::open("stacks");
+        let (inputs, results) = (golden.array(&golden.index["inputs"]), golden.array(&golden.index["results"]));
+        let names = golden.index["names"].as_array().unwrap();
+        let mut first = 0;
+        let numbers = golden.index["n"].as_array().unwrap().iter().enumerate();
+        let stacks = numbers.map(|(case, n)| {
+            let n = n.as_u64().unwrap() as usize;
+            let planes = inputs.slice(s![.., first..first + n, .., ..]).mapv(|v| v as f32);
+            first += n;
+            let plane = |k: usize| planes.index_axis(Axis(0), k).to_owned().into_dimensionality().unwrap();
+            let wcs = tan(10.0, 20.0, [planes.shape()[2], planes.shape()[3]], 0.0003, 0.0);
+            let stack = Stack { samples: plane(0), weights: plane(1), variances: plane(2), wcs };
+            let results = results.index_axis(Axis(0), case);
+            let named = names.iter().zip(results.axis_iter(Axis(0)));
+            (stack, named.map(|(name, plane)| (name.as_str().unwrap().to_owned(), plane.to_owned())).collect())
+        });
+        let stacks = stacks.collect();
+        (golden, stacks)
     }
 
     fn inputs(&self, weighted: bool) -> Vec<Input<'_>> {
@@ -76,11 +89,10 @@ fn compare_sums(what: &str, got: &ArrayD<f64>, wanted: &ArrayD<f64>, largest: &A
 
 #[test]
 fn as_numpy_and_astropy() {
-    let golden = Golden::open("stacks");
-    for case in golden.cases() {
-        let stack = Stack::open(&golden, case);
-        let wanted = |name: &str| golden.array(&case["files"][name]);
-        let n = &case["n"];
+    let (golden, stacks) = Stack::all();
+    for (stack, results) in stacks {
+        let wanted = |name: &str| results[name].clone();
+        let n = stack.samples.shape()[0];
         for (combine, name) in [
             (Combine::Median, "median"),
             (Combine::WeightedMedian, "weighted_median"),
@@ -108,7 +120,7 @@ fn as_numpy_and_astropy() {
                 );
             }
         }
-        for (k, clip) in case["clips"].as_array().unwrap().iter().enumerate() {
+        for (k, clip) in golden.index["clips"].as_array().unwrap().iter().enumerate() {
             let number = |at: usize| clip[at].as_str().unwrap().parse::<f64>().unwrap();
             let iterations = clip[2].as_u64().unwrap() as usize;
             let clip = Clip::default().low(number(0)).high(number(1)).iterations(iterations);
@@ -135,9 +147,7 @@ fn as_numpy_and_astropy() {
 
 #[test]
 fn equal_weights_make_the_median() {
-    let golden = Golden::open("stacks");
-    for case in golden.cases() {
-        let mut stack = Stack::open(&golden, case);
+    for (mut stack, _) in Stack::all().1 {
         stack.weights.fill(0.3);
         let [plain, ..] = stack.run::<f64>(Combine::Median, false);
         for weighted in [false, true] {

@@ -1,4 +1,8 @@
-"""Stacks of samples and what numpy and astropy.stats make of them, for tests/stacks.rs. Run: python3 make_stacks.py"""
+"""Stacks of samples and what numpy and astropy.stats make of them, for tests/stacks.rs. Run: python3 make_stacks.py
+
+Writes stacks/inputs.npy, (samples | weights | variances, images of all cases one after the other, ny, nx), stacks/results.npy, (case, result, ny, nx),
+and stacks/index.json, which names the results and gives the number of images and the clips (low, high, iterations).
+"""
 
 import json
 import pathlib
@@ -10,6 +14,8 @@ from astropy.stats import sigma_clip
 
 FOLDER = pathlib.Path(__file__).parent / "stacks"
 SHAPE = (9, 14)
+# Images in a stack.
+NUMBERS = [2, 3, 8, 41]
 warnings.simplefilter("ignore")
 
 
@@ -47,8 +53,9 @@ def stack(n, seed):
 
 def main():
     FOLDER.mkdir(exist_ok=True)
-    cases = []
-    for n in (2, 3, 8, 41):
+    inputs, all_results = [], []
+    clips = [(3, 3, 5), (2, 4, 1), (1.5, 1.5, 2), (0.9, 0.9, 100), (np.inf, 2, 5)]
+    for n in NUMBERS:
         arrays = dict(zip(("samples", "weights", "variances"), stack(n, n)))
         samples, weights, variances = (arrays[name].astype(float) for name in arrays)
         there = ~np.isnan(samples)
@@ -61,7 +68,6 @@ def main():
         w = np.where(there, 1 / variances, 0.0)
         results["inverse_variance"] = np.nansum(w * np.where(there, samples, 0.0), axis=0) / np.sum(w, axis=0)
         results["inverse_variance_variance"] = 1 / np.where(there.any(axis=0), np.sum(w, axis=0), np.nan)
-        clips = [(3, 3, 5), (2, 4, 1), (1.5, 1.5, 2), (0.9, 0.9, 100), (np.inf, 2, 5)]
         for k, (low, high, iterations) in enumerate(clips):
             for weighted in (False, True):
                 # Missing samples are missing before anything is clipped.
@@ -72,15 +78,19 @@ def main():
                 name = f"clipped_{k}" + ("_weighted" if weighted else "")
                 results[name] = np.sum(np.where(kept, w * samples, 0.0), axis=0) / np.sum(w, axis=0)
                 results[name + "_count"] = np.sum(kept, axis=0)
-        files = {}
-        for name, array in {**arrays, **results}.items():
-            array = np.ascontiguousarray(array, dtype="f4" if name in arrays else "f8")
-            files[name] = f"{n}_{name}.npy"
-            np.save(FOLDER / files[name], array)
-        clips = [[str(low), str(high), iterations] for low, high, iterations in clips]
-        cases.append({"n": n, "files": files, "clips": clips})
-    versions = {"numpy": np.__version__, "astropy": astropy.__version__}
-    (FOLDER / "index.json").write_text(json.dumps({"versions": versions, "cases": cases}, indent=1) + "\n")
+        inputs.append(np.stack(list(arrays.values())))
+        all_results.append(np.stack(list(results.values())))
+    np.save(FOLDER / "inputs.npy", np.concatenate(inputs, axis=1))
+    np.save(FOLDER / "results.npy", np.stack(all_results).astype("f8"))
+    index = {
+        "versions": {"numpy": np.__version__, "astropy": astropy.__version__},
+        "inputs": "inputs.npy",
+        "results": "results.npy",
+        "n": NUMBERS,
+        "clips": [[str(low), str(high), iterations] for low, high, iterations in clips],
+        "names": list(results),
+    }
+    (FOLDER / "index.json").write_text(json.dumps(index, indent=1) + "\n")
 
 
 if __name__ == "__main__":
