@@ -1,7 +1,7 @@
 //! A map over one square cell as a pair of tensor polynomials: fitted at Chebyshev nodes, checked elsewhere.
 
 use super::rectangle::Rectangle;
-use multiversion::multiversion;
+use crate::vector::widest;
 use std::array::from_fn;
 use std::f64::consts::PI;
 use std::sync::LazyLock;
@@ -168,15 +168,17 @@ impl Polynomial {
 }
 
 /// The values at `t, t + 1, …` of polynomials of a degree.
-#[multiversion(targets("x86_64+avx2"))]
 fn along(degree: usize, t: f64, px: &[f64; N], py: &[f64; N], xs: &mut [f64], ys: &mut [f64]) {
-    match degree {
-        0 | 1 => evaluate::<2>(t, px, py, xs, ys),
-        2 => evaluate::<3>(t, px, py, xs, ys),
-        3 => evaluate::<4>(t, px, py, xs, ys),
-        4 => evaluate::<5>(t, px, py, xs, ys),
-        _ => evaluate::<N>(t, px, py, xs, ys),
-    }
+    widest(
+        #[inline(always)]
+        || match degree {
+            0 | 1 => evaluate::<2>(t, px, py, xs, ys),
+            2 => evaluate::<3>(t, px, py, xs, ys),
+            3 => evaluate::<4>(t, px, py, xs, ys),
+            4 => evaluate::<5>(t, px, py, xs, ys),
+            _ => evaluate::<N>(t, px, py, xs, ys),
+        },
+    )
 }
 
 /// Horner's scheme with `M` coefficients at `t, t + 1, …`, without fused operations: the same bits on every machine. The sums
