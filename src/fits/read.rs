@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex};
 
 use ndarray::{ArrayD, IxDyn};
 
+use super::Header;
 use super::pixels::{Decoded, FitsCache};
 use super::scan::{Kind, ONE_AXIS, Scan};
-use super::{FitsElement, Header};
-use crate::Error;
+use crate::{Error, Pixel};
 
 /// Which HDU of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -291,7 +291,7 @@ impl FitsImage {
     /// # Errors
     /// [`Error::Memory`] if they do not fit in memory; [`Error::Fits`] if the file has changed since it was opened,
     /// or compressed data is corrupt; [`Error::Io`].
-    pub fn read<P: FitsElement>(&self) -> Result<ArrayD<P>, Error> {
+    pub fn read<P: Pixel>(&self) -> Result<ArrayD<P>, Error> {
         let cache = FitsCache::new(1, u64::MAX, None);
         let pixels = cache.pixels(self)?;
         self.release();

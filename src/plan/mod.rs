@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use ndarray::{ArrayViewMut, Dimension};
 
 use crate::{
-    Error, Input, Intermediate, Options, Pixel, Resample, Summary, Wcs,
+    Error, Input, Intermediate, Options, Pixel, Planes, Resample, Summary, Wcs,
     background::{self, Backgrounds},
     engine::Engine,
     fits::FitsCache,
@@ -109,6 +109,7 @@ impl<'p, 'a> Plan<'p, 'a> {
                         stretch: input.wcs().map_or(f64::INFINITY, |wcs| stretch(target, wcs)),
                     },
                     coordinate_error: options.coordinate_error,
+                    exclude_bits: options.exclude_bits,
                     sky: Default::default(),
                 })
             };
@@ -129,7 +130,7 @@ impl<'p, 'a> Plan<'p, 'a> {
             touched.iter().for_each(|tile| touching[*tile as usize].push(input as u32));
         }
         let bounds = inputs.iter().map(|_| OnceLock::new()).collect();
-        Ok(Plan {
+        let plan = Plan {
             inputs,
             target: target.clone(),
             shape: shape.to_vec(),
@@ -140,7 +141,11 @@ impl<'p, 'a> Plan<'p, 'a> {
             touching,
             bounds,
             backgrounds: Default::default(),
-        })
+        };
+        if options.combine.needs_variance() {
+            plan.needs_variance("combine", "InverseVariance")?;
+        }
+        Ok(plan)
     }
 
     /// Carries the plan out. Both buffers have the plan's shape, any strides, and are overwritten.
@@ -153,7 +158,20 @@ impl<'p, 'a> Plan<'p, 'a> {
         output: ArrayViewMut<'_, T, D>,
         footprint: ArrayViewMut<'_, T, D>,
     ) -> Result<Summary, Error> {
-        self.run_window(self.whole(), output, footprint)
+        self.run_with(output, footprint, Planes::default())
+    }
+
+    /// As [`run`](Self::run), and fills further planes in the same pass. Output and footprint have the same bytes.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and if a plane has another shape, or a variance is asked for and an input has none.
+    pub fn run_with<T: Pixel, D: Dimension>(
+        &self,
+        output: ArrayViewMut<'_, T, D>,
+        footprint: ArrayViewMut<'_, T, D>,
+        planes: Planes<'_, T>,
+    ) -> Result<Summary, Error> {
+        self.run_window_with(self.whole(), output, footprint, planes)
     }
 
     /// Computes one window of the target: the same bytes as [`run`](Self::run) gives there. The buffers have the plan's leading dimensions
@@ -166,6 +184,20 @@ impl<'p, 'a> Plan<'p, 'a> {
         window: Window,
         output: ArrayViewMut<'_, T, D>,
         footprint: ArrayViewMut<'_, T, D>,
+    ) -> Result<Summary, Error> {
+        self.run_window_with(window, output, footprint, Planes::default())
+    }
+
+    /// As [`run_window`](Self::run_window), and fills further planes of the window in the same pass.
+    ///
+    /// # Errors
+    /// As [`run_with`](Self::run_with), and if the window does not lie in the target.
+    pub fn run_window_with<T: Pixel, D: Dimension>(
+        &self,
+        window: Window,
+        output: ArrayViewMut<'_, T, D>,
+        footprint: ArrayViewMut<'_, T, D>,
+        planes: Planes<'_, T>,
     ) -> Result<Summary, Error> {
         if !self.whole().contains(&window) {
             return Err(Error::Shape {
@@ -184,7 +216,30 @@ impl<'p, 'a> Plan<'p, 'a> {
                 return Err(Error::Shape { what: what.to_owned(), got: got.to_vec(), expected });
             }
         }
-        Engine::run(self, window, output.into_dyn(), footprint.into_dyn())
+        planes.validate(&shape, self.inputs.len())?;
+        if planes.variance.is_some() {
+            self.needs_variance("variance", "asked for")?;
+        }
+        Engine::run(self, window, output.into_dyn(), footprint.into_dyn(), planes.shortened())
+    }
+
+    /// Refuses what takes a variance of every input.
+    fn needs_variance(&self, option: &'static str, got: &str) -> Result<(), Error> {
+        match self.inputs.iter().enumerate().find(|(_, input)| input.variance.is_none()) {
+            None => Ok(()),
+            Some((index, input)) => Err(Error::Option {
+                option,
+                got: got.to_owned(),
+                expected: "inputs that all have a variance (Input::with_variance)".to_owned(),
+            }
+            .of_input(index, input.name())),
+        }
+    }
+
+    /// Whether a sample may have another weight than 1.
+    pub(crate) fn weighted(&self) -> bool {
+        let whole = !matches!(self.options.resample, Resample::Exact | Resample::Drizzle(_));
+        !whole || self.inputs.iter().any(|input| input.weights.is_some())
     }
 
     /// Measures what [`Options::match_background`] asks for over the whole target, for outputs of type `T`, unless that has been done. A run does so

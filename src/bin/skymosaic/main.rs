@@ -3,6 +3,7 @@
 mod args;
 mod demo;
 mod failure;
+mod further;
 mod header;
 mod interrupt;
 mod mosaic;

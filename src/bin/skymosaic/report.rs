@@ -52,6 +52,7 @@ impl Report<'_> {
                 "bounds": input.bounds.iter().map(window).collect::<Vec<_>>(),
                 "resampled_pixels": input.resampled_pixels,
                 "max_coordinate_error_pixels": input.max_coordinate_error,
+                "noise_correlation": input.noise_correlation,
             })
         });
         let outputs = self
@@ -89,6 +90,7 @@ impl Report<'_> {
             "coverage": self.summary.coverage(),
             "resampled_pixels": resampled_pixels,
             "max_coordinate_error_pixels": self.summary.max_coordinate_error,
+            "noise_correlation": self.summary.noise_correlation,
             "exact_fraction": self.summary.exact_fraction,
             "peak_bytes": peak_bytes,
             "seconds": { "open": open, "plan": plan, "run": run, "write": write, "total": total },
