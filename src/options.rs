@@ -113,7 +113,11 @@ impl Options {
         self
     }
 
-    pub(crate) fn validate(&self) -> Result<(), Error> {
+    /// Checks that all numbers are in their ranges, as [`Plan::new`](crate::Plan::new) does too.
+    ///
+    /// # Errors
+    /// [`Error::Option`], naming the option and what it can be.
+    pub fn validate(&self) -> Result<(), Error> {
         let refuse =
             |option, got: String, expected: &str| Err(Error::Option { option, got, expected: expected.to_owned() });
         if !(16..=4096).contains(&self.tile) {

@@ -199,7 +199,6 @@ fn mistakes_in_usage_are_explained() {
     folder.refuse("mosaic a.fits", 2, &["--output"]);
     folder.refuse("header", 2, &["INPUT"]);
     folder.refuse("", 2, &["Usage"]);
-    folder.refuse("mosaic -o x.fits a.fits --combine clipped", 2, &["not available in this version", "clipped"]);
     for (arguments, word) in [
         ("--resample best", "bilinear"),
         ("--combine best", "median"),

@@ -8,33 +8,34 @@ use clap::{
 };
 use skymosaic::{Adaptive, Clip, Combine, CoordinateError, Drizzle, Hdu, Resample};
 
-/// `--resample`. A kernel that the library does not have yet is `None`.
-const RESAMPLE: Names<Resample> = Names(&[
-    ("nearest", Some(|| Resample::Nearest)),
-    ("bilinear", Some(|| Resample::Bilinear)),
-    ("biquadratic", Some(|| Resample::Biquadratic)),
-    ("bicubic", Some(|| Resample::Bicubic)),
-    ("lanczos2", Some(|| Resample::Lanczos2)),
-    ("lanczos3", Some(|| Resample::Lanczos3)),
-    ("lanczos4", Some(|| Resample::Lanczos4)),
-    ("lanczos5", Some(|| Resample::Lanczos5)),
-    ("adaptive", Some(|| Resample::Adaptive(Adaptive::default()))),
-    ("exact", Some(|| Resample::Exact)),
-    ("drizzle", Some(|| Resample::Drizzle(Drizzle::default()))),
+/// `--resample`.
+pub(crate) const RESAMPLE: Names<Resample> = Names(&[
+    ("nearest", || Resample::Nearest),
+    ("bilinear", || Resample::Bilinear),
+    ("biquadratic", || Resample::Biquadratic),
+    ("bicubic", || Resample::Bicubic),
+    ("cubic", || Resample::Cubic),
+    ("lanczos2", || Resample::Lanczos2),
+    ("lanczos3", || Resample::Lanczos3),
+    ("lanczos4", || Resample::Lanczos4),
+    ("lanczos5", || Resample::Lanczos5),
+    ("adaptive", || Resample::Adaptive(Adaptive::default())),
+    ("exact", || Resample::Exact),
+    ("drizzle", || Resample::Drizzle(Drizzle::default())),
 ]);
 
 /// `--combine`.
 const COMBINE: Names<Combine> = Names(&[
-    ("mean", Some(|| Combine::Mean)),
-    ("sum", Some(|| Combine::Sum)),
-    ("first", Some(|| Combine::First)),
-    ("last", Some(|| Combine::Last)),
-    ("min", Some(|| Combine::Min)),
-    ("max", Some(|| Combine::Max)),
-    ("median", Some(|| Combine::Median)),
-    ("clipped", Some(|| Combine::Clipped(Clip::default()))),
-    ("weighted-median", Some(|| Combine::WeightedMedian)),
-    ("inverse-variance", Some(|| Combine::InverseVariance)),
+    ("mean", || Combine::Mean),
+    ("sum", || Combine::Sum),
+    ("first", || Combine::First),
+    ("last", || Combine::Last),
+    ("min", || Combine::Min),
+    ("max", || Combine::Max),
+    ("median", || Combine::Median),
+    ("clipped", || Combine::Clipped(Clip::default())),
+    ("weighted-median", || Combine::WeightedMedian),
+    ("inverse-variance", || Combine::InverseVariance),
 ]);
 
 /// Mosaics astronomical images: reprojects FITS images onto one grid of the sky and co-adds them.
@@ -85,9 +86,8 @@ pub(crate) struct Mosaic {
     /// JSON report of what was done
     #[arg(long, value_name = "FILE.json")]
     pub(crate) report: Option<PathBuf>,
-    /// Resampling kernel
-    #[arg(long, value_name = "KERNEL", default_value = "bilinear", value_parser = RESAMPLE)]
-    pub(crate) resample: Resample,
+    #[command(flatten)]
+    pub(crate) kernel: crate::kernel::Kernel,
     /// How the samples of a pixel become its value
     #[arg(long, value_name = "HOW", default_value = "mean", value_parser = COMBINE)]
     pub(crate) combine: Combine,
@@ -185,24 +185,20 @@ pub(crate) enum Dtype {
     F64,
 }
 
-/// The values that an option of this version can have, by name; of those that later versions have, the name only.
+/// The values that an option can have, by name.
 #[derive(Clone)]
-struct Names<T: 'static>(&'static [Named<T>]);
+pub(crate) struct Names<T: 'static>(&'static [Named<T>]);
 
-type Named<T> = (&'static str, Option<fn() -> T>);
+type Named<T> = (&'static str, fn() -> T);
 
 impl<T> Names<T> {
     fn available(&self) -> impl Iterator<Item = &'static str> + use<T> {
-        self.0.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| *name)
+        self.0.iter().map(|(name, _)| *name)
     }
 
     fn find(&self, text: &str) -> Result<T, String> {
-        let available = self.available().collect::<Vec<_>>().join(", ");
-        match self.0.iter().find(|(name, _)| *name == text) {
-            Some((_, Some(value))) => Ok(value()),
-            Some((name, None)) => Err(format!("not available in this version: {name}; available: {available}")),
-            None => Err(format!("no such value; available: {available}")),
-        }
+        let found = self.0.iter().find(|(name, _)| *name == text).map(|(_, value)| value());
+        found.ok_or_else(|| format!("no such value; available: {}", self.available().collect::<Vec<_>>().join(", ")))
     }
 }
 

@@ -6,6 +6,7 @@ mod failure;
 mod further;
 mod header;
 mod interrupt;
+mod kernel;
 mod mosaic;
 mod outputs;
 mod plan;

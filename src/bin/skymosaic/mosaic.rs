@@ -72,6 +72,7 @@ fn planes(shape: &[usize]) -> usize {
 /// `skymosaic mosaic`.
 pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
     let started = Instant::now();
+    let options = options(args)?;
     let outputs = files(args);
     let sources = args.inputs.iter().chain(&args.weights).chain(&args.target).chain(args.further.sources());
     let sources = sources.map(PathBuf::as_path).collect::<Vec<_>>();
@@ -96,7 +97,6 @@ pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
         None => header::optimal(&inputs, &header::Sky::default())?,
     };
     let shape = shape(&inputs, &target);
-    let options = options(args)?;
     let mut timing = Timing { open: started.elapsed().as_secs_f64(), ..Timing::default() };
     let plan = Plan::new(&inputs, &target, &shape, &options)?;
     timing.plan = started.elapsed().as_secs_f64() - timing.open;
@@ -156,7 +156,6 @@ fn options(args: &Mosaic) -> Result<Options, Failure> {
     };
     let parallel = args.threads.map_or(Parallel::Current, Parallel::Threads);
     let mut options = Options::default()
-        .resample(args.resample)
         .combine(args.further.combine(args.combine)?)
         .exclude_bits(args.further.exclude_bits)
         .match_background(match_background(args))
@@ -165,6 +164,7 @@ fn options(args: &Mosaic) -> Result<Options, Failure> {
         .coordinate_error(args.coordinate_error)
         .blank(args.blank);
     options.memory_limit = args.memory_limit;
+    let options = args.kernel.options(options)?;
     let bar = progress_bar();
     Ok(options.progress(move |progress| {
         bar.set_length(progress.total);
