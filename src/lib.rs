@@ -132,7 +132,7 @@ pub use planes::Planes;
 pub use progress::{Phase, Progress};
 pub use provenance::{COPIED_KEYWORDS, common_cards};
 pub use storage::{MappedArray, MappedElement};
-pub use summary::{InputSummary, Status, Summary};
+pub use summary::{InputSummary, Stages, Status, Summary};
 pub use wcs::{
     Frame, LookupTables, OptimalOptions, Wcs, WcsOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of,
 };
