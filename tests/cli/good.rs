@@ -308,12 +308,12 @@ fn variances_masks_and_clipping() {
     assert!(header.contains("high: 1.2"), "{header}");
     folder.make("mosaic --resample nearest --target a.fits -o wm.fits --combine weighted-median a.fits b.fits d.fits");
     assert_eq!(folder.pixels("wm.fits"), pixels().mapv(f64::from));
-    folder.make("mosaic --resample nearest --target a.fits -o none.fits --exclude-bits 0x4 --mask-hdu DQ --mask va.fits vb.fits a.fits b.fits");
+    folder.make("mosaic --resample nearest --target a.fits -o none.fits --exclude-bits 0x4 --mask va.fits vb.fits --mask-hdu DQ a.fits b.fits");
     assert!(folder.pixels("none.fits").iter().all(|v| v.is_nan()));
 
     folder.refuse("mosaic -o x.fits --clip-low 2 a.fits", 2, &["--combine clipped"]);
-    folder.refuse("mosaic -o x.fits --combine clipped --clip-low -2 a.fits", 1, &["low -2", "above 0"]);
-    folder.refuse("mosaic -o x.fits --combine clipped --clip-low 0 a.fits", 1, &["low 0", "above 0"]);
+    folder.refuse("mosaic -o x.fits --combine clipped --clip-low -2 a.fits", 2, &["low -2", "above 0"]);
+    folder.refuse("mosaic -o x.fits --combine clipped --clip-low 0 a.fits", 2, &["low 0", "above 0"]);
     folder.refuse("mosaic -o x.fits --variance-out v.fits a.fits", 2, &["--variance-out needs --variance"]);
     folder.refuse("mosaic -o x.fits --combine inverse-variance a.fits", 1, &["InverseVariance", "variance"]);
     folder.refuse("mosaic -o x.fits a.fits b.fits --variance va.fits", 2, &["1 variances for 2 inputs"]);
