@@ -10,31 +10,31 @@ use skymosaic::{Adaptive, Clip, Combine, CoordinateError, Drizzle, Hdu, Resample
 
 /// `--resample`. A kernel that the library does not have yet is `None`.
 const RESAMPLE: Names<Resample> = Names(&[
-    ("nearest", Some(|| Resample::Nearest)),
-    ("bilinear", Some(|| Resample::Bilinear)),
-    ("biquadratic", Some(|| Resample::Biquadratic)),
-    ("bicubic", Some(|| Resample::Bicubic)),
-    ("lanczos2", Some(|| Resample::Lanczos2)),
-    ("lanczos3", Some(|| Resample::Lanczos3)),
-    ("lanczos4", Some(|| Resample::Lanczos4)),
-    ("lanczos5", Some(|| Resample::Lanczos5)),
-    ("adaptive", Some(|| Resample::Adaptive(Adaptive::default()))),
-    ("exact", Some(|| Resample::Exact)),
-    ("drizzle", Some(|| Resample::Drizzle(Drizzle::default()))),
+    ("nearest", || Resample::Nearest),
+    ("bilinear", || Resample::Bilinear),
+    ("biquadratic", || Resample::Biquadratic),
+    ("bicubic", || Resample::Bicubic),
+    ("lanczos2", || Resample::Lanczos2),
+    ("lanczos3", || Resample::Lanczos3),
+    ("lanczos4", || Resample::Lanczos4),
+    ("lanczos5", || Resample::Lanczos5),
+    ("adaptive", || Resample::Adaptive(Adaptive::default())),
+    ("exact", || Resample::Exact),
+    ("drizzle", || Resample::Drizzle(Drizzle::default())),
 ]);
 
 /// `--combine`.
 const COMBINE: Names<Combine> = Names(&[
-    ("mean", Some(|| Combine::Mean)),
-    ("sum", Some(|| Combine::Sum)),
-    ("first", Some(|| Combine::First)),
-    ("last", Some(|| Combine::Last)),
-    ("min", Some(|| Combine::Min)),
-    ("max", Some(|| Combine::Max)),
-    ("median", Some(|| Combine::Median)),
-    ("clipped", Some(|| Combine::Clipped(Clip::default()))),
-    ("weighted-median", Some(|| Combine::WeightedMedian)),
-    ("inverse-variance", Some(|| Combine::InverseVariance)),
+    ("mean", || Combine::Mean),
+    ("sum", || Combine::Sum),
+    ("first", || Combine::First),
+    ("last", || Combine::Last),
+    ("min", || Combine::Min),
+    ("max", || Combine::Max),
+    ("median", || Combine::Median),
+    ("clipped", || Combine::Clipped(Clip::default())),
+    ("weighted-median", || Combine::WeightedMedian),
+    ("inverse-variance", || Combine::InverseVariance),
 ]);
 
 /// Mosaics astronomical images: reprojects FITS images onto one grid of the sky and co-adds them.
@@ -185,23 +185,19 @@ pub(crate) enum Dtype {
     F64,
 }
 
-/// The values that an option of this version can have, by name; of those that later versions have, the name only.
+/// The values that an option can have, by name.
 #[derive(Clone)]
-struct Names<T: 'static>(&'static [Named<T>]);
-
-type Named<T> = (&'static str, Option<fn() -> T>);
+struct Names<T: 'static>(&'static [(&'static str, fn() -> T)]);
 
 impl<T> Names<T> {
-    fn available(&self) -> impl Iterator<Item = &'static str> + use<T> {
-        self.0.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| *name)
+    fn names(&self) -> impl Iterator<Item = &'static str> + use<T> {
+        self.0.iter().map(|(name, _)| *name)
     }
 
     fn find(&self, text: &str) -> Result<T, String> {
-        let available = self.available().collect::<Vec<_>>().join(", ");
         match self.0.iter().find(|(name, _)| *name == text) {
-            Some((_, Some(value))) => Ok(value()),
-            Some((name, None)) => Err(format!("not available in this version: {name}; available: {available}")),
-            None => Err(format!("no such value; available: {available}")),
+            Some((_, value)) => Ok(value()),
+            None => Err(format!("no such value; available: {}", self.names().collect::<Vec<_>>().join(", "))),
         }
     }
 }
@@ -220,7 +216,7 @@ impl<T: Clone + Send + Sync> TypedValueParser for Names<T> {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.available().map(PossibleValue::new)))
+        Some(Box::new(self.names().map(PossibleValue::new)))
     }
 }
 
