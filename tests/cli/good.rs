@@ -308,7 +308,7 @@ fn variances_masks_and_clipping() {
     assert!(header.contains("high: 1.2"), "{header}");
     folder.make("mosaic --resample nearest --target a.fits -o wm.fits --combine weighted-median a.fits b.fits d.fits");
     assert_eq!(folder.pixels("wm.fits"), pixels().mapv(f64::from));
-    folder.make("mosaic --resample nearest --target a.fits -o none.fits --exclude-bits 0x4 --mask-hdu DQ --mask va.fits vb.fits a.fits b.fits");
+    folder.make("mosaic --resample nearest --target a.fits -o none.fits a.fits b.fits --exclude-bits 0x4 --mask va.fits vb.fits --mask-hdu DQ");
     assert!(folder.pixels("none.fits").iter().all(|v| v.is_nan()));
 
     folder.refuse("mosaic -o x.fits --clip-low 2 a.fits", 2, &["--combine clipped"]);
