@@ -91,6 +91,7 @@
 //! | `engine` | a plan carried out: tiles, what is counted; `store`: intermediates |
 //! | `background` | differences in overlaps → corrections of each input: `pairs`, `measure`, `fit`, `solve` |
 //! | `schedule` | all of rayon |
+//! | `vector` | hot loops for the processor's widest vectors |
 //! | `storage` | arrays in memory or in mapped files; with the mapping of FITS files the only `unsafe` |
 
 mod background;
@@ -112,6 +113,7 @@ mod sample;
 mod schedule;
 mod storage;
 mod summary;
+mod vector;
 mod wcs;
 
 pub use background::{Backgrounds, Correction, Pair, PlaneBackgrounds};
@@ -130,7 +132,7 @@ pub use planes::Planes;
 pub use progress::{Phase, Progress};
 pub use provenance::{COPIED_KEYWORDS, common_cards};
 pub use storage::{MappedArray, MappedElement};
-pub use summary::{InputSummary, Status, Summary};
+pub use summary::{InputSummary, Stages, Status, Summary};
 pub use wcs::{
     Frame, LookupTables, OptimalOptions, Wcs, WcsOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of,
 };

@@ -9,7 +9,7 @@ use crate::{
     map::{CoordGrid, CoordinateError, Inverse, PixelMap, Sky, SkyIndex},
     plan::Window,
     resample::{Kernel, Known, Linear, Patch, Propagated, Scene, Scratch},
-    summary::Tally,
+    summary::{Stages, Tally, Watch},
 };
 
 /// Rows of a block that are resampled and handed on together: few enough to stay in the L1 cache.
@@ -209,6 +209,7 @@ impl<'p> Sampler<'p, '_> {
         sink: &mut impl FnMut(usize, Window, &Samples<'_, T>),
     ) -> Result<Tally, Error> {
         let mut tally = Tally::default();
+        let mut watch = Watch::start();
         let [image_sky, weights_sky] = &self.sky;
         let Some(mut place) = self.place(&*self.map, block, &self.input.image, image_sky, &mut tally) else {
             return Ok(tally);
@@ -228,6 +229,7 @@ impl<'p> Sampler<'p, '_> {
         if largest > workspace.max_patch && block.area() > 1 {
             // What the halves report counts, not the coordinates of the whole.
             tally = Tally::default();
+            tally.stages.coordinates = watch.lap();
             for half in halves(block) {
                 tally.merge(&self.sample(files, half, planes.clone(), workspace, sink)?);
             }
@@ -240,20 +242,26 @@ impl<'p> Sampler<'p, '_> {
         if let (Some(place), Some(map)) = (&mut weights_place, &self.weights_map) {
             place.prepare(&**map, None, self.coordinate_error);
         }
+        tally.stages.coordinates += watch.lap();
         for plane in planes {
             let mut counted = |window: Window, samples: &Samples<'_, T>| {
                 tally.resampled += samples.weights.iter().filter(|w| w.to_f64() > 0.0).count() as u64;
                 sink(plane, window, samples);
             };
-            if self.input.image.fits_f32() {
+            let weights_place = weights_place.as_ref();
+            tally.stages += if self.input.image.fits_f32() {
                 let mut pixels = std::mem::take(&mut workspace.single);
-                self.plane(files, plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
+                let stages =
+                    self.plane(files, plane, block, &place, weights_place, &mut pixels, workspace, &mut counted)?;
                 workspace.single = pixels;
+                stages
             } else {
                 let mut pixels = std::mem::take(&mut workspace.double);
-                self.plane(files, plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
+                let stages =
+                    self.plane(files, plane, block, &place, weights_place, &mut pixels, workspace, &mut counted)?;
                 workspace.double = pixels;
-            }
+                stages
+            };
         }
         Ok(tally)
     }
@@ -310,7 +318,8 @@ impl<'p> Sampler<'p, '_> {
         pixels: &mut Vec<P>,
         workspace: &mut Workspace<T>,
         sink: &mut impl FnMut(Window, &Samples<'_, T>),
-    ) -> Result<(), Error> {
+    ) -> Result<Stages, Error> {
+        let (mut stages, mut watch) = (Stages::default(), Watch::start());
         let Workspace { weight_pixels, scratch, values, coverage, weights, weights_coverage, needs, further, .. } =
             workspace;
         self.input.image.gather(files, plane, place.window, pixels)?;
@@ -340,6 +349,7 @@ impl<'p> Sampler<'p, '_> {
             }
             own => own,
         };
+        stages.patch = watch.lap();
         self.kernel.prepare(&scene.patch, scratch);
         let weights_kernel = self.kernel.for_weights();
         let rows = if self.kernel.likes_whole_blocks() { block.ny } else { BAND_ROWS };
@@ -371,9 +381,11 @@ impl<'p> Sampler<'p, '_> {
                     *coverage = T::from_f64(coverage.to_f64() * weight * known);
                 }
             }
+            stages.resampling += watch.lap();
             sink(band, &Samples { values, weights: coverage, variances, bits });
+            stages.combining += watch.lap();
         }
-        Ok(())
+        Ok(stages)
     }
 
     /// Reads variances and flags of a patch, makes the pixels missing that these say are, and puts down what is known of the others if that

@@ -1,6 +1,10 @@
 //! What a run did.
 
-use std::sync::Arc;
+use std::{
+    ops::AddAssign,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
     background::Backgrounds,
@@ -32,6 +36,46 @@ pub struct Summary {
     pub noise_correlation: Option<f64>,
     /// Most bytes that the engine held at once: workspaces, decoded inputs, intermediates in memory.
     pub peak_bytes: u64,
+    /// Where the time went.
+    pub stages: Stages,
+}
+
+/// The time that each part of the work took, added up over the threads that did it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stages {
+    /// Input pixels read: decoded, made native-endian numbers, scaled, with what is known of them.
+    pub patch: Duration,
+    /// Coordinate grids made: the exact map at their nodes, fits and checks.
+    pub coordinates: Duration,
+    /// Samples taken; the coordinates of each pixel, evaluated from the grid, are counted here.
+    pub resampling: Duration,
+    /// Samples combined and pixels written.
+    pub combining: Duration,
+}
+
+impl AddAssign for Stages {
+    fn add_assign(&mut self, other: Stages) {
+        self.patch += other.patch;
+        self.coordinates += other.coordinates;
+        self.resampling += other.resampling;
+        self.combining += other.combining;
+    }
+}
+
+/// Tells the time between stages.
+pub(crate) struct Watch(Instant);
+
+impl Watch {
+    pub(crate) fn start() -> Watch {
+        Watch(Instant::now())
+    }
+
+    /// The time since the start or the last lap.
+    pub(crate) fn lap(&mut self) -> Duration {
+        let last = std::mem::replace(&mut self.0, Instant::now());
+        self.0.duration_since(last)
+    }
 }
 
 impl Summary {
@@ -86,11 +130,13 @@ pub enum Status {
 pub(crate) struct Tally {
     pub(crate) resampled: u64,
     pub(crate) grid: GridReport,
+    pub(crate) stages: Stages,
 }
 
 impl Tally {
     pub(crate) fn merge(&mut self, other: &Tally) {
         self.resampled += other.resampled;
         self.grid.merge(&other.grid);
+        self.stages += other.stages;
     }
 }

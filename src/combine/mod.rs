@@ -15,7 +15,7 @@
 mod select;
 mod stack;
 
-use crate::{Combine, Pixel, planes::Wanted, sample::Samples};
+use crate::{Combine, Pixel, planes::Wanted, sample::Samples, vector::widest};
 use stack::Stack;
 
 /// Accumulates the samples of the pixels of one block.
@@ -26,6 +26,8 @@ pub(crate) struct Accumulator<T> {
     value: Vec<f64>,
     /// Σw.
     weight: Vec<f64>,
+    /// The pixels from here on hold what the last block left: the first samples of a pixel take its place, which saves writing zeros first.
+    fresh: usize,
     tale: Tale,
     stack: Stack<T>,
     pixels: usize,
@@ -110,6 +112,7 @@ impl<T: Pixel> Accumulator<T> {
             wanted,
             value: Vec::new(),
             weight: Vec::new(),
+            fresh: 0,
             tale: Tale::default(),
             stack: Stack::new(combine, &wanted, weighted),
             pixels: 0,
@@ -130,12 +133,20 @@ impl<T: Pixel> Accumulator<T> {
     /// Forgets the last block and makes ready for one of `pixels` pixels and at most `inputs` inputs.
     pub(crate) fn start(&mut self, pixels: usize, inputs: usize) {
         self.pixels = pixels;
-        self.value.clear();
         self.value.resize(pixels, 0.0);
-        self.weight.clear();
         self.weight.resize(pixels, 0.0);
+        self.fresh = 0;
         self.tale.start(pixels, &self.wanted, self.combine);
         self.stack.start(pixels, if keeps_samples(self.combine) { inputs } else { 0 });
+    }
+
+    /// Makes zeros of what the last block left before `end`.
+    fn clear_to(&mut self, end: usize) {
+        if end > self.fresh {
+            self.value[self.fresh..end].fill(0.0);
+            self.weight[self.fresh..end].fill(0.0);
+            self.fresh = end;
+        }
     }
 
     /// Makes ready for the samples of an input, wherever in the block it has any.
@@ -148,17 +159,25 @@ impl<T: Pixel> Accumulator<T> {
 
     /// Adds samples of the current input for the pixels from `start` on. Where the weight is 0 the sample is not there.
     pub(crate) fn add(&mut self, start: usize, samples: &Samples<'_, T>) {
+        let end = start + samples.values.len();
+        self.clear_to(if matches!(self.combine, Combine::Mean | Combine::Sum) { start } else { end });
         if self.wanted.any() && !keeps_samples(self.combine) {
             self.tell(start, samples);
         }
-        let end = start + samples.values.len();
         let kept = self.value[start..end].iter_mut().zip(&mut self.weight[start..end]);
         let added = samples.values.iter().zip(samples.weights).map(|(v, w)| (v.to_f64(), w.to_f64()));
         match self.combine {
-            Combine::Mean | Combine::Sum => kept.zip(added).for_each(|((value, weight), (v, w))| {
-                *value += if w > 0.0 { w * v } else { 0.0 };
-                *weight += w;
-            }),
+            Combine::Mean | Combine::Sum => {
+                let known = self.fresh.min(end) - start;
+                add_weighted(
+                    known,
+                    &mut self.value[start..end],
+                    &mut self.weight[start..end],
+                    samples.values,
+                    samples.weights,
+                );
+                self.fresh = self.fresh.max(end);
+            }
             Combine::First => replace(kept, added, wins::<0>),
             Combine::Last => replace(kept, added, wins::<1>),
             Combine::Min => replace(kept, added, wins::<2>),
@@ -215,28 +234,18 @@ impl<T: Pixel> Accumulator<T> {
     /// Value and footprint of the pixels from `start` on; returns how many have a footprint.
     pub(crate) fn finish(&mut self, start: usize, blank: T, output: &mut [T], footprint: &mut [T]) -> u64 {
         let end = start + output.len();
+        self.clear_to(end);
         if keeps_samples(self.combine) {
             let (value, weight) = (&mut self.value[start..end], &mut self.weight[start..end]);
             self.stack.finish(start, value, weight, &mut self.tale);
         }
-        let mean = self.combine == Combine::Mean;
-        let inverse = self.combine == Combine::InverseVariance;
-        let mut covered = 0;
-        let sums = self.value[start..end].iter().zip(&self.weight[start..end]).enumerate();
-        for ((k, (value, weight)), (out, foot)) in sums.zip(output.iter_mut().zip(footprint)) {
-            let there = *weight > 0.0;
-            let value = if mean {
-                *value / *weight
-            } else if inverse {
-                *value / self.tale.variance[start + k]
-            } else {
-                *value
-            };
-            *out = if there { T::from_f64(value) } else { blank };
-            *foot = T::from_f64(*weight);
-            covered += u64::from(there);
+        let (value, weight) = (&mut self.value[start..end], &self.weight[start..end]);
+        match self.combine {
+            Combine::Mean => divide(value, weight),
+            Combine::InverseVariance => divide(value, &self.tale.variance[start..end]),
+            _ => {}
         }
-        covered
+        write(value, weight, blank, output, footprint)
     }
 
     /// The further planes of the `n` pixels from `start` on, once these are finished.
@@ -311,4 +320,57 @@ fn replace<'a>(
             *weight += w;
         }
     }
+}
+
+/// Σwv and Σw. The first `known` pixels have sums already.
+fn add_weighted<T: Pixel>(known: usize, values: &mut [f64], weights: &mut [f64], samples: &[T], added: &[T]) {
+    widest(
+        #[inline(always)]
+        || {
+            let term = |v: &T, w: &T| if w.to_f64() > 0.0 { w.to_f64() * v.to_f64() } else { 0.0 };
+            let ((old_values, new_values), (old_weights, new_weights)) =
+                (values.split_at_mut(known), weights.split_at_mut(known));
+            let added = samples.iter().zip(added);
+            for ((value, weight), (v, w)) in old_values.iter_mut().zip(old_weights).zip(added.clone()) {
+                *value += term(v, w);
+                *weight += w.to_f64();
+            }
+            for ((value, weight), (v, w)) in new_values.iter_mut().zip(new_weights).zip(added.skip(known)) {
+                // Zero plus a sample: -0 makes 0, as in any sum.
+                *value = 0.0 + term(v, w);
+                *weight = w.to_f64();
+            }
+        },
+    )
+}
+
+/// Quotients. Most pixels have one sample of weight 1: those are left as they are, which is what a division makes of them, only slowly.
+fn divide(values: &mut [f64], by: &[f64]) {
+    widest(
+        #[inline(always)]
+        || {
+            for (values, by) in values.chunks_mut(16).zip(by.chunks(16)) {
+                if by.iter().any(|by| *by != 1.0) {
+                    values.iter_mut().zip(by).for_each(|(value, by)| *value /= by);
+                }
+            }
+        },
+    )
+}
+
+/// Rounds to the output's type; returns how many pixels have a footprint.
+fn write<T: Pixel>(values: &[f64], weights: &[f64], blank: T, output: &mut [T], footprint: &mut [T]) -> u64 {
+    widest(
+        #[inline(always)]
+        || {
+            let mut covered = 0;
+            for ((value, weight), (out, foot)) in values.iter().zip(weights).zip(output.iter_mut().zip(footprint)) {
+                let there = *weight > 0.0;
+                *out = if there { T::from_f64(*value) } else { blank };
+                *foot = T::from_f64(*weight);
+                covered += u64::from(there);
+            }
+            covered
+        },
+    )
 }

@@ -17,6 +17,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use ndarray::ArrayViewMutD;
@@ -32,12 +33,54 @@ use crate::{
     sample::{self, Needs, Samples},
     schedule::Crew,
     storage::{Buffer, Storage},
-    summary::{InputSummary, Status, Summary, Tally},
+    summary::{InputSummary, Status, Summary, Tally, Watch},
 };
 use store::Stored;
 
 /// Planes of a cube that are accumulated side by side, so that coordinates serve several.
 pub(crate) const PLANES_AT_ONCE: usize = 8;
+
+/// The engine for one type of output: compiled in this crate, and not again in every crate that calls it.
+pub trait Compiled: Sized {
+    /// [`Plan::run_window_with`], once shapes are known to fit.
+    ///
+    /// # Errors
+    /// As there.
+    fn run<'o>(
+        plan: &Plan<'_, '_>,
+        window: Window,
+        output: ArrayViewMutD<'o, Self>,
+        footprint: ArrayViewMutD<'o, Self>,
+        further: Planes<'o, Self>,
+    ) -> Result<Summary, Error>;
+
+    /// Measures the backgrounds of the whole plan, resampling what overlaps.
+    ///
+    /// # Errors
+    /// As [`Plan::match_backgrounds`].
+    fn measure(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error>;
+}
+
+macro_rules! compiled {
+    ($($pixel:ty),+) => {$(
+        impl Compiled for $pixel {
+            fn run<'o>(
+                plan: &Plan<'_, '_>,
+                window: Window,
+                output: ArrayViewMutD<'o, Self>,
+                footprint: ArrayViewMutD<'o, Self>,
+                further: Planes<'o, Self>,
+            ) -> Result<Summary, Error> {
+                Engine::run(plan, window, output, footprint, further)
+            }
+
+            fn measure(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error> {
+                Engine::measure::<$pixel>(plan)
+            }
+        }
+    )+};
+}
+compiled!(f32, f64);
 
 /// One tile's share of the output, for a few planes.
 struct Tile<'o, T> {
@@ -110,6 +153,8 @@ pub(crate) struct Engine<'r, 'a> {
     backgrounds: Option<Arc<Backgrounds>>,
     bytes: Counter,
     covered: AtomicU64,
+    /// Nanoseconds that the workers took to combine what was stored, and to finish and write pixels.
+    finishing: AtomicU64,
 }
 
 impl<'r, 'a> Engine<'r, 'a> {
@@ -134,11 +179,11 @@ impl<'r, 'a> Engine<'r, 'a> {
             backgrounds: None,
             bytes: Counter::default(),
             covered: AtomicU64::new(0),
+            finishing: AtomicU64::new(0),
         })
     }
 
-    /// Measures the backgrounds of the whole plan, resampling what overlaps.
-    pub(crate) fn measure<T: Pixel>(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error> {
+    fn measure<T: Pixel>(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error> {
         let crew = Crew::hire(plan.options().parallel)?;
         let other = plan.for_backgrounds()?;
         let tiled = other.as_ref().unwrap_or(plan);
@@ -148,7 +193,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         Ok(measured)
     }
 
-    pub(crate) fn run<'o, T: Pixel>(
+    fn run<'o, T: Pixel>(
         plan: &'r Plan<'r, 'a>,
         window: Window,
         output: ArrayViewMutD<'o, T>,
@@ -261,9 +306,14 @@ impl<'r, 'a> Engine<'r, 'a> {
             };
             match stored {
                 None => self.sample(*input, block, planes.clone(), sampling, &mut add)?,
-                Some(stored) => stored[tile.number][order].read(block, planes.clone(), self.planes, &mut add),
+                Some(stored) => {
+                    let mut watch = Watch::start();
+                    stored[tile.number][order].read(block, planes.clone(), self.planes, &mut add);
+                    self.finishing.fetch_add(watch.lap().as_nanos() as u64, Ordering::Relaxed);
+                }
             }
         }
+        let mut watch = Watch::start();
         let blank = T::from_f64(self.plan.options().blank);
         let mut covered = 0;
         for (views, accumulator) in tile.planes.iter_mut().zip(accumulators) {
@@ -293,6 +343,7 @@ impl<'r, 'a> Engine<'r, 'a> {
             }
         }
         self.covered.fetch_add(covered, Ordering::Relaxed);
+        self.finishing.fetch_add(watch.lap().as_nanos() as u64, Ordering::Relaxed);
         Ok(())
     }
 
@@ -389,6 +440,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         let tallies = self.tallies.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut total = Tally::default();
         tallies.iter().for_each(|tally| total.merge(tally));
+        total.stages.combining += Duration::from_nanos(self.finishing.into_inner());
         let inputs = self.plan.inputs().iter().zip(&tallies).enumerate().map(|(index, (input, tally))| InputSummary {
             name: input.name().to_owned(),
             status: if tally.resampled > 0 { Status::Used } else { Status::NoOverlap },
@@ -410,6 +462,7 @@ impl<'r, 'a> Engine<'r, 'a> {
                 / (total.grid.exact_pixels + total.grid.approximated_pixels).max(1) as f64,
             backgrounds: self.backgrounds,
             peak_bytes: self.bytes.most.into_inner().max(self.plan.matching_peak.load(Ordering::Relaxed)),
+            stages: total.stages,
         })
     }
 

@@ -16,7 +16,6 @@ use ndarray::{ArrayViewMut, Dimension};
 use crate::{
     Error, Input, Intermediate, Options, Pixel, Planes, Resample, Summary, Wcs,
     background::{self, Backgrounds},
-    engine::Engine,
     fits::FitsCache,
     map::{Inverse, PixelMap},
     resample::Kernel,
@@ -89,8 +88,7 @@ impl<'p, 'a> Plan<'p, 'a> {
         };
         let crew = Crew::hire(options.parallel)?;
         let tiles = Tiles::new(window_of(shape), options.tile);
-        let sky = |x: f64, y: f64| target.pixel_to_vector(x, y);
-        let tree = TileTree::new(&sky, tiles);
+        let tree = TileTree::new(|x, y| target.pixel_to_vector(x, y), tiles);
         let samplers = crew.map(inputs.len(), |index| {
             let input = &inputs[index];
             let sampler = || {
@@ -223,7 +221,7 @@ impl<'p, 'a> Plan<'p, 'a> {
         if planes.variance.is_some() {
             self.needs_variance("variance", "asked for")?;
         }
-        Engine::run(self, window, output.into_dyn(), footprint.into_dyn(), planes.shortened())
+        T::run(self, window, output.into_dyn(), footprint.into_dyn(), planes.shortened())
     }
 
     /// Refuses what takes a variance of every input.
@@ -255,7 +253,7 @@ impl<'p, 'a> Plan<'p, 'a> {
         if let Some(known) = known.get() {
             return Ok(Arc::clone(known));
         }
-        let measured = Arc::new(Engine::measure::<T>(self)?);
+        let measured = Arc::new(T::measure(self)?);
         Ok(Arc::clone(known.get_or_init(|| measured)))
     }
 

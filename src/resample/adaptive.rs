@@ -20,7 +20,7 @@ use super::{
     further::Further,
     series::{Buffers, Gaussians, LANES, hann},
 };
-use crate::{Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, plan::Window};
+use crate::{Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, plan::Window, vector::widest};
 
 /// Sides of a box that reaches out of the image are at most so long where pixels outside count.
 const LONGEST: f64 = 16384.0;
@@ -138,7 +138,10 @@ pub(super) fn block<P: Pixel, T: Pixel>(
                 }
             }
             further.start((y - block.y0) * block.nx + from);
-            sampling.piece(&numbers, flux, buffers, values, coverage, further);
+            widest(
+                #[inline(always)]
+                || sampling.piece(&numbers, flux, buffers, values, coverage, further),
+            );
         }
     }
 }

@@ -49,6 +49,7 @@ pub(super) struct Gaussians {
 
 impl Gaussians {
     /// `last` is the centre of the last row and column of the image.
+    #[inline(always)]
     pub(super) fn new(
         [x, y, xu, xv, yu, yv]: &[[f64; LANES]; 6],
         adaptive: &Adaptive,

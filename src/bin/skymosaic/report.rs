@@ -61,6 +61,7 @@ impl Report<'_> {
             .map(|(option, path)| (option.trim_start_matches('-').to_owned(), Value::from(path.display().to_string())));
         let Timing { open, plan, run, write } = self.timing;
         let total = self.timing.total();
+        let stages = self.summary.stages;
         json!({
             "skymosaic": env!("CARGO_PKG_VERSION"),
             "outputs": outputs.collect::<serde_json::Map<_, _>>(),
@@ -94,6 +95,12 @@ impl Report<'_> {
             "exact_fraction": self.summary.exact_fraction,
             "peak_bytes": peak_bytes,
             "seconds": { "open": open, "plan": plan, "run": run, "write": write, "total": total },
+            "thread_seconds": {
+                "patch": stages.patch.as_secs_f64(),
+                "coordinates": stages.coordinates.as_secs_f64(),
+                "resampling": stages.resampling.as_secs_f64(),
+                "combining": stages.combining.as_secs_f64(),
+            },
         })
     }
 }
