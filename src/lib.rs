@@ -88,7 +88,7 @@
 //! | `sample` | samples of one input over one block: patch → resample → weight |
 //! | `resample` | the kernels, one file a family, which see pixels and coordinates only |
 //! | `combine` | from samples to the value of a pixel and what is told of it; `stack`, `select`: medians and clipping |
-//! | `engine` | a plan carried out: tiles, intermediates, what is counted |
+//! | `engine` | a plan carried out: tiles, what is counted; `store`: intermediates |
 //! | `background` | differences in overlaps → corrections of each input: `pairs`, `measure`, `fit`, `solve` |
 //! | `schedule` | all of rayon |
 //! | `vector` | hot loops for the processor's widest vectors |

@@ -22,10 +22,15 @@ use crate::{Error, plan::Window};
 pub struct Planes<'o, T> {
     /// Variance of the value, of the output's shape; NaN where the footprint is 0. Every input must have a variance.
     ///
-    /// Noise is taken to be independent from one input pixel to the next and from one input to another; see [`InputSummary::noise_correlation`](crate::InputSummary::noise_correlation)
-    /// for what resampling does to it. A spline's kernel weights are those of its prefilter and basis together, exact to 1e-6 of the variance; near missing pixels,
-    /// which it fills, they are approximate (10 %). A mean or clipped mean has Σw²σ²/(Σw)², a sum Σw²σ², an inverse-variance mean 1/Σ(1/σ²), first, last, min and max that of
-    /// the sample, a median (π/2) n/(Σ1/σ)², a weighted median (π/2) Σw²/(Σw/σ)², both with π/2 replaced by what holds for few normal samples (1 for one and two).
+    /// Noise is taken to be independent from one input pixel to the next and from one input to another; see
+    /// [`InputSummary::noise_correlation`](crate::InputSummary::noise_correlation) for what resampling does to it. A spline's kernel weights are
+    /// those of its prefilter and basis together, exact to 1e-6 of the variance; near missing pixels, which it fills, they are approximate (10 %).
+    /// What stands for a pixel that is not there ([`Boundary`](crate::Boundary), `bad_fill`) has no noise. A photometric scale multiplies variances by
+    /// its square; what matches the backgrounds leaves them alone.
+    ///
+    /// A mean or clipped mean has Σw²σ²/(Σw)², a sum Σw²σ², an inverse-variance mean 1/Σ(1/σ²), first, last, min and max that of
+    /// the sample, a median (π/2) n/(Σ1/σ)², a weighted median (π/2) Σw²/(Σw/σ)², both with π/2 replaced by what holds for few normal
+    /// samples (1 for one and two).
     /// Default: none.
     pub variance: Option<ArrayViewMutD<'o, T>>,
     /// Flags: the bitwise or of the mask bits of all input pixels that the value is made of, those with a non-zero kernel weight (of a spline, the 3 × 3

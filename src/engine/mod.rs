@@ -90,14 +90,49 @@ struct Tile<'o, T> {
     planes: Vec<Views<'o, T>>,
 }
 
-struct Workspace<T> {
+struct Workspace<'e, T> {
     sampling: sample::Workspace<T>,
     accumulators: Vec<Accumulator<T>>,
     rows: [Vec<T>; 2],
     words: Vec<i32>,
     /// Samples with the background taken off.
     corrected: Vec<T>,
+    held: Held<'e>,
+}
+
+/// Bytes that somebody holds, counted until they are dropped.
+pub(crate) struct Held<'e> {
+    counter: &'e Counter,
     bytes: u64,
+}
+
+/// Bytes held now, and at most so far.
+#[derive(Default)]
+struct Counter {
+    now: AtomicU64,
+    most: AtomicU64,
+}
+
+impl Counter {
+    fn change(&self, before: u64, now: u64) {
+        let change = now.wrapping_sub(before);
+        let all = self.now.fetch_add(change, Ordering::Relaxed).wrapping_add(change);
+        self.most.fetch_max(all, Ordering::Relaxed);
+    }
+}
+
+impl Held<'_> {
+    /// Now it is so many.
+    pub(crate) fn set(&mut self, bytes: usize) {
+        self.counter.change(self.bytes, bytes as u64);
+        self.bytes = bytes as u64;
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.set(0);
+    }
 }
 
 /// A plan being carried out for one window of the target.
@@ -116,8 +151,7 @@ pub(crate) struct Engine<'r, 'a> {
     /// Tiles that still have to read each input.
     unread: Vec<AtomicUsize>,
     backgrounds: Option<Arc<Backgrounds>>,
-    held: AtomicU64,
-    peak: AtomicU64,
+    bytes: Counter,
     covered: AtomicU64,
     /// Nanoseconds that the workers took to combine what was stored, and to finish and write pixels.
     finishing: AtomicU64,
@@ -143,8 +177,7 @@ impl<'r, 'a> Engine<'r, 'a> {
             tallies: Mutex::new(vec![Tally::default(); plan.inputs().len()]),
             unread: (0..plan.inputs().len()).map(|_| AtomicUsize::new(0)).collect(),
             backgrounds: None,
-            held: AtomicU64::new(0),
-            peak: AtomicU64::new(0),
+            bytes: Counter::default(),
             covered: AtomicU64::new(0),
             finishing: AtomicU64::new(0),
         })
@@ -153,9 +186,11 @@ impl<'r, 'a> Engine<'r, 'a> {
     fn measure<T: Pixel>(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error> {
         let crew = Crew::hire(plan.options().parallel)?;
         let other = plan.for_backgrounds()?;
-        let plan = other.as_ref().unwrap_or(plan);
-        let engine = Engine::new(plan, plan.whole(), &crew, Wanted::default(), Needs::default())?;
-        background::measure::<T>(&engine, plan, &engine)
+        let tiled = other.as_ref().unwrap_or(plan);
+        let engine = Engine::new(tiled, tiled.whole(), &crew, Wanted::default(), Needs::default())?;
+        let measured = background::measure::<T>(&engine, tiled, &engine)?;
+        plan.matching_peak.fetch_max(engine.bytes.most.into_inner(), Ordering::Relaxed);
+        Ok(measured)
     }
 
     fn run<'o, T: Pixel>(
@@ -252,7 +287,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         block: Window,
         touching: &[usize],
         stored: Option<&[Vec<Stored<'_, T>>]>,
-        workspace: &mut Workspace<T>,
+        workspace: &mut Workspace<'_, T>,
     ) -> Result<(), Error> {
         let Workspace { sampling, accumulators, rows, words, corrected, .. } = workspace;
         let planes = tile.first_plane..tile.first_plane + tile.planes.len();
@@ -370,14 +405,14 @@ impl<'r, 'a> Engine<'r, 'a> {
         sample::Workspace::new(self.share / 8 / size_of::<f64>(), self.needs)
     }
 
-    fn workspace<T>(&self) -> Workspace<T> {
+    fn workspace<T>(&self) -> Workspace<'_, T> {
         Workspace {
             sampling: self.sampling(),
             accumulators: Vec::new(),
             rows: Default::default(),
             words: Vec::new(),
             corrected: Vec::new(),
-            bytes: 0,
+            held: self.held(),
         }
     }
 
@@ -385,17 +420,19 @@ impl<'r, 'a> Engine<'r, 'a> {
         Accumulator::new(self.plan.options().combine, self.wanted, self.plan.weighted())
     }
 
-    fn account<T: Pixel>(&self, workspace: &mut Workspace<T>) {
+    fn account<T: Pixel>(&self, workspace: &mut Workspace<'_, T>) {
         let accumulators: usize = workspace.accumulators.iter().map(Accumulator::bytes).sum();
-        let now = (workspace.sampling.bytes() + accumulators) as u64;
-        self.hold(workspace.bytes, now);
-        workspace.bytes = now;
+        workspace.held.set(workspace.sampling.bytes() + accumulators);
     }
 
+    /// Counts what somebody holds.
+    pub(crate) fn held(&self) -> Held<'_> {
+        Held { counter: &self.bytes, bytes: 0 }
+    }
+
+    /// Counts what grows or shrinks in many hands: from `before` to `now` bytes.
     pub(crate) fn hold(&self, before: u64, now: u64) {
-        let change = now.wrapping_sub(before);
-        let held = self.held.fetch_add(change, Ordering::Relaxed).wrapping_add(change);
-        self.peak.fetch_max(held, Ordering::Relaxed);
+        self.bytes.change(before, now);
     }
 
     fn summary(self) -> Result<Summary, Error> {
@@ -424,7 +461,7 @@ impl<'r, 'a> Engine<'r, 'a> {
             exact_fraction: total.grid.exact_pixels as f64
                 / (total.grid.exact_pixels + total.grid.approximated_pixels).max(1) as f64,
             backgrounds: self.backgrounds,
-            peak_bytes: self.peak.into_inner(),
+            peak_bytes: self.bytes.most.into_inner().max(self.plan.matching_peak.load(Ordering::Relaxed)),
             stages: total.stages,
         })
     }

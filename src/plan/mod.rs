@@ -9,7 +9,7 @@ use overlap::TileTree;
 pub(crate) use window::Tiles;
 pub use window::Window;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, atomic::AtomicU64};
 
 use ndarray::{ArrayViewMut, Dimension};
 
@@ -55,6 +55,8 @@ pub struct Plan<'p, 'a> {
     bounds: Vec<OnceLock<Vec<Window>>>,
     /// What matches the backgrounds of samples of 4 bytes and of 8, once it is known.
     backgrounds: [OnceLock<Arc<Backgrounds>>; 2],
+    /// Most bytes held while they were measured.
+    pub(crate) matching_peak: AtomicU64,
 }
 
 impl<'p, 'a> Plan<'p, 'a> {
@@ -139,6 +141,7 @@ impl<'p, 'a> Plan<'p, 'a> {
             touching,
             bounds,
             backgrounds: Default::default(),
+            matching_peak: AtomicU64::new(0),
         };
         if options.combine.needs_variance() {
             plan.needs_variance("combine", "InverseVariance")?;

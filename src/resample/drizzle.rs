@@ -98,7 +98,7 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     let Buffers { centres, below, above, cover, sums } = &mut scratch.drizzle;
     sums.clear();
     sums.resize(block.area(), [0.0; 2]);
-    let mut sheet = Sheet { block, sums, factors: Vec::new(), source: None, further };
+    let mut sheet = Sheet { block, sums, factors: Vec::new(), source: None, further, pixel: [0; 2], share: 1.0 };
     let Some(grid) = scene.forward else { return };
     let window = scene.patch.window;
     let half = if drizzle.kernel == DrizzleKernel::Square { 0.5 * drizzle.pixfrac } else { 0.5 };
@@ -120,8 +120,8 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             }
             let ([a, b], [d, c]) = (below.at(k), above.at(k));
             let quad = [a, b, c, d];
-            let (centre, pixel) = (position(centres, k), [y, window.x0 + k]);
-            let drop = Drop { centre, quad, half, pixfrac: drizzle.pixfrac, value, weight, pixel, share: 1.0 };
+            let drop = Drop { centre: position(centres, k), quad, half, pixfrac: drizzle.pixfrac, value, weight };
+            sheet.pixel = [y, window.x0 + k];
             if drop.is_whole() {
                 drop.fall(drizzle.kernel, flux, scene.target, cover, &mut sheet);
             } else if let Some(parts) = drop.torn() {
@@ -161,6 +161,9 @@ struct Sheet<'b, F> {
     /// Where the present drop comes from, if it has to be asked of each output pixel whether it lies there.
     source: Option<Source<'b>>,
     further: &'b mut F,
+    /// (y, x) of the input pixel that the present drop comes from, and what its value is multiplied by.
+    pixel: [usize; 2],
+    share: f64,
 }
 
 impl<F: Further> Sheet<'_, F> {
@@ -178,7 +181,7 @@ impl<F: Further> Sheet<'_, F> {
             let part = part * drop.weight;
             *sum += part * drop.value;
             *weight += part;
-            self.further.part(k, drop.pixel, part * drop.share);
+            self.further.part(k, self.pixel, part * self.share);
         }
     }
 }
@@ -208,10 +211,6 @@ struct Drop {
     pixfrac: f64,
     value: f64,
     weight: f64,
-    /// (y, x) of the input pixel.
-    pixel: [usize; 2],
-    /// What the pixel's value was multiplied by.
-    share: f64,
 }
 
 impl Drop {
@@ -223,6 +222,7 @@ impl Drop {
     }
 
     /// Largest distance of a corner from the centre.
+    #[inline(always)]
     fn reach(&self) -> f64 {
         self.quad.iter().map(|corner| square(*corner, self.centre)).fold(0.0, f64::max).sqrt()
     }
@@ -269,8 +269,9 @@ impl Drop {
         if !(area > 0.0 && area.is_finite()) {
             return;
         }
-        let (value, share) = if flux == Flux::Conserve { (self.value / area, 1.0 / area) } else { (self.value, 1.0) };
-        let drop = Drop { value, share, ..*self };
+        let conserve = flux == Flux::Conserve;
+        let drop = Drop { value: if conserve { self.value / area } else { self.value }, ..*self };
+        sheet.share = if conserve { 1.0 / area } else { 1.0 };
         match kernel {
             DrizzleKernel::Square => drop.square(target, cover, sheet),
             DrizzleKernel::Point => drop.point(sheet),
@@ -334,6 +335,7 @@ impl Drop {
     }
 
     /// Columns and rows of the block's pixels that meet the square of this half side around the centre; a tie goes away from 0.
+    #[inline(always)]
     fn within(&self, half: f64, block: Window) -> [Range<usize>; 2] {
         let range = |axis: usize, first: usize, n: usize| {
             // Casts cut off, and saturate: an empty range for what lies outside, or is NaN.

@@ -202,6 +202,8 @@ fn mistakes_in_usage_are_explained() {
     for (arguments, word) in [
         ("--resample best", "bilinear"),
         ("--combine best", "median"),
+        ("--combine clipped --clip-iterations many", "clip-iterations"),
+        ("--exclude-bits 0x1FFFFFFFF", "32 bits"),
         ("--memory-limit lots", "2GiB"),
         ("--coordinate-error -1", "1e-4"),
         ("--coordinate-error none", "exact"),

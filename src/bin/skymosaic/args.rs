@@ -192,13 +192,13 @@ pub(crate) struct Names<T: 'static>(&'static [Named<T>]);
 type Named<T> = (&'static str, fn() -> T);
 
 impl<T> Names<T> {
-    fn available(&self) -> impl Iterator<Item = &'static str> + use<T> {
+    fn names(&self) -> impl Iterator<Item = &'static str> + use<T> {
         self.0.iter().map(|(name, _)| *name)
     }
 
     fn find(&self, text: &str) -> Result<T, String> {
         let found = self.0.iter().find(|(name, _)| *name == text).map(|(_, value)| value());
-        found.ok_or_else(|| format!("no such value; available: {}", self.available().collect::<Vec<_>>().join(", ")))
+        found.ok_or_else(|| format!("no such value; available: {}", self.names().collect::<Vec<_>>().join(", ")))
     }
 }
 
@@ -216,7 +216,7 @@ impl<T: Clone + Send + Sync> TypedValueParser for Names<T> {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.available().map(PossibleValue::new)))
+        Some(Box::new(self.names().map(PossibleValue::new)))
     }
 }
 
