@@ -26,6 +26,7 @@ pub struct Input<'a> {
     /// Variances and flags, pixel on pixel.
     pub(crate) variance: Option<Pixels<'a>>,
     pub(crate) mask: Option<Pixels<'a>>,
+    weightless: bool,
 }
 
 /// How an input's pixels relate to the output's.
@@ -33,6 +34,15 @@ pub struct Input<'a> {
 enum Geometry {
     Wcs(Box<Wcs>),
     Map(Arc<dyn PixelMap>),
+}
+
+impl Geometry {
+    fn map(&self, target: &Wcs) -> Result<Arc<dyn PixelMap>, Error> {
+        match self {
+            Geometry::Wcs(wcs) => Ok(Arc::new(WcsMap::new(target, wcs)?)),
+            Geometry::Map(map) => Ok(Arc::clone(map)),
+        }
+    }
 }
 
 impl std::fmt::Debug for Geometry {
@@ -48,14 +58,14 @@ impl std::fmt::Debug for Geometry {
 #[derive(Clone, Debug)]
 pub(crate) struct Weights<'a> {
     pub(crate) image: Pixels<'a>,
-    /// The weights' own WCS; `None` if they lie pixel on pixel on the image.
-    wcs: Option<Box<Wcs>>,
+    /// `None` if they lie pixel on pixel on the image.
+    geometry: Option<Geometry>,
 }
 
 impl Weights<'_> {
-    /// Whether they have a WCS of their own.
+    /// Whether they have a WCS or a map of their own.
     pub(crate) fn has_wcs(&self) -> bool {
-        self.wcs.is_some()
+        self.geometry.is_some()
     }
 }
 
@@ -91,8 +101,14 @@ impl<'a> Input<'a> {
         Self::new(name, Pixels::Fits(Arc::new(image)), Geometry::Wcs(Box::new(wcs)))
     }
 
+    /// An image in a FITS file that has been opened already, and the map between the output's pixels and its own.
+    pub fn from_image_with_map(image: FitsImage, map: Arc<dyn PixelMap>) -> Self {
+        let name = format!("{} HDU {}", image.path().display(), image.number());
+        Self::new(name, Pixels::Fits(Arc::new(image)), Geometry::Map(map))
+    }
+
     fn new(name: String, image: Pixels<'a>, geometry: Geometry) -> Self {
-        Input { name, image, geometry, weights: None, scale: 1.0, variance: None, mask: None }
+        Input { name, image, geometry, weights: None, scale: 1.0, weightless: false, variance: None, mask: None }
     }
 
     /// Gives the input a name for messages and reports. Default: its file and HDU, or "array".
@@ -169,7 +185,7 @@ impl<'a> Input<'a> {
     /// Weights pixel on pixel: an array of the image's shape, or of shape (ny, nx) for all planes of a cube.
     #[must_use]
     pub fn with_weights<P: InputPixel, D: Dimension>(mut self, weights: ArrayView<'a, P, D>) -> Self {
-        self.weights = Some(Weights { image: Pixels::Array(P::erase(weights.into_dyn())), wcs: None });
+        self.weights = Some(Weights { image: Pixels::Array(P::erase(weights.into_dyn())), geometry: None });
         self
     }
 
@@ -177,8 +193,20 @@ impl<'a> Input<'a> {
     #[must_use]
     pub fn with_weights_on<P: InputPixel, D: Dimension>(mut self, weights: ArrayView<'a, P, D>, wcs: Wcs) -> Self {
         let image = Pixels::Array(P::erase(weights.into_dyn()));
-        let wcs = Some(Box::new(wcs.with_shape(image.plane())));
-        self.weights = Some(Weights { image, wcs });
+        let geometry = Some(Geometry::Wcs(Box::new(wcs.with_shape(image.plane()))));
+        self.weights = Some(Weights { image, geometry });
+        self
+    }
+
+    /// Weights of shape (ny, nx), or with the image's leading dimensions, and the map between the output's pixels and theirs.
+    #[must_use]
+    pub fn with_weights_map<P: InputPixel, D: Dimension>(
+        mut self,
+        weights: ArrayView<'a, P, D>,
+        map: Arc<dyn PixelMap>,
+    ) -> Self {
+        self.weights =
+            Some(Weights { image: Pixels::Array(P::erase(weights.into_dyn())), geometry: Some(Geometry::Map(map)) });
         self
     }
 
@@ -189,8 +217,8 @@ impl<'a> Input<'a> {
     pub fn with_weights_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
         let image = FitsImage::open(path.as_ref(), hdu)?;
         let own = image.header().get("CTYPE1").is_some();
-        let wcs = if own { Some(Box::new(image.wcs(None)?)) } else { None };
-        self.weights = Some(Weights { image: Pixels::Fits(Arc::new(image)), wcs });
+        let geometry = if own { Some(Geometry::Wcs(Box::new(image.wcs(None)?))) } else { None };
+        self.weights = Some(Weights { image: Pixels::Fits(Arc::new(image)), geometry });
         Ok(self)
     }
 
@@ -229,6 +257,19 @@ impl<'a> Input<'a> {
         Ok(self)
     }
 
+    /// Whether pixels whose weight is 0, negative or NaN are there all the same, weighing nothing: samples that need them and others stay, with less
+    /// weight, as in reproject. Default: `false`, they are missing.
+    #[must_use]
+    pub fn keep_weightless(mut self, yes: bool) -> Self {
+        self.weightless = yes;
+        self
+    }
+
+    /// What stands for a weight that is not above 0.
+    pub(crate) fn no_weight(&self) -> f64 {
+        if self.weightless { 0.0 } else { f64::NAN }
+    }
+
     /// The WCS, unless the input was given a [`PixelMap`] instead.
     pub fn wcs(&self) -> Option<&Wcs> {
         match &self.geometry {
@@ -260,18 +301,13 @@ impl<'a> Input<'a> {
 
     /// The map between the pixels of the target and those of the image.
     pub(crate) fn map(&self, target: &Wcs) -> Result<Arc<dyn PixelMap>, Error> {
-        match &self.geometry {
-            Geometry::Wcs(wcs) => Ok(Arc::new(WcsMap::new(target, wcs)?)),
-            Geometry::Map(map) => Ok(Arc::clone(map)),
-        }
+        self.geometry.map(target)
     }
 
     /// The map between the pixels of the target and those of the weights, if it is not the image's.
     pub(crate) fn weights_map(&self, target: &Wcs) -> Result<Option<Arc<dyn PixelMap>>, Error> {
-        match self.weights.as_ref().and_then(|w| w.wcs.as_ref()) {
-            Some(wcs) => Ok(Some(Arc::new(WcsMap::new(target, wcs)?))),
-            None => Ok(None),
-        }
+        let geometry = self.weights.as_ref().and_then(|weights| weights.geometry.as_ref());
+        geometry.map(|geometry| geometry.map(target)).transpose()
     }
 
     /// Checks that the image has the planes `leading` of the output and that the weights fit the image.
@@ -293,9 +329,8 @@ impl<'a> Input<'a> {
             let expected = "a finite number other than 0".to_owned();
             return Err(Error::Option { option: "scale", got: self.scale.to_string(), expected });
         }
-        let own = |weights: &Weights<'_>| weights.wcs.is_some();
         let planes = [
-            ("weights", self.weights.as_ref().map(|weights| (&weights.image, own(weights)))),
+            ("weights", self.weights.as_ref().map(|weights| (&weights.image, weights.has_wcs()))),
             ("the variance", self.variance.as_ref().map(|variance| (variance, false))),
             ("the mask", self.mask.as_ref().map(|mask| (mask, false))),
         ];

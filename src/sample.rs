@@ -329,8 +329,8 @@ impl<'p> Sampler<'p, '_> {
                 let own = weights_place.unwrap_or(place);
                 let plane = if given.image.planes() == 1 { 0 } else { plane };
                 given.image.gather(files, plane, own.window, weight_pixels)?;
-                // Not a number, negative or 0: missing.
-                weight_pixels.iter_mut().filter(|w| !(**w > 0.0)).for_each(|w| *w = f64::NAN);
+                let none = self.input.no_weight();
+                weight_pixels.iter_mut().filter(|w| !(**w > 0.0)).for_each(|w| *w = none);
                 if weights_place.is_none() {
                     let missing = pixels.iter_mut().zip(&*weight_pixels).filter(|(_, w)| w.is_nan());
                     missing.for_each(|(pixel, _)| *pixel = P::NAN);

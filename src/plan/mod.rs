@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock, atomic::AtomicU64};
 use ndarray::{ArrayViewMut, Dimension};
 
 use crate::{
-    Error, Input, Intermediate, Options, Pixel, Planes, Resample, Summary, Wcs,
+    Error, Input, Intermediate, MatchBackground, Options, Pixel, Planes, Resample, Summary, Wcs,
     background::{self, Backgrounds},
     fits::FitsCache,
     map::{Inverse, PixelMap},
@@ -255,6 +255,29 @@ impl<'p, 'a> Plan<'p, 'a> {
         }
         let measured = Arc::new(T::measure(self)?);
         Ok(Arc::clone(known.get_or_init(|| measured)))
+    }
+
+    /// Takes backgrounds that have been measured already, by [`match_backgrounds`](Self::match_backgrounds) of the same plan elsewhere, for outputs of
+    /// type `T`: nothing is measured then. Without effect on what this plan has measured or been given before.
+    ///
+    /// # Errors
+    /// [`Error::Option`] if the plan does not match backgrounds; [`Error::Shape`] if they are not of as many planes and inputs as the plan.
+    pub fn use_backgrounds<T: Pixel>(&self, backgrounds: Backgrounds) -> Result<(), Error> {
+        if self.options.match_background == MatchBackground::None {
+            let expected = "a kind of matching, as backgrounds are given".to_owned();
+            return Err(Error::Option { option: "match_background", got: "None".to_owned(), expected });
+        }
+        let (planes, inputs) = (self.planes(), self.inputs.len());
+        let others = backgrounds.planes.iter().map(|plane| plane.corrections.len()).find(|count| *count != inputs);
+        if backgrounds.planes.len() != planes || others.is_some() {
+            return Err(Error::Shape {
+                what: "backgrounds".to_owned(),
+                got: vec![backgrounds.planes.len(), others.unwrap_or(inputs)],
+                expected: format!("[{planes}, {inputs}]: corrections of every input in every plane"),
+            });
+        }
+        self.known_backgrounds::<T>().get_or_init(|| Arc::new(backgrounds));
+        Ok(())
     }
 
     pub(crate) fn known_backgrounds<T>(&self) -> &OnceLock<Arc<Backgrounds>> {

@@ -1,0 +1,11 @@
+"""Astronomical mosaics: images and a target WCS in, one mosaic and its footprint out.
+
+`reproject_and_coadd` and `find_optimal_celestial_wcs` have the signatures and the meaning of those of
+``reproject.mosaicking``. The work is done by the Rust crate ``skymosaic``.
+"""
+
+from ._coadd import reproject_and_coadd
+from ._optimal import find_optimal_celestial_wcs
+
+__all__ = ["find_optimal_celestial_wcs", "reproject_and_coadd"]
+__version__ = "0.1.0"

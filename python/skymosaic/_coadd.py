@@ -1,0 +1,161 @@
+"""The main job."""
+
+import numpy as np
+
+from . import _core
+from ._arrays import is_dask, writable
+from ._inputs import build, check, parse_image, parse_target, parse_weights
+from ._options import resampling, threads
+
+_COMBINE = ("mean", "sum", "first", "last", "min", "max", "median")
+# Pixels of a strip that is computed beside an array that cannot be written in place.
+_STRIP = 1 << 22
+
+
+def reproject_and_coadd(
+    input_data,
+    output_projection,
+    shape_out=None,
+    input_weights=None,
+    hdu_in=None,
+    hdu_weights=None,
+    reproject_function=None,
+    combine_function="mean",
+    match_background=False,
+    background_reference=None,
+    output_array=None,
+    output_footprint=None,
+    block_sizes=None,
+    progress_bar=None,
+    blank_pixel_value=0,
+    intermediate_memmap=False,
+    *,
+    non_reprojected_dims=None,
+    return_type=None,
+    zarr_path=None,
+    **kwargs,
+):
+    if combine_function not in _COMBINE:
+        raise ValueError(f"combine_function should be one of {'/'.join(_COMBINE)}")
+    if reproject_function is None:
+        raise ValueError("reprojection function should be specified with the reproject_function argument")
+    if return_type not in (None, "numpy", "dask", "zarr"):
+        raise ValueError("return_type should be set to 'numpy', 'dask' or 'zarr'")
+    if kwargs.get("block_size") is not None and block_sizes is not None:
+        raise ValueError("Cannot specify block_sizes= and block_size= at the same time")
+    if intermediate_memmap not in (False, True):
+        raise ValueError(
+            f"intermediate_memmap = {intermediate_memmap!r}: expected a bool; no intermediate array is stored unless backgrounds are matched, and "
+            "return_type='zarr' writes the output to zarr"
+        )
+    if non_reprojected_dims is not None and non_reprojected_dims != tuple(range(len(non_reprojected_dims))):
+        raise ValueError("non_reprojected_dims should be a tuple with values increasing sequentially from zero")
+    settings, scheduling, roundtrip = resampling(reproject_function, kwargs)
+    settings |= matching(match_background, background_reference)
+    settings |= {"combine": combine_function, "blank": float(blank_pixel_value)}
+
+    images = [parse_image(data, hdu_in) for data in input_data]
+    if not images:
+        raise ValueError("no input data was given")
+    weights = [None] * len(images)
+    if input_weights is not None:
+        weights = [parse_weights(one, hdu_weights) for one in input_weights]
+        if len(weights) != len(images):
+            raise ValueError(f"input_weights has {len(weights)} entries for {len(images)} input datasets")
+    target = parse_target(output_projection, shape_out)
+    for image in images:
+        check(image, target, len(non_reprojected_dims or ()))
+    for given, name in ((output_array, ""), (output_footprint, "footprint ")):
+        if given is not None and given.shape != target.shape:
+            raise ValueError(
+                f"If you specify an output {name}array, it must have a shape matching the output shape {target.shape}"
+            )
+
+    if scheduling.get("parallel") == "current-scheduler" or return_type in ("dask", "zarr"):
+        raise NotImplementedError
+    settings["threads"] = threads(scheduling.get("parallel", False))
+    if intermediate_memmap and match_background:
+        settings["intermediate"] = "mapped"
+    images = [computed(image) for image in images]
+    inputs = [build(image, weight, target, roundtrip) for image, weight in zip(images, weights, strict=True)]
+    plan = _core.Plan(inputs, target.native(), target.shape, settings)
+    output_array, output_footprint = outputs(target.shape, output_array, output_footprint)
+    with Bar(progress_bar, len(inputs), 2 if match_background else 1) as bar:
+        run(plan, output_array, output_footprint, bar)
+    return output_array, output_footprint
+
+
+def matching(match_background, reference):
+    """Options of background matching: True means what it means in reproject, where every pair of images counts alike."""
+    if match_background is True:
+        settings = {"match_background": "constant", "pair_weight": "equal"}
+    elif match_background in ("constant", "plane"):
+        settings = {"match_background": match_background}
+    elif not match_background:
+        return {}
+    else:
+        raise ValueError(f"match_background = {match_background!r}: expected a bool, 'constant' or 'plane'")
+    return settings | {"background_reference": reference}
+
+
+def computed(image):
+    """The image with its pixels in memory, if they are those of a dask array."""
+    if image.array is not None and is_dask(image.array):
+        image.array = image.array.compute()
+    return image
+
+
+def outputs(shape, output_array, output_footprint):
+    """The arrays to be filled, made where they are not given."""
+    given = [array for array in (output_array, output_footprint) if array is not None]
+    dtype = given[0].dtype if given and writable(given[0]) else np.dtype(float)
+    made = [np.empty(shape, dtype) if array is None else array for array in (output_array, output_footprint)]
+    return tuple(made)
+
+
+def run(plan, output, footprint, tell=None):
+    """Fills both arrays: in place if they are float32 or float64 alike, by strips through such ones otherwise."""
+    if writable(output) and writable(footprint) and output.dtype == footprint.dtype:
+        return plan.run(output, footprint, tell=tell)
+    *leading, ny, nx = output.shape
+    dtype = np.dtype("f4") if output.dtype == np.dtype("f4").newbyteorder(output.dtype.byteorder) else np.dtype("f8")
+    rows = max(1, _STRIP // (nx * int(np.prod(leading))))
+    for y0 in range(0, ny, rows):
+        window = (y0, 0, min(rows, ny - y0), nx)
+        strip = [np.empty((*leading, window[2], nx), dtype) for _ in range(2)]
+        plan.run(*strip, window=window)
+        for whole, part in zip((output, footprint), strip, strict=True):
+            whole[..., y0 : y0 + window[2], :] = part
+        if tell is not None:
+            tell("combining", (y0 + window[2]) / ny)
+
+
+class Bar:
+    """A progress bar over the images, as reproject has it, moved on by the part of the work that is done."""
+
+    def __init__(self, progress_bar, count, phases):
+        self._bar = None if progress_bar is None else iter(progress_bar(range(count)))
+        self._count, self._phases, self._phase, self._name, self._done = count, phases, 0, None, 0
+
+    def __enter__(self):
+        return None if self._bar is None else self
+
+    def __call__(self, name, fraction):
+        if self._name not in (None, name):
+            self._phase = min(self._phase + 1, self._phases - 1)
+        self._name = name
+        self._to(int(self._count * (self._phase + fraction) / self._phases))
+
+    def _to(self, done):
+        while self._done < done:
+            next(self._bar, None)
+            self._done += 1
+
+    def __exit__(self, kind, value, traceback):
+        if self._bar is None:
+            return
+        if kind is None:
+            # One more than there are: generators close their bar after the last.
+            self._to(self._count + 1)
+        elif hasattr(self._bar, "close"):
+            self._bar.close()

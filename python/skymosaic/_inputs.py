@@ -1,0 +1,270 @@
+"""What the caller calls an image, as what the native part takes."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import astropy.nddata
+import numpy as np
+from astropy.io import fits
+from astropy.io.fits import CompImageHDU, HDUList, Header, ImageHDU, PrimaryHDU
+from astropy.wcs import WCS
+from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
+
+from . import _core
+from ._arrays import is_array, native
+from ._wcs import PixelMap, check_leading, fits_wcs, high_level, native_cards, understood
+
+_IMAGE_HDU = (PrimaryHDU, ImageHDU, CompImageHDU)
+
+
+@dataclass
+class Image:
+    """Pixels, in a file or in an array, and where they lie.
+
+    ``wcs`` is astropy's and None for a file that the native part understands by itself; ``cards`` is header text that the native part
+    understands, or None.
+    """
+
+    shape: tuple
+    path: str | None = None
+    hdu: Any = None
+    array: Any = None
+    wcs: Any = None
+    cards: str | None = None
+
+    def astropy_wcs(self):
+        """The WCS as astropy understands it."""
+        if self.wcs is None:
+            with fits.open(self.path) as hdus:
+                index = hdus.index_of(self.hdu) if self.hdu is not None else _only_image(hdus, "hdu_in")
+                return WCS(hdus[index].header, fobj=hdus)
+        return self.wcs
+
+
+def parse_image(data, hdu_in=None):
+    """An image from any of the forms that reproject takes."""
+    if isinstance(data, (str, Path)):
+        return _from_path(os.fspath(data), hdu_in)
+    if isinstance(data, HDUList):
+        hdu = _only_image(data, "hdu_in") if hdu_in is None else data.index_of(hdu_in)
+        return _from_hdu(data[hdu], data)
+    if isinstance(data, _IMAGE_HDU):
+        return _from_hdu(data, None)
+    if isinstance(data, astropy.nddata.NDDataBase):
+        pixels = np.ma.MaskedArray(data.data, data.mask) if isinstance(data.mask, np.ndarray) else data.data
+        return _from_array(pixels, data.wcs)
+    if isinstance(data, tuple) and len(data) == 2 and is_array(data[0]):
+        return _from_array(*data)
+    raise TypeError("input_data should either be an HDU object or a tuple of (array, WCS) or (array, Header)")
+
+
+def parse_shape(data, hdu_in=None):
+    """Shape and WCS of an image, or of what has a shape and a WCS but no pixels."""
+    if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], tuple):
+        wcs = WCS(data[1]) if isinstance(data[1], Header) else data[1]
+        return data[0], high_level(wcs)
+    if isinstance(data, (BaseLowLevelWCS, BaseHighLevelWCS)):
+        wcs = high_level(data)
+        if wcs.low_level_wcs.array_shape is not None:
+            return wcs.low_level_wcs.array_shape, wcs
+    try:
+        image = parse_image(data, hdu_in)
+    except TypeError:
+        raise TypeError(
+            "input_shape should either be an HDU object or a tuple of (array-or-shape, WCS) or (array-or-shape, Header)"
+        ) from None
+    return image.shape, image.astropy_wcs()
+
+
+def parse_weights(weights, hdu_weights=None):
+    """Weights from any of the forms that reproject takes. Without a WCS they lie pixel on pixel."""
+    if isinstance(weights, (str, Path)):
+        with fits.open(weights) as hdus:
+            hdu = hdus[_only_image(hdus, "hdu_weights") if hdu_weights is None else hdu_weights]
+            wcs = _wcs_of_weights(hdu.header)
+            place = {"shape": hdu.shape, "path": os.fspath(weights), "hdu": hdus.index(hdu)}
+            cards = None if wcs is None else native_cards(wcs)
+            return Image(**place, wcs=wcs, cards=cards) if wcs is None or cards else Image(shape=hdu.shape, array=hdu.data, wcs=wcs)
+    if isinstance(weights, HDUList):
+        hdu = _only_image(weights, "hdu_weights") if hdu_weights is None else hdu_weights
+        weights = weights[hdu]
+    if isinstance(weights, _IMAGE_HDU):
+        wcs = _wcs_of_weights(weights.header)
+        return Image(shape=weights.shape, array=weights.data, wcs=wcs, cards=None if wcs is None else native_cards(wcs))
+    if is_array(weights):
+        return Image(shape=weights.shape, array=weights)
+    raise TypeError("input_weights should either be an HDU object or a Numpy array")
+
+
+def _wcs_of_weights(header):
+    # Every WCS that says anything has a CTYPE1.
+    wcs = WCS(header) if "CTYPE1" in header else None
+    return wcs if wcs is not None and wcs.has_celestial else None
+
+
+def _only_image(hdus, option):
+    images = [index for index, hdu in enumerate(hdus) if isinstance(hdu, _IMAGE_HDU) and hdu.header.get("NAXIS", 0) > 0]
+    if len(images) > 1:
+        raise ValueError(f"More than one HDU is present, please specify HDU to use with ``{option}=`` option")
+    return images[0] if images else 0
+
+
+def _from_path(path, hdu):
+    if _is_picture(path):
+        from PIL import Image as Picture
+        from pyavm import AVM
+
+        return _from_array(np.array(Picture.open(path)).transpose(2, 0, 1)[:, ::-1], AVM.from_image(path).to_wcs())
+    try:
+        opened = _core.Input.fits(path, hdu)
+    except ValueError as error:
+        # Not a WCS for the native part, perhaps; if there is no such image, astropy says so.
+        with fits.open(path) as hdus:
+            if hdu is None:
+                hdu = _only_image(hdus, "hdu_in")
+            header = hdus[hdu].header
+            wcs = WCS(header, fobj=hdus)
+            if not isinstance(hdus[hdu], _IMAGE_HDU) or header["NAXIS"] < 2:
+                raise error
+            return Image(shape=hdus[hdu].shape, path=path, hdu=hdus.index_of(hdu), wcs=wcs)
+    shape = tuple(opened.shape)
+    if len(shape) == 2 and not opened.wcs.frame.startswith("Unknown"):
+        return Image(shape=shape, path=path, hdu=hdu)
+    image = Image(shape=shape, path=path, hdu=hdu)
+    wcs = image.astropy_wcs()
+    return Image(shape=shape, path=path, hdu=hdu, wcs=wcs, cards=native_cards(wcs))
+
+
+def _from_hdu(hdu, hdus):
+    wcs = WCS(hdu.header, fobj=hdus)
+    place = _place_in_file(hdu)
+    if place is None:
+        return _from_array(hdu.data, wcs)
+    path, number = place
+    return Image(shape=hdu.shape, path=path, hdu=number, wcs=wcs, cards=native_cards(wcs))
+
+
+def _place_in_file(hdu):
+    """Path and number of an HDU whose pixels and header are as they are in its file."""
+    info = hdu.fileinfo() if not isinstance(hdu, CompImageHDU) else None
+    if not info or not info["file"].name or not os.path.isfile(info["file"].name):
+        return None
+    if hdu._data_loaded or hdu.header._modified:
+        return None
+    with fits.open(info["file"].name) as hdus:
+        for number, other in enumerate(hdus):
+            if other.fileinfo()["hdrLoc"] == info["hdrLoc"]:
+                return info["file"].name, number
+    return None
+
+
+def _from_array(array, wcs):
+    if isinstance(wcs, Header):
+        cards = wcs.tostring(sep="\n")
+        simple = wcs.get("NAXIS", 2) <= 2 and "CTYPE3" not in wcs and understood(cards) is not None
+        wcs = WCS(wcs)
+        return Image(shape=array.shape, array=array, wcs=wcs, cards=cards if simple else native_cards(wcs))
+    if not isinstance(wcs, (BaseLowLevelWCS, BaseHighLevelWCS)):
+        raise TypeError(
+            "input_data should either be an HDU object or a tuple of (array, WCS) or (array, Header)"
+        )
+    return Image(shape=array.shape, array=array, wcs=high_level(wcs), cards=native_cards(wcs))
+
+
+def _is_picture(path):
+    with open(path, "rb") as file:
+        start = file.read(8)
+    return start == b"\x89PNG\r\n\x1a\n" or start[:3] == b"\xff\xd8\xff"
+
+
+@dataclass
+class Target:
+    """The pixels of the output. ``cards`` is header text for the native part, or None if only astropy understands the WCS."""
+
+    wcs: Any
+    shape: tuple
+    cards: str | None
+
+    def native(self):
+        """The native WCS, or None."""
+        return None if self.cards is None else _core.Wcs(self.cards)
+
+
+def parse_target(projection, shape_out=None):
+    """The target from a header, a WCS or the name of a FITS file, as in reproject."""
+    cards = None
+    if isinstance(projection, Header):
+        wcs = WCS(projection)
+        try:
+            shape_out = [projection[f"NAXIS{axis + 1}"] for axis in range(projection["NAXIS"])][::-1]
+        except KeyError:
+            if shape_out is None:
+                raise ValueError(
+                    "Need to specify shape since output header does not contain complete shape information"
+                ) from None
+        text = projection.tostring(sep="\n")
+        if wcs.pixel_n_dim == 2 and understood(text) is not None:
+            cards = text
+    elif isinstance(projection, (BaseLowLevelWCS, BaseHighLevelWCS)):
+        wcs = high_level(projection)
+        if shape_out is None:
+            shape_out = wcs.low_level_wcs.array_shape
+            if shape_out is None:
+                raise ValueError("Need to specify shape_out when specifying output_projection as WCS object")
+    elif isinstance(projection, (str, Path)):
+        with fits.open(projection) as hdus:
+            shape_out, wcs = hdus[0].shape, WCS(hdus[0].header, fobj=hdus)
+    else:
+        raise TypeError("output_projection should either be a Header, a WCS object, or a filename")
+    if len(shape_out) == 0:
+        raise ValueError("The shape of the output image should not be an empty tuple")
+    shape = tuple(int(length) for length in shape_out)
+    return Target(wcs=wcs, shape=shape, cards=cards or native_cards(wcs))
+
+
+def check(image, target, non_reprojected):
+    """Checks that an image and the output can be related, with the messages of reproject."""
+    n_out = target.wcs.pixel_n_dim
+    n_in = 2 if image.wcs is None else image.wcs.pixel_n_dim
+    if n_in != n_out:
+        raise ValueError("Number of dimensions in input and output WCS should match")
+    if len(target.shape) < n_out:
+        raise ValueError("Too few dimensions in shape_out")
+    if len(image.shape) < n_in:
+        raise ValueError("Too few dimensions in input data")
+    if len(image.shape) != len(target.shape):
+        raise ValueError("Number of dimensions in input and output data should match")
+    if n_in > 2 and non_reprojected < n_in - 2:
+        check_leading(image.wcs, target.wcs, target.shape[-n_in:])
+    if image.shape[:-2] != target.shape[:-2]:
+        raise ValueError("Dimensions to be looped over must match exactly")
+    fits_out, fits_in = fits_wcs(target.wcs), fits_wcs(image.wcs) if image.wcs is not None else None
+    if fits_out is not None and (image.wcs is None or fits_in is not None):
+        celestial = image.wcs is None or fits_in.has_celestial
+        if celestial and not fits_out.has_celestial:
+            raise ValueError("Input WCS has celestial components but output WCS does not")
+        if fits_out.has_celestial and not celestial:
+            raise ValueError("Output WCS has celestial components but input WCS does not")
+
+
+def build(image, weights, target, roundtrip=True):
+    """The native input of an image with its weights, if any, on a target."""
+
+    def place(image):
+        if target.cards is None or (image.wcs is not None and image.cards is None):
+            return {"map": PixelMap(target.wcs, high_level(image.astropy_wcs()), roundtrip)}
+        return {"wcs": None if image.cards is None else _core.Wcs(image.cards)}
+
+    if image.path is not None:
+        made = _core.Input.fits(image.path, image.hdu, **place(image))
+    else:
+        made = _core.Input.array(native(image.array), **place(image))
+    if weights is None:
+        return made
+    if weights.path is not None and (weights.wcs is None or target.cards is not None):
+        return made.with_weights_fits(weights.path, weights.hdu)
+    if weights.path is not None:
+        weights = Image(shape=weights.shape, array=fits.getdata(weights.path, weights.hdu), wcs=weights.wcs)
+    return made.with_weights(native(weights.array), **({} if weights.wcs is None else place(weights)))

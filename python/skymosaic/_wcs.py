@@ -1,0 +1,194 @@
+"""World coordinate systems of astropy: as header cards where the native part understands them, as maps elsewhere."""
+
+import threading
+
+import numpy as np
+from astropy.wcs import WCS
+from astropy.wcs.utils import pixel_to_pixel
+from astropy.wcs.wcsapi import BaseHighLevelWCS, HighLevelWCSWrapper
+
+from . import _core
+
+# Frames that the directions alone determine; solar, planetary and terrestrial ones depend on observer and time.
+_SKY_AXES = ("RA--", "DEC-", "GLON", "GLAT", "ELON", "ELAT", "SLON", "SLAT")
+# Distortions that wcslib reads from keywords and does not tell about afterwards.
+_HIDDEN = ("TNX", "ZPX", "DSS", "TPD", "TPU", "TAB")
+# How far from astropy's a native WCS may put a pixel, in degrees.
+_AGREEMENT = 1e-9
+
+
+def high_level(wcs):
+    """A WCS with the high-level interface of APE 14."""
+    return wcs if isinstance(wcs, BaseHighLevelWCS) else HighLevelWCSWrapper(wcs)
+
+
+def fits_wcs(wcs):
+    """The FITS WCS behind a WCS, or None."""
+    if isinstance(wcs, WCS):
+        return wcs
+    if isinstance(wcs, HighLevelWCSWrapper) and isinstance(wcs.low_level_wcs, WCS):
+        return wcs.low_level_wcs
+    return None
+
+
+def understood(header):
+    """The native WCS of header text, or None if the native part cannot answer for it."""
+    try:
+        wcs = _core.Wcs(header)
+    except ValueError:
+        return None
+    return None if wcs.frame.startswith("Unknown") else wcs
+
+
+def native_cards(wcs):
+    """Header text for the native part of the celestial axes of a WCS, exact to the last bit of every parameter, or None if it cannot
+    answer for them."""
+    wcs = fits_wcs(wcs)
+    if wcs is None or not wcs.has_celestial:
+        return None
+    if any(table is not None for table in (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)):
+        return None
+    wcs = wcs.celestial if wcs.pixel_n_dim > 2 else wcs.deepcopy()
+    if wcs.pixel_n_dim != 2:
+        return None
+    wcs.wcs.set()
+    if not all(ctype.startswith(_SKY_AXES) for ctype in wcs.wcs.ctype):
+        return None
+    if any(ctype[5:8] in _HIDDEN for ctype in wcs.wcs.ctype):
+        return None
+    cards = _cards(wcs)
+    native = understood(cards)
+    return cards if native is not None and _agree(wcs, native) else None
+
+
+def _cards(wcs):
+    """Header text of a two-dimensional celestial WCS. Values are written so that they are read back as they are."""
+    w = wcs.wcs
+    suffix = "-SIP" if wcs.sip is not None else ""
+    cards = {}
+    for axis, ctype in enumerate(w.ctype, 1):
+        cards[f"CTYPE{axis}"] = ctype.removesuffix("-SIP") + suffix
+        cards[f"CUNIT{axis}"] = "deg"
+        cards[f"CRPIX{axis}"] = w.crpix[axis - 1]
+        cards[f"CRVAL{axis}"] = w.crval[axis - 1]
+        cards[f"CDELT{axis}"] = w.get_cdelt()[axis - 1]
+        for other, value in enumerate(w.get_pc()[axis - 1], 1):
+            cards[f"PC{axis}_{other}"] = value
+    for axis, m, value in w.get_pv():
+        cards[f"PV{axis}_{m}"] = value
+    cards["LONPOLE"], cards["LATPOLE"] = w.lonpole, w.latpole
+    if w.radesys:
+        cards["RADESYS"] = w.radesys
+    if not np.isnan(w.equinox):
+        cards["EQUINOX"] = w.equinox
+    if wcs.sip is not None:
+        for name in ("a", "b", "ap", "bp"):
+            matrix = getattr(wcs.sip, name)
+            if matrix is None:
+                continue
+            cards[f"{name.upper()}_ORDER"] = len(matrix) - 1
+            for (p, q), value in np.ndenumerate(matrix):
+                if value != 0:
+                    cards[f"{name.upper()}_{p}_{q}"] = value
+    if wcs.array_shape is not None:
+        cards["NAXIS"], cards["NAXIS1"], cards["NAXIS2"] = 2, wcs.array_shape[1], wcs.array_shape[0]
+    return "\n".join(f"{keyword:8}= {_value(value)}" for keyword, value in cards.items())
+
+
+def _value(value):
+    if isinstance(value, str):
+        return f"'{value:8}'"
+    return repr(int(value)) if isinstance(value, (int, np.integer)) else repr(float(value)).upper()
+
+
+def _agree(wcs, native):
+    """Whether astropy and the native part put a few pixels at the same place, undefined ones included."""
+    ny, nx = wcs.array_shape or (2 * np.abs(wcs.wcs.crpix[::-1]) + 100)
+    x, y = (axis.ravel() for axis in np.meshgrid(np.linspace(0, nx - 1, 4), np.linspace(0, ny - 1, 4)))
+    expected = np.array(wcs.all_pix2world(x, y, 0))
+    found = np.array(native.pixel_to_celestial(x, y))
+    if wcs.wcs.lng == 1:
+        expected = expected[::-1]
+    same = np.isfinite(expected).all(axis=0) == np.isfinite(found).all(axis=0)
+    turn = np.abs((expected - found + 180) % 360 - 180) * [[1], [0]] * np.cos(np.radians(expected[1]))
+    off = np.maximum(turn[0], np.abs(expected[1] - found[1]))
+    return bool(same.all() and not np.any(off > _AGREEMENT))
+
+
+class PixelMap:
+    """Pixels of an output to those of an input and back, as astropy relates them."""
+
+    def __init__(self, wcs_out, wcs_in, roundtrip=True):
+        self._out, self._in = _planar(wcs_out), _planar(wcs_in)
+        self._roundtrip = roundtrip
+        # FITS WCS of astropy are not safe to use from several threads (astropy issue 16244).
+        self._lock = threading.Lock()
+
+    def to_input(self, x, y):
+        with self._lock, np.errstate(all="ignore"):
+            found = _pixels(pixel_to_pixel(self._out, self._in, x, y))
+            if self._roundtrip:
+                back = _pixels(pixel_to_pixel(self._in, self._out, *found))
+                lost = (np.abs(back[0] - x) > 1) | (np.abs(back[1] - y) > 1)
+                for axis in found:
+                    axis[lost] = np.nan
+            return found
+
+    def to_output(self, x, y):
+        with self._lock, np.errstate(all="ignore"):
+            return _pixels(pixel_to_pixel(self._in, self._out, x, y))
+
+    # Areas are taken in the plane of the input's pixels.
+    output_to_sky = None
+    input_to_sky = None
+
+
+def _pixels(coordinates):
+    return [np.array(axis, dtype=float) for axis in coordinates]
+
+
+def _planar(wcs):
+    """The two pixel axes that are mapped."""
+    if wcs.pixel_n_dim == 2:
+        return wcs
+    fits = fits_wcs(wcs)
+    if fits is None or not fits.has_celestial:
+        raise NotImplementedError(
+            f"the WCS {type(wcs).__name__} has {wcs.pixel_n_dim} pixel axes: only the celestial axes of a FITS WCS can be "
+            "told from the others; give a WCS of the two axes to be reprojected and let the others be leading dimensions of the array"
+        )
+    return fits.celestial
+
+
+def check_leading(wcs_in, wcs_out, shape):
+    """Checks that the axes before the last two are the same in an input and the output, plane by plane."""
+    wcs_in, wcs_out = fits_wcs(wcs_in), fits_wcs(wcs_out)
+    if wcs_in is None or wcs_out is None:
+        raise NotImplementedError("axes beyond two are supported for FITS WCS only: leave them out of the WCS")
+    for wcs in (wcs_in, wcs_out):
+        matrix = wcs.axis_correlation_matrix
+        celestial = [wcs.wcs.lng, wcs.wcs.lat]
+        if sorted(celestial) != [0, 1] or matrix[2:, :2].any() or matrix[:2, 2:].any():
+            raise NotImplementedError(
+                "a cube has to have its celestial axes as FITS axes 1 and 2, independent of the others"
+            )
+    if wcs_in.wcs.spec >= 0 and wcs_out.wcs.spec >= 0:
+        kinds = [wcs.wcs.ctype[wcs.wcs.spec] for wcs in (wcs_in, wcs_out)]
+        if kinds[0][:4] != kinds[1][:4]:
+            raise ValueError(f"The input ({kinds[0]}) and output ({kinds[1]}) spectral coordinate types are not equivalent.")
+    elif wcs_in.wcs.spec >= 0:
+        raise ValueError("Input WCS has a spectral component but output WCS does not")
+    elif wcs_out.wcs.spec >= 0:
+        raise ValueError("Output WCS has a spectral component but input WCS does not")
+    axes = list(range(3, wcs_in.pixel_n_dim + 1))
+    rest_in, rest_out = wcs_in.sub(axes), wcs_out.sub(axes)
+    lengths = shape[: len(axes)][::-1]
+    for axis, length in enumerate(lengths):
+        planes = np.zeros((length, len(axes)))
+        planes[:, axis] = np.arange(length)
+        back = rest_in.wcs_world2pix(rest_out.wcs_pix2world(planes, 0), 0)
+        if not np.allclose(back, planes, rtol=0, atol=1e-4):
+            raise NotImplementedError(
+                f"axis {axis + 3} of the input is not that of the output, plane for plane: planes are combined one to one and not "
+                "interpolated between; resample that axis first"
+            )

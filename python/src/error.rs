@@ -1,0 +1,33 @@
+//! The crate's errors as the Python exceptions that reproject, astropy and numpy raise for the like.
+
+use std::io::ErrorKind;
+
+use pyo3::{
+    PyErr,
+    exceptions::{
+        PyFileExistsError, PyFileNotFoundError, PyMemoryError, PyOSError, PyPermissionError, PyRuntimeError,
+        PyValueError,
+    },
+};
+use skymosaic::Error;
+
+/// The exception with the error's message, which names input, file, HDU or card.
+pub(crate) fn exception(error: Error) -> PyErr {
+    let message = error.to_string();
+    let mut innermost = &error;
+    while let Error::Input { source, .. } | Error::Header { source, .. } = innermost {
+        innermost = source;
+    }
+    match innermost {
+        Error::Io { source, .. } => match source.kind() {
+            ErrorKind::NotFound => PyFileNotFoundError::new_err(message),
+            ErrorKind::PermissionDenied => PyPermissionError::new_err(message),
+            _ => PyOSError::new_err(message),
+        },
+        Error::Fits { .. } | Error::DiskFull { .. } => PyOSError::new_err(message),
+        Error::Memory { .. } => PyMemoryError::new_err(message),
+        Error::Output { .. } => PyFileExistsError::new_err(message),
+        Error::Cancelled | Error::Threads { .. } => PyRuntimeError::new_err(message),
+        _ => PyValueError::new_err(message),
+    }
+}
