@@ -211,12 +211,14 @@ impl<'p> Sampler<'p, '_> {
         let mut tally = Tally::default();
         let mut watch = Watch::start();
         let [image_sky, weights_sky] = &self.sky;
-        let Some(mut place) = self.place(&*self.map, block, &self.input.image, image_sky, &mut tally) else {
+        let Some(mut place) =
+            self.place(&*self.map, block, &self.input.image, image_sky, &mut workspace.scratch, &mut tally)
+        else {
             return Ok(tally);
         };
         let mut weights_place = match (&self.weights_map, &self.input.weights) {
             (Some(map), Some(weights)) => {
-                let place = self.place(&**map, block, &weights.image, weights_sky, &mut tally);
+                let place = self.place(&**map, block, &weights.image, weights_sky, &mut workspace.scratch, &mut tally);
                 // Where the weights end the weight is 0.
                 if place.is_none() {
                     return Ok(tally);
@@ -263,6 +265,7 @@ impl<'p> Sampler<'p, '_> {
                 stages
             };
         }
+        workspace.scratch.recycle(place.linear);
         Ok(tally)
     }
 
@@ -273,6 +276,7 @@ impl<'p> Sampler<'p, '_> {
         block: Window,
         pixels: &Pixels<'_>,
         index: &SkyIndex,
+        scratch: &mut Scratch,
         tally: &mut Tally,
     ) -> Option<Place<'m>> {
         let image @ [ny, nx] = pixels.plane();
@@ -281,7 +285,7 @@ impl<'p> Sampler<'p, '_> {
         let margin = self.kernel.margin(steps.shortest());
         let grid = CoordGrid::new(map, block, margin, self.coordinate_error, image, reach);
         tally.grid.merge(&grid.report());
-        let linear = self.kernel.linear(&grid, block, self.target);
+        let linear = self.kernel.linear(&grid, block, self.target, scratch);
         let reach = self.kernel.reach_on(&grid, linear.as_ref(), block, reach);
         let axis = |low: f64, high: f64, n: usize| {
             // Saturating casts; positions in the outer half pixel need the edge pixel.
@@ -449,7 +453,14 @@ impl<'p> Sampler<'p, '_> {
         // Samples farther apart share no pixel that matters.
         let apart = 2.0 * self.kernel.reach(longest).min(8.0 + 2.0 * longest) / longest * 1.5 + 2.0;
         let block = around(CORRELATED + (apart.ceil() as usize).min(8 * CORRELATED))?;
-        let mut place = self.place(&*self.map, block, &self.input.image, &self.sky[0], &mut Tally::default())?;
+        let mut place = self.place(
+            &*self.map,
+            block,
+            &self.input.image,
+            &self.sky[0],
+            &mut Scratch::default(),
+            &mut Tally::default(),
+        )?;
         if place.cost() > MOST_CORRELATED {
             return None;
         }

@@ -152,9 +152,18 @@ impl Kernel {
     }
 
     /// What kernels fitted to the output pixels have to know of those of a block; `target` is the shape (ny, nx) of the output.
-    pub(crate) fn linear(&self, grid: &CoordGrid<'_>, block: Window, target: [usize; 2]) -> Option<Linear> {
+    pub(crate) fn linear(
+        &self,
+        grid: &CoordGrid<'_>,
+        block: Window,
+        target: [usize; 2],
+        scratch: &mut Scratch,
+    ) -> Option<Linear> {
         match &self.resample {
-            Resample::Adaptive(adaptive) => Some(Linear::new(grid, block, adaptive, target)),
+            Resample::Adaptive(adaptive) => {
+                let numbers = std::mem::take(&mut scratch.linear);
+                Some(Linear::new(grid, block, adaptive, target, numbers))
+            }
             _ => None,
         }
     }
@@ -391,6 +400,7 @@ pub(crate) struct Scratch {
     exact: exact::Buffers,
     drizzle: drizzle::Buffers,
     series: series::Buffers,
+    linear: linear::Numbers,
 }
 
 impl Scratch {
@@ -402,6 +412,14 @@ impl Scratch {
             + self.exact.bytes()
             + self.drizzle.bytes()
             + self.series.bytes()
+            + self.linear.iter().map(|numbers| numbers.capacity() * size_of::<f64>()).sum::<usize>()
+    }
+
+    /// Takes back what a block is done with.
+    pub(crate) fn recycle(&mut self, linear: Option<Linear>) {
+        if let Some(linear) = linear {
+            self.linear = linear.into_numbers();
+        }
     }
 
     /// Input coordinates of the output positions (x0 + i, y), i < n.
