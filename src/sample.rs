@@ -83,6 +83,11 @@ impl Needs {
     pub(crate) fn any(self) -> bool {
         self.variance || self.bits
     }
+
+    /// Numbers that are stored of a sample beside its bits: value, weight and variance.
+    pub(crate) fn stored_numbers(self) -> usize {
+        2 + usize::from(self.variance)
+    }
 }
 
 /// What a worker needs to sample; reused from block to block.
