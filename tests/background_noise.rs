@@ -22,17 +22,18 @@ fn errors(side: usize, pixels: usize, slope: f64, planes: bool, seed: u64) -> (E
 
 /// Whether errors are those that noise makes, no more and no less; returns the root mean square of the steps.
 fn check(what: &str, errors: &Errors) -> f64 {
+    let (square, freedom) = (errors.square, errors.freedom);
+    println!("{what}: square of the errors over that of the noise {square:.3}, {freedom} degrees of freedom");
+    // χ² over its degrees of freedom scatters by √(2/freedom). The median of smoothed noise is better than that of
+    // independent numbers, which the limit is made of, but not better than the mean, 2/π of it.
+    let scatter = 3.5 * (2.0 / freedom).sqrt();
+    assert!(square < 1.0 + scatter && square > 2.0 / std::f64::consts::PI - scatter, "{what}: {square}");
     let mut left = 0.0;
     for (name, errors) in [("corrections", &errors.corrections), ("steps", &errors.steps)] {
         let [size, worst] = spread(errors.iter().map(|[error, _]| *error));
-        let [deviations, most] = spread(errors.iter().map(|[error, deviation]| error / deviation));
-        println!(
-            "{what}, {name}: {size:.5} of the noise, worst {worst:.5}; in deviations {deviations:.2}, worst {most:.2}"
-        );
-        // 25 errors or more: their root mean square scatters by 1/√50, the largest of 2,000 is 4.5 once in a hundred times. A median of
-        // smoothed noise is a little better than one of independent numbers, which is what the deviation is that of.
-        let count = errors.len() as f64;
-        assert!(deviations < 1.0 + 3.0 / (2.0 * count).sqrt() && deviations > 0.6, "{what}, {name}: {deviations}");
+        let [_, most] = spread(errors.iter().map(|[error, deviation]| error / deviation));
+        println!("{what}, {name}: {size:.5} of the noise, worst {worst:.5}; {most:.2} deviations at most");
+        // The largest of 2,000 normal numbers is 4.5 once in a hundred times.
         assert!(most < 4.5, "{what}, {name}: {most}");
         left = size;
     }

@@ -59,8 +59,11 @@ impl Field {
     }
 }
 
-/// Errors of what has been found, each over the deviation that noise gives it.
+/// Errors of what has been found, each with the deviation that noise gives it.
 pub(crate) struct Errors {
+    /// Square of all of them together over what noise makes of it, and how many numbers it counts: corrections of far images are correlated, this is not.
+    pub(crate) square: f64,
+    pub(crate) freedom: f64,
     /// Of the corrections, at the centres of their images, but for the common plane that nothing can tell.
     pub(crate) corrections: Vec<[f64; 2]>,
     /// Of the steps that are left at the centres of the overlaps.
@@ -86,9 +89,15 @@ impl Field {
             })
             .collect();
         let common: [f64; 3] = std::array::from_fn(|k| wrong.iter().map(|one| one[k]).sum::<f64>() / count as f64);
-        let limit = self.covariance(plan, matched, planes);
+        let (normal, limit) = self.covariance(plan, matched, planes);
         let size = if planes { 3 } else { 1 };
         let base = |[x, y]: [f64; 2]| [1.0, x - self.truth[0].centre[0], y - self.truth[0].centre[1]];
+        let vector: Vec<f64> = wrong
+            .iter()
+            .flat_map(|one| (0..size).map(|p| (one[p] - common[p]) * if p > 0 { self.unit() } else { 1.0 }))
+            .collect();
+        let vector = ndarray::Array1::from(vector);
+        let freedom = ((count - 1) * size) as f64;
         let error = |at: &[(usize, f64)], place: [f64; 2]| {
             let base = base(place);
             let own: f64 = at
@@ -109,6 +118,8 @@ impl Field {
             [window.x0 as f64 + window.nx as f64 / 2.0, window.y0 as f64 + window.ny as f64 / 2.0]
         };
         Errors {
+            square: vector.dot(&normal.dot(&vector)) / freedom,
+            freedom,
             corrections: (0..count).map(|k| error(&[(k, 1.0)], centre(k))).collect(),
             steps: matched
                 .pairs
@@ -145,13 +156,18 @@ impl Field {
         [mean, [moment(0, 0), moment(0, 1)], [moment(1, 0), moment(1, 1)]]
     }
 
-    /// The covariance of all corrections (value at the centre of the target; slopes), in order of the inputs, that noise of deviation 1 gives them.
-    fn covariance(&self, plan: &Plan<'_, '_>, matched: &PlaneBackgrounds, planes: bool) -> Array2<f64> {
+    /// Pixels in which slopes are counted, so that all numbers are about equal.
+    fn unit(&self) -> f64 {
+        0.5 * self.shape[0] as f64
+    }
+
+    /// The matrix of the normal equations, slopes counted in [`unit`](Self::unit)s, and the covariance of all corrections (value at the centre of the
+    /// target; slopes), in order of the inputs, that noise of deviation 1 gives them.
+    fn covariance(&self, plan: &Plan<'_, '_>, matched: &PlaneBackgrounds, planes: bool) -> (Array2<f64>, Array2<f64>) {
         let (count, size) = (self.images.len(), if planes { 3 } else { 1 });
         let efficiency = if planes { 1.0 / 0.95 } else { std::f64::consts::FRAC_PI_2 };
         let centre = self.truth[0].centre;
-        // Slopes in units that make all numbers about equal.
-        let unit = 0.5 * self.shape[0] as f64;
+        let unit = self.unit();
         let mut normal = Array2::<f64>::zeros((count * size, count * size));
         for pair in &matched.pairs {
             let [mean, x, y] = self.overlap(plan, pair);
@@ -171,12 +187,11 @@ impl Field {
         let stiffness = normal.diag().sum() / (count * size) as f64;
         let common =
             Array2::from_shape_fn(normal.dim(), |(i, j)| f64::from(u8::from(i % size == j % size)) / count as f64);
-        normal.scaled_add(stiffness, &common);
-        let mut covariance = inverse(normal);
+        let mut covariance = inverse(&normal + &common * stiffness);
         covariance.scaled_add(-1.0 / stiffness, &common);
         let scale = |k: usize| if k % size > 0 { 1.0 / unit } else { 1.0 };
         covariance.indexed_iter_mut().for_each(|((i, j), c)| *c *= scale(i) * scale(j));
-        covariance
+        (normal, covariance)
     }
 }
 
