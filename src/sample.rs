@@ -109,8 +109,9 @@ pub(crate) struct Workspace<T> {
 
 /// What is needed where inputs have variances or masks.
 struct FurtherSpace<T> {
-    read: Vec<f64>,
-    known: Vec<Known>,
+    flags: Vec<f64>,
+    pixel_variances: Vec<f64>,
+    pixel_bits: Vec<u32>,
     propagated: Propagated,
     variances: Vec<T>,
     bits: Vec<u32>,
@@ -119,8 +120,9 @@ struct FurtherSpace<T> {
 impl<T> Workspace<T> {
     pub(crate) fn new(max_patch: usize, needs: Needs) -> Self {
         let further = FurtherSpace {
-            read: Vec::new(),
-            known: Vec::new(),
+            flags: Vec::new(),
+            pixel_variances: Vec::new(),
+            pixel_bits: Vec::new(),
             propagated: Propagated::default(),
             variances: Vec::new(),
             bits: Vec::new(),
@@ -142,8 +144,9 @@ impl<T> Workspace<T> {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let doubles = self.double.capacity() + self.weight_pixels.capacity() + self.further.read.capacity();
-        let further = self.further.known.capacity() * size_of::<Known>()
+        let doubles = self.double.capacity() + self.weight_pixels.capacity() + self.further.flags.capacity();
+        let further = self.further.pixel_variances.capacity() * 8
+            + self.further.pixel_bits.capacity() * 4
             + self.further.propagated.bytes()
             + self.further.variances.capacity() * size_of::<T>()
             + self.further.bits.capacity() * 4;
@@ -348,8 +351,8 @@ impl<'p> Sampler<'p, '_> {
             }
         };
         self.find_known(files, plane, place.window, pixels, *needs, further)?;
-        let FurtherSpace { known, propagated, variances, bits, .. } = further;
-        let known = Patch { pixels: &known[..], window: place.window, image: place.image };
+        let FurtherSpace { pixel_variances, pixel_bits, propagated, variances, bits, .. } = further;
+        let known = Known { variances: pixel_variances, bits: pixel_bits, window: place.window, image: place.image };
         let mut scene = place.scene(pixels);
         let weights_scene = match weights_scene {
             Some(own) if self.kernel.needs_forward() => {
@@ -408,10 +411,10 @@ impl<'p> Sampler<'p, '_> {
         needs: Needs,
         space: &mut FurtherSpace<T>,
     ) -> Result<(), Error> {
-        let FurtherSpace { read, known, .. } = space;
+        let FurtherSpace { flags: read, pixel_variances: variances, pixel_bits, .. } = space;
         let plane_of = |given: &Pixels<'_>| if given.planes() == 1 { 0 } else { plane };
-        known.clear();
-        known.resize(if needs.any() { pixels.len() } else { 0 }, Known::default());
+        pixel_bits.clear();
+        pixel_bits.resize(if needs.bits { pixels.len() } else { 0 }, 0);
         if let Some(mask) = &self.input.mask {
             let width = mask.integer_bits().unwrap_or(64);
             mask.gather(files, plane_of(mask), window, read)?;
@@ -420,26 +423,26 @@ impl<'p> Sampler<'p, '_> {
                 if flags.is_none_or(|bits| bits & self.exclude_bits != 0) {
                     *pixel = P::NAN;
                 }
-                if let (Some(known), Some(bits)) = (known.get_mut(k), flags) {
-                    known.bits = bits;
+                if let (Some(known), Some(bits)) = (pixel_bits.get_mut(k), flags) {
+                    *known = bits;
                 }
             }
         }
-        if let Some(variance) = &self.input.variance {
-            variance.gather(files, plane_of(variance), window, read)?;
-            for (k, (pixel, variance)) in pixels.iter_mut().zip(&*read).enumerate() {
-                if !(*variance >= 0.0 && variance.is_finite()) {
-                    *pixel = P::NAN;
-                }
-                if let Some(known) = known.get_mut(k) {
-                    known.variance = *variance;
-                }
+        match &self.input.variance {
+            Some(variance) => {
+                variance.gather(files, plane_of(variance), window, variances)?;
+                let bad = |variance: f64| !(variance >= 0.0 && variance.is_finite());
+                let pixels = pixels.iter_mut().zip(&*variances);
+                pixels.filter(|(_, variance)| bad(**variance)).for_each(|(pixel, _)| *pixel = P::NAN);
+            }
+            None => {
+                variances.clear();
+                variances.resize(if needs.any() { pixels.len() } else { 0 }, 0.0);
             }
         }
-        for (known, pixel) in known.iter_mut().zip(&*pixels) {
-            if self.kernel.is_missing(pixel.to_f64()) {
-                known.variance = f64::NAN;
-            }
+        if needs.any() {
+            let known = variances.iter_mut().zip(&*pixels);
+            known.filter(|(_, pixel)| self.kernel.is_missing(pixel.to_f64())).for_each(|(known, _)| *known = f64::NAN);
         }
         Ok(())
     }

@@ -237,7 +237,7 @@ impl Kernel {
     pub(crate) fn propagate<P: Pixel, T: Pixel>(
         &self,
         scene: &Scene<'_, P>,
-        known: &Patch<'_, Known>,
+        known: &Known<'_>,
         block: Window,
         scratch: &mut Scratch,
         values: &mut [T],
