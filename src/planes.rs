@@ -82,12 +82,11 @@ impl<'o, T> Planes<'o, T> {
     where
         'o: 's,
     {
-        let integers = |view: Option<ArrayViewMutD<'o, i32>>| view.map(|view| -> ArrayViewMutD<'s, i32> { view });
         Planes {
-            variance: self.variance.map(|view| -> ArrayViewMutD<'s, T> { view }),
-            mask: integers(self.mask),
-            count: integers(self.count),
-            context: integers(self.context),
+            variance: self.variance.map(ArrayViewMut::reborrow),
+            mask: self.mask.map(ArrayViewMut::reborrow),
+            count: self.count.map(ArrayViewMut::reborrow),
+            context: self.context.map(ArrayViewMut::reborrow),
         }
     }
 

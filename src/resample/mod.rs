@@ -274,10 +274,18 @@ impl Kernel {
         match &self.resample {
             Resample::Exact => return exact::block(scene, self, block, scratch, values, coverage, further),
             Resample::Drizzle(drizzle) => {
-                return drizzle::block(scene, drizzle, self.flux, block, scratch, values, coverage, further);
+                return drizzle::block(scene, drizzle, self.flux, block, scratch, (values, coverage), further);
             }
             Resample::Adaptive(adaptive) => {
-                return adaptive::block(scene, adaptive, *self, block, &mut scratch.series, values, coverage, further);
+                return adaptive::block(
+                    scene,
+                    adaptive,
+                    *self,
+                    block,
+                    &mut scratch.series,
+                    (values, coverage),
+                    further,
+                );
             }
             _ => {}
         }
