@@ -26,7 +26,7 @@ fn processor() -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
-/// Whether errors are those that noise makes, no more and no less; returns the root mean square of the steps.
+/// Whether errors are those that noise makes, no more and no less; returns the root mean square of the steps at the seams.
 fn check(what: &str, errors: &Errors) -> f64 {
     let (square, freedom) = (errors.square, errors.freedom);
     println!("{what}: square of the errors over that of the noise {square:.3}, {freedom} degrees of freedom");
@@ -34,16 +34,15 @@ fn check(what: &str, errors: &Errors) -> f64 {
     // independent numbers, which the limit is made of, but not better than the mean, 2/π of it.
     let scatter = 3.5 * (2.0 / freedom).sqrt();
     assert!(square < 1.0 + scatter && square > 2.0 / std::f64::consts::PI - scatter, "{what}: {square}");
-    let mut left = 0.0;
     for (name, errors) in [("corrections", &errors.corrections), ("steps", &errors.steps)] {
         let [size, worst] = spread(errors.iter().map(|[error, _]| *error));
         let [_, most] = spread(errors.iter().map(|[error, deviation]| error / deviation));
         println!("{what}, {name}: {size:.5} of the noise, worst {worst:.5}; {most:.2} deviations at most");
         // The largest of 2,000 normal numbers is 4.5 once in a hundred times.
         assert!(most < 4.5, "{what}, {name}: {most}");
-        left = size;
     }
-    left
+    println!("{what}: steps of {:.5} of the noise, root mean square over the pixels of all overlaps", errors.seams);
+    errors.seams
 }
 
 #[test]

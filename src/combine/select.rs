@@ -1,6 +1,6 @@
 //! Order statistics of the samples of one pixel, without sorting them.
 
-use crate::{Clip, Pixel};
+use crate::{Clip, Pixel, vector::widest};
 
 /// Samples summed side by side: a fixed order that vector units like.
 const LANES: usize = 8;
@@ -61,14 +61,12 @@ pub(super) fn median<T: Pixel>(samples: &mut [T]) -> f64 {
     Parted { samples, middle: 0 }.median()
 }
 
-/// The bounds, inclusive, between which samples are left; NaN does not occur among them.
+/// The bounds, inclusive, between which samples are left, all of which are finite.
 pub(super) fn clip<T: Pixel>(samples: &mut [T], clip: &Clip) -> [f64; 2] {
     let mut bounds = [f64::MIN, f64::MAX];
     let mut parted = Parted { samples, middle: 0 };
-    let mut count = parted.keep(bounds);
     for _ in 0..clip.iterations {
-        parted.samples = &mut std::mem::take(&mut parted.samples)[..count];
-        if count == 0 {
+        if parted.samples.is_empty() {
             break;
         }
         let centre = parted.median();
@@ -81,7 +79,8 @@ pub(super) fn clip<T: Pixel>(samples: &mut [T], clip: &Clip) -> [f64; 2] {
         if least >= bounds[0] && most <= bounds[1] {
             break;
         }
-        count = parted.keep(bounds);
+        let count = parted.keep(bounds);
+        parted.samples = &mut std::mem::take(&mut parted.samples)[..count];
     }
     bounds
 }
@@ -96,21 +95,21 @@ struct Spread {
 impl Spread {
     /// `centre` is near the mean, at most a standard deviation away: differences from it lose no digits.
     fn about<T: Pixel>(centre: f64, samples: &[T]) -> Spread {
-        let (mut sums, mut squares) = ([0.0; LANES], [0.0; LANES]);
-        let (mut least, mut most) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
-        let mut add = |lane: usize, sample: &T| {
-            let off = sample.to_f64() - centre;
-            sums[lane] += off;
-            squares[lane] += off * off;
-            let value = sample.to_f64();
-            least[lane] = if value < least[lane] { value } else { least[lane] };
-            most[lane] = if value > most[lane] { value } else { most[lane] };
-        };
+        let mut lanes = Lanes::default();
         let (chunks, rest) = samples.as_chunks::<LANES>();
-        for chunk in chunks {
-            chunk.iter().enumerate().for_each(|(lane, sample)| add(lane, sample));
-        }
-        rest.iter().enumerate().for_each(|(lane, sample)| add(lane, sample));
+        // The last few are filled up with the centre, which changes no sum.
+        let mut last = [centre; LANES];
+        last.iter_mut().zip(rest).for_each(|(last, sample)| *last = sample.to_f64());
+        widest(
+            #[inline(always)]
+            || {
+                for chunk in chunks {
+                    lanes.add(chunk.map(|sample| sample.to_f64()), centre);
+                }
+                lanes.add(last, centre);
+            },
+        );
+        let Lanes { sums, squares, least, most } = lanes;
         let n = samples.len() as f64;
         let (sum, square): (f64, f64) = (sums.iter().sum(), squares.iter().sum());
         let mean = sum / n;
@@ -118,6 +117,34 @@ impl Spread {
             deviation: (square / n - mean * mean).max(0.0).sqrt(),
             least: least.into_iter().fold(f64::INFINITY, f64::min),
             most: most.into_iter().fold(f64::NEG_INFINITY, f64::max),
+        }
+    }
+}
+
+/// Sums side by side, about a centre.
+struct Lanes {
+    sums: [f64; LANES],
+    squares: [f64; LANES],
+    least: [f64; LANES],
+    most: [f64; LANES],
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        let [least, most] = [f64::INFINITY, f64::NEG_INFINITY].map(|none| [none; LANES]);
+        Lanes { sums: [0.0; LANES], squares: [0.0; LANES], least, most }
+    }
+}
+
+impl Lanes {
+    #[inline(always)]
+    fn add(&mut self, values: [f64; LANES], centre: f64) {
+        for (lane, value) in values.into_iter().enumerate() {
+            let off = value - centre;
+            self.sums[lane] += off;
+            self.squares[lane] += off * off;
+            self.least[lane] = if value < self.least[lane] { value } else { self.least[lane] };
+            self.most[lane] = if value > self.most[lane] { value } else { self.most[lane] };
         }
     }
 }

@@ -12,7 +12,7 @@
 use std::f64::consts::{FRAC_PI_2, PI};
 
 use super::{Tale, select};
-use crate::{Combine, Pixel, planes::Wanted, sample::Samples};
+use crate::{Combine, Pixel, planes::Wanted, sample::Samples, vector::widest};
 
 /// Pixels gathered at a time: a cache line of f32.
 const GATHERED: usize = 16;
@@ -32,9 +32,10 @@ pub(super) struct Stack<T> {
     /// The samples of a few pixels, pixel by pixel, without those that are not there.
     gathered: Vec<T>,
     pairs: Vec<(T, T)>,
-    /// Between which samples have a part in the value, of the pixels of a row.
-    bounds: Vec<[f64; 2]>,
+    /// The bounds, lower and upper, between which samples have a part in the value, of the pixels of a row.
+    bounds: [Vec<f64>; 2],
     sums: Vec<Sums>,
+    counts: Vec<f64>,
 }
 
 /// What is kept of a sample beside its value.
@@ -72,8 +73,9 @@ impl<T: Pixel> Stack<T> {
             pixels: 0,
             gathered: Vec::new(),
             pairs: Vec::new(),
-            bounds: Vec::new(),
+            bounds: Default::default(),
             sums: Vec::new(),
+            counts: Vec::new(),
         }
     }
 
@@ -134,13 +136,15 @@ impl<T: Pixel> Stack<T> {
         if self.inputs.is_empty() {
             return;
         }
-        self.bounds.clear();
-        self.bounds.resize(values.len(), [f64::NEG_INFINITY, f64::INFINITY]);
+        for (bounds, none) in self.bounds.iter_mut().zip([f64::NEG_INFINITY, f64::INFINITY]) {
+            bounds.clear();
+            bounds.resize(values.len(), none);
+        }
         for (at, values) in (0..).step_by(GATHERED).zip(values.chunks_mut(GATHERED)) {
             match self.combine {
                 Combine::WeightedMedian if self.keeps.weight => self.weighted(start + at, values),
-                Combine::Clipped(clip) => self.gather(start + at, values.len(), |pixel, samples, bounds| {
-                    bounds[at + pixel] = select::clip(samples, &clip);
+                Combine::Clipped(clip) => self.gather(start + at, values.len(), |pixel, samples, [lower, upper]| {
+                    [lower[at + pixel], upper[at + pixel]] = select::clip(samples, &clip);
                 }),
                 _ => self.gather(start + at, values.len(), |pixel, samples, _| {
                     values[pixel] = select::median(samples);
@@ -150,6 +154,10 @@ impl<T: Pixel> Stack<T> {
         let clips = matches!(self.combine, Combine::Clipped(_));
         let tells = !tale.bits.is_empty() || !tale.count.is_empty() || !tale.context.is_empty();
         if !(clips || tells || self.keeps.variance) {
+            return;
+        }
+        if clips && !tells && !self.keeps.variance && !self.keeps.weight {
+            self.mean(start, values, weights);
             return;
         }
         self.sum(start, clips, tells.then_some(&mut *tale));
@@ -166,16 +174,18 @@ impl<T: Pixel> Stack<T> {
         }
     }
 
-    /// Hands the samples of each of `n` pixels that has any to `found(pixel, samples, bounds)`.
-    fn gather(&mut self, start: usize, n: usize, mut found: impl FnMut(usize, &mut [T], &mut [[f64; 2]])) {
+    /// Hands the samples of each of `n` pixels that has any to `found(pixel, samples, bounds)`; without infinite ones if they are to be clipped.
+    fn gather(&mut self, start: usize, n: usize, mut found: impl FnMut(usize, &mut [T], &mut [Vec<f64>; 2])) {
         let depth = self.inputs.len();
         self.gathered.resize(GATHERED * depth, T::default());
         let mut counts = [0; GATHERED];
+        let largest = if matches!(self.combine, Combine::Clipped(_)) { f64::MAX } else { f64::INFINITY };
         for plane in self.samples.chunks_exact(self.pixels) {
             for (lane, sample) in plane[start..start + n].iter().enumerate() {
                 // Overwritten by the next one unless it is there.
                 self.gathered[lane * depth + counts[lane]] = *sample;
-                counts[lane] += usize::from(!sample.to_f64().is_nan());
+                // False for NaN.
+                counts[lane] += usize::from(sample.to_f64().abs() <= largest);
             }
         }
         for (pixel, (samples, count)) in self.gathered.chunks_exact_mut(depth).zip(counts).take(n).enumerate() {
@@ -197,14 +207,42 @@ impl<T: Pixel> Stack<T> {
         }
     }
 
+    /// Means of the samples within the bounds, input by input, all weights being 1; where there are none the weight becomes 0.
+    fn mean(&mut self, start: usize, values: &mut [f64], weights: &mut [f64]) {
+        let ([lower, upper], counts) = (&self.bounds, &mut self.counts);
+        counts.clear();
+        counts.resize(values.len(), 0.0);
+        values.fill(0.0);
+        widest(
+            #[inline(always)]
+            || {
+                for plane in self.samples.chunks_exact(self.pixels) {
+                    let sums = values.iter_mut().zip(&mut *counts).zip(lower.iter().zip(upper));
+                    for (sample, ((sum, count), (low, high))) in plane[start..].iter().zip(sums) {
+                        let sample = sample.to_f64();
+                        // False for NaN.
+                        let there = (sample >= *low) & (sample <= *high);
+                        *sum += if there { sample } else { 0.0 };
+                        *count += if there { 1.0 } else { 0.0 };
+                    }
+                }
+            },
+        );
+        for ((value, weight), count) in values.iter_mut().zip(weights).zip(counts) {
+            *value /= *count;
+            *weight = if *count > 0.0 { *weight } else { 0.0 };
+        }
+    }
+
     /// Sums over the samples within the bounds, input by input.
     fn sum(&mut self, start: usize, clips: bool, mut tale: Option<&mut Tale>) {
         self.sums.clear();
-        self.sums.resize(self.bounds.len(), Sums::default());
+        let [lower, upper] = &self.bounds;
+        self.sums.resize(lower.len(), Sums::default());
         for (order, plane) in self.samples.chunks_exact(self.pixels).enumerate() {
             let at = order * self.pixels + start;
-            let pixels = plane[start..].iter().zip(self.sums.iter_mut().zip(&self.bounds));
-            for (k, (sample, (sums, [low, high]))) in pixels.enumerate() {
+            let pixels = plane[start..].iter().zip(self.sums.iter_mut().zip(lower.iter().zip(upper)));
+            for (k, (sample, (sums, (low, high)))) in pixels.enumerate() {
                 let sample = sample.to_f64();
                 // False for NaN.
                 if !(sample >= *low && sample <= *high) {

@@ -69,6 +69,8 @@ pub(crate) struct Errors {
     pub(crate) corrections: Vec<[f64; 2]>,
     /// Of the steps that are left at the centres of the overlaps, alike.
     pub(crate) steps: Vec<[f64; 2]>,
+    /// Root mean square of the steps over the pixels of all overlaps.
+    pub(crate) seams: f64,
 }
 
 /// Root mean square and largest size.
@@ -125,13 +127,16 @@ impl Field {
         };
         let vector = Array1::from_iter(wrong.iter().flat_map(|one| one.iter().copied().take(size)));
         let pairs = matched.pairs.iter().zip(&noise.middles);
+        let steps: Vec<[f64; 2]> =
+            pairs.map(|(pair, middle)| error(&[(pair.inputs[0], 1.0), (pair.inputs[1], -1.0)], *middle)).collect();
+        let pixels: u64 = matched.pairs.iter().map(|pair| pair.pixels).sum();
+        let squares = matched.pairs.iter().zip(&steps).map(|(pair, [step, _])| pair.pixels as f64 * step * step);
         Errors {
+            seams: (squares.sum::<f64>() / pixels as f64).sqrt(),
             square: vector.dot(&noise.normal.dot(&vector)) / noise.square,
             freedom: ((count - 1) * size) as f64,
             corrections: (0..count).map(|k| error(&[(k, 1.0)], middle(k))).collect(),
-            steps: pairs
-                .map(|(pair, middle)| error(&[(pair.inputs[0], 1.0), (pair.inputs[1], -1.0)], *middle))
-                .collect(),
+            steps,
         }
     }
 
