@@ -71,18 +71,40 @@ def reproject_and_coadd(
                 f"If you specify an output {name}array, it must have a shape matching the output shape {target.shape}"
             )
 
+    images = list(zip(images, weights, strict=True))
     if scheduling.get("parallel") == "current-scheduler" or return_type in ("dask", "zarr"):
-        raise NotImplementedError
+        given = (output_array, output_footprint)
+        return _by_windows(images, target, settings, roundtrip, scheduling, block_sizes, given, progress_bar, return_type, zarr_path)
     settings["threads"] = threads(scheduling.get("parallel", False))
     if intermediate_memmap and match_background:
         settings["intermediate"] = "mapped"
-    images = [computed(image) for image in images]
-    inputs = [build(image, weight, target, roundtrip) for image, weight in zip(images, weights, strict=True)]
+    inputs = [build(computed(image), weight, target, roundtrip) for image, weight in images]
     plan = _core.Plan(inputs, target.native(), target.shape, settings)
     output_array, output_footprint = outputs(target.shape, output_array, output_footprint)
     with Bar(progress_bar, len(inputs), 2 if match_background else 1) as bar:
         run(plan, output_array, output_footprint, bar)
     return output_array, output_footprint
+
+
+def _by_windows(images, target, settings, roundtrip, scheduling, block_sizes, given, progress_bar, return_type, zarr_path):
+    """The mosaic by windows, on the active dask scheduler."""
+    from . import _dask
+
+    if return_type in ("dask", "zarr") and given != (None, None):
+        raise ValueError(f"Cannot use return_type='{return_type}' together with output_array or output_footprint")
+    if (zarr_path is None) == (return_type == "zarr"):
+        raise ValueError("zarr_path is where return_type='zarr' writes: give both or neither")
+    output, footprint = given if return_type in ("dask", "zarr") else outputs(target.shape, *given)
+    side = _dask.side_of(target.shape, scheduling.get("block_size", block_sizes))
+    dtype = "f8" if output is None else sample_type(output)
+    windows = _dask.Windows(images, target, settings, roundtrip, dtype, side)
+    matched = "match_background" in settings
+    if return_type == "dask":
+        return _dask.lazy(windows, matched)
+    group = _dask.create_store(zarr_path, windows) if return_type == "zarr" else None
+    with Bar(progress_bar, len(images), 2 if matched else 1) as bar:
+        _dask.run(windows, output, footprint, matched, bar, zarr_path)
+    return (output, footprint) if group is None else (group["array"], group["footprint"])
 
 
 def matching(match_background, reference):
@@ -113,12 +135,17 @@ def outputs(shape, output_array, output_footprint):
     return tuple(made)
 
 
+def sample_type(output):
+    """The type of resampled samples: float32 for outputs of that type in any byte order, and float64."""
+    return np.dtype("f4") if output.dtype.newbyteorder("=") == np.dtype("f4") else np.dtype("f8")
+
+
 def run(plan, output, footprint, tell=None):
     """Fills both arrays: in place if they are float32 or float64 alike, by strips through such ones otherwise."""
     if writable(output) and writable(footprint) and output.dtype == footprint.dtype:
         return plan.run(output, footprint, tell=tell)
     *leading, ny, nx = output.shape
-    dtype = np.dtype("f4") if output.dtype == np.dtype("f4").newbyteorder(output.dtype.byteorder) else np.dtype("f8")
+    dtype = sample_type(output)
     rows = max(1, _STRIP // (nx * int(np.prod(leading))))
     for y0 in range(0, ny, rows):
         window = (y0, 0, min(rows, ny - y0), nx)
