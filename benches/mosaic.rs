@@ -1,8 +1,14 @@
 //! Cost of a mosaic per resampled pixel, serial, f32 in and out. One element is one sample (output pixel × input).
+//!
+//! The group `stages` splits the bilinear mean of FITS files into its parts, as [`Stages`](skymosaic::Stages) tells them; the bench
+//! `coordinates` tells what part of `resampling` evaluating the grid is (its "rows only").
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use ndarray::Array2;
-use skymosaic::{Combine, CoordinateError, Header, Input, Options, Parallel, Plan, Resample, Wcs};
+use skymosaic::{
+    Combine, CoordinateError, FitsOutput, Hdu, Header, Input, Options, Parallel, Plan, Resample, Stages, Wcs,
+};
+use std::time::Duration;
 
 const SIDE: usize = 1024;
 
@@ -55,8 +61,35 @@ fn mosaic(criterion: &mut Criterion) {
     }
 }
 
+fn stages(criterion: &mut Criterion) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let wcs = tan(SIDE, [0.0, 0.0], 3.0);
+    let path = dir.path().join("image.fits");
+    let mut file = FitsOutput::<f32>::create(&path, &wcs.to_header(), &[SIDE, SIDE], false).expect("a FITS file");
+    file.view_mut().indexed_iter_mut().for_each(|(at, pixel)| *pixel = ((at[0] * 31 + at[1] * 17) % 257) as f32);
+    file.finish().expect("a FITS file");
+    let inputs = [Input::from_fits(&path, &Hdu::First).expect("a FITS image")];
+    let target = tan(SIDE, [0.0, 0.0], 0.0);
+    let plan =
+        Plan::new(&inputs, &target, &[SIDE, SIDE], &Options::default().parallel(Parallel::Serial)).expect("a plan");
+    let (mut output, mut footprint) = (Array2::<f32>::zeros((SIDE, SIDE)), Array2::<f32>::zeros((SIDE, SIDE)));
+    let mut run = || plan.run(output.view_mut(), footprint.view_mut()).expect("a mosaic");
+    let mut group = criterion.benchmark_group("stages");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(run().resampled_pixels));
+    let parts: [(&str, fn(&Stages) -> Duration); 4] = [
+        ("patch", |stages| stages.patch),
+        ("coordinates", |stages| stages.coordinates),
+        ("resampling", |stages| stages.resampling),
+        ("combining", |stages| stages.combining),
+    ];
+    for (name, part) in parts {
+        group.bench_function(name, |b| b.iter_custom(|times| (0..times).map(|_| part(&run().stages)).sum()));
+    }
+}
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     mosaic(&mut criterion);
+    stages(&mut criterion);
     criterion.final_summary();
 }

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use ndarray::{ArrayView, Dimension};
 
 use crate::{
-    Error, FitsImage, Hdu, Header, InputPixel, Pixel, Wcs,
+    Error, FitsImage, Hdu, Header, InputPixel, Pixel, PixelType, Wcs,
     fits::{FitsCache, Precision},
     map::{PixelMap, WcsMap},
     pixel::AnyView,
@@ -23,6 +23,9 @@ pub struct Input<'a> {
     geometry: Geometry,
     pub(crate) weights: Option<Weights<'a>>,
     scale: f64,
+    /// Variances and flags, pixel on pixel.
+    pub(crate) variance: Option<Pixels<'a>>,
+    pub(crate) mask: Option<Pixels<'a>>,
     weightless: bool,
 }
 
@@ -105,7 +108,7 @@ impl<'a> Input<'a> {
     }
 
     fn new(name: String, image: Pixels<'a>, geometry: Geometry) -> Self {
-        Input { name, image, geometry, weights: None, scale: 1.0, weightless: false }
+        Input { name, image, geometry, weights: None, scale: 1.0, weightless: false, variance: None, mask: None }
     }
 
     /// Gives the input a name for messages and reports. Default: its file and HDU, or "array".
@@ -219,6 +222,41 @@ impl<'a> Input<'a> {
         Ok(self)
     }
 
+    /// Variances σ² pixel on pixel: an array of the image's shape, or of shape (ny, nx) for all planes of a cube. A pixel whose variance is
+    /// negative, infinite or NaN is missing, whether or not a variance is asked for.
+    #[must_use]
+    pub fn with_variance<P: InputPixel, D: Dimension>(mut self, variance: ArrayView<'a, P, D>) -> Self {
+        self.variance = Some(Pixels::Array(P::erase(variance.into_dyn())));
+        self
+    }
+
+    /// Variances in a FITS file, pixel on pixel, as [`with_variance`](Self::with_variance). BLANK and NaN make a pixel missing.
+    ///
+    /// # Errors
+    /// If the file or the HDU cannot be read as an image.
+    pub fn with_variance_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
+        self.variance = Some(Pixels::Fits(Arc::new(FitsImage::open(path, hdu)?)));
+        Ok(self)
+    }
+
+    /// Flags pixel on pixel: an array of integers (u8, i16, i32, i64) of the image's shape, or of shape (ny, nx) for all planes of a cube. Bit 0 is
+    /// the lowest and bit 31 the highest that can be used: in i32 the sign; in i16 the sign is bit 15. They are told in [`Planes::mask`](crate::Planes::mask), and
+    /// [`Options::exclude_bits`](crate::Options::exclude_bits) makes pixels missing by them.
+    #[must_use]
+    pub fn with_mask<P: InputPixel, D: Dimension>(mut self, mask: ArrayView<'a, P, D>) -> Self {
+        self.mask = Some(Pixels::Array(P::erase(mask.into_dyn())));
+        self
+    }
+
+    /// Flags in a FITS image of integers, pixel on pixel, as [`with_mask`](Self::with_mask). A pixel whose flags are BLANK is missing.
+    ///
+    /// # Errors
+    /// If the file or the HDU cannot be read as an image.
+    pub fn with_mask_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
+        self.mask = Some(Pixels::Fits(Arc::new(FitsImage::open(path, hdu)?)));
+        Ok(self)
+    }
+
     /// Whether pixels whose weight is 0, negative or NaN are there all the same, weighing nothing: samples that need them and others stay, with less
     /// weight, as in reproject. Default: `false`, they are missing.
     #[must_use]
@@ -253,7 +291,8 @@ impl<'a> Input<'a> {
     /// Drops decoded pixels; they are decoded again if they are needed again.
     pub(crate) fn release(&self) {
         let weights = self.weights.as_ref().map(|weights| &weights.image);
-        for pixels in [Some(&self.image), weights].into_iter().flatten() {
+        let further = [weights, self.variance.as_ref(), self.mask.as_ref()];
+        for pixels in further.into_iter().flatten().chain([&self.image]) {
             if let Pixels::Fits(image) = pixels {
                 image.release();
             }
@@ -290,14 +329,19 @@ impl<'a> Input<'a> {
             let expected = "a finite number other than 0".to_owned();
             return Err(Error::Option { option: "scale", got: self.scale.to_string(), expected });
         }
-        if let Some(weights) = &self.weights {
-            let got = weights.image.shape();
-            let own = weights.has_wcs();
+        let planes = [
+            ("weights", self.weights.as_ref().map(|weights| (&weights.image, weights.has_wcs()))),
+            ("the variance", self.variance.as_ref().map(|variance| (variance, false))),
+            ("the mask", self.mask.as_ref().map(|mask| (mask, false))),
+        ];
+        for (what, plane) in planes {
+            let Some((pixels, own)) = plane else { continue };
+            let got = pixels.shape();
             let plane =
                 got.len() >= 2 && !got.contains(&0) && (own || got.iter().rev().take(2).eq(shape.iter().rev().take(2)));
             if !plane || !(fits(got, leading) || fits(got, &[])) {
                 return Err(Error::Shape {
-                    what: "weights".to_owned(),
+                    what: what.to_owned(),
                     got: got.to_vec(),
                     expected: if own {
                         "(ny, nx) or the output's leading dimensions before them".to_owned()
@@ -306,6 +350,13 @@ impl<'a> Input<'a> {
                     },
                 });
             }
+        }
+        if let Some(mask) = self.mask.as_ref().filter(|mask| mask.integer_bits().is_none()) {
+            return Err(Error::Option {
+                option: "mask",
+                got: mask.type_name(),
+                expected: "flags in integers: u8, i16, i32 or i64".to_owned(),
+            });
         }
         Ok(())
     }
@@ -345,6 +396,30 @@ impl Pixels<'_> {
         match self {
             Pixels::Array(array) => matches!(array, AnyView::U8(_) | AnyView::I16(_) | AnyView::F32(_)),
             Pixels::Fits(image) => image.patch_precision() == Precision::F32,
+        }
+    }
+
+    /// Bits of an integer as it is stored; `None` for floating point.
+    pub(crate) fn integer_bits(&self) -> Option<u32> {
+        let integer = |size: usize| Some(8 * size as u32);
+        match self {
+            Pixels::Array(AnyView::U8(_)) => integer(1),
+            Pixels::Array(AnyView::I16(_)) => integer(2),
+            Pixels::Array(AnyView::I32(_)) => integer(4),
+            Pixels::Array(AnyView::I64(_)) => integer(8),
+            Pixels::Array(AnyView::F32(_) | AnyView::F64(_)) => None,
+            Pixels::Fits(image) => match image.pixel_type() {
+                PixelType::F32 | PixelType::F64 => None,
+                stored => integer(stored.size()),
+            },
+        }
+    }
+
+    fn type_name(&self) -> String {
+        match self {
+            Pixels::Array(AnyView::F32(_)) => "an array of f32".to_owned(),
+            Pixels::Array(_) => "an array of f64".to_owned(),
+            Pixels::Fits(image) => format!("{} with BITPIX of floating point", image.path().display()),
         }
     }
 

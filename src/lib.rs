@@ -50,6 +50,8 @@
 //! - The footprint is the sum over the inputs of geometric coverage × weight, the coverage being 1 for kernels that interpolate
 //!   and the fraction of the output pixel that is covered for [`Resample::Exact`]. Where it is 0 the mosaic has
 //!   [`Options::blank`].
+//! - [`Planes`] tell of the samples that a value is made of: variance (with squared kernel weights), flags, number, and which inputs. They
+//!   come from the same coordinates and kernel weights, in the same pass, and nothing is paid for those that are not asked for.
 //! - A resampled sample has the type of the output, every sum is `f64`, an output pixel is written once. Output buffers are
 //!   overwritten, whatever they held.
 //! - All that is approximated is anchored to absolute pixels, and inputs meet in input order, so nothing depends on who computes
@@ -82,12 +84,14 @@
 //! | `wcs` | header to sky: `header`, `linear`, `distortion`, `projection`, `rotation`, `frame`; `optimal` targets |
 //! | `map` | [`PixelMap`], the exact map; [`CoordGrid`], the cheap one with a certificate |
 //! | `plan` | [`Plan`]; `bounds` and `overlap` decide on the sphere which tiles an input touches |
+//! | `planes` | [`Planes`]: variance, mask, count, context; all that is written, cut into tiles |
 //! | `sample` | samples of one input over one block: patch → resample → weight |
 //! | `resample` | the kernels, one file a family, which see pixels and coordinates only |
-//! | `combine` | from samples to the value of a pixel |
-//! | `engine` | a plan carried out: tiles, intermediates, what is counted |
+//! | `combine` | from samples to the value of a pixel and what is told of it; `stack`, `select`: medians and clipping |
+//! | `engine` | a plan carried out: tiles, what is counted; `store`: intermediates |
 //! | `background` | differences in overlaps → corrections of each input: `pairs`, `measure`, `fit`, `solve` |
 //! | `schedule` | all of rayon |
+//! | `vector` | hot loops for the processor's widest vectors |
 //! | `storage` | arrays in memory or in mapped files; with the mapping of FITS files the only `unsafe` |
 
 mod background;
@@ -101,6 +105,7 @@ mod map;
 mod options;
 mod pixel;
 mod plan;
+mod planes;
 mod progress;
 mod provenance;
 mod resample;
@@ -108,6 +113,7 @@ mod sample;
 mod schedule;
 mod storage;
 mod summary;
+mod vector;
 mod wcs;
 
 pub use background::{Backgrounds, Correction, Pair, PlaneBackgrounds};
@@ -117,15 +123,16 @@ pub use fits::{Column, FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelTyp
 pub use input::Input;
 pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
 pub use options::{
-    Adaptive, AdaptiveKernel, Boundary, Combine, Drizzle, DrizzleKernel, Flux, Intermediate, MatchBackground, Matching,
-    Missing, Options, PairWeight, Parallel, ProgressCallback, Resample,
+    Adaptive, AdaptiveKernel, Boundary, Clip, Combine, Drizzle, DrizzleKernel, Flux, Intermediate, MatchBackground,
+    Matching, Missing, Options, PairWeight, Parallel, ProgressCallback, Resample,
 };
 pub use pixel::{InputPixel, Pixel};
 pub use plan::{Plan, Window};
+pub use planes::Planes;
 pub use progress::{Phase, Progress};
 pub use provenance::{COPIED_KEYWORDS, common_cards};
 pub use storage::{MappedArray, MappedElement};
-pub use summary::{InputSummary, Status, Summary};
+pub use summary::{InputSummary, Stages, Status, Summary};
 pub use wcs::{
     Frame, LookupTables, OptimalOptions, Wcs, WcsOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of,
 };

@@ -12,7 +12,7 @@ use crate::{Error, Progress, map::CoordinateError};
 /// assert_eq!(options.combine, Combine::Median);
 /// ```
 ///
-/// The result depends on `resample`, `flux`, `antialias`, `combine`, `missing`, `blank`, `match_background` and `coordinate_error` only: the other options change
+/// The result depends on `resample`, `flux`, `antialias`, `combine`, `missing`, `exclude_bits`, `blank`, `match_background` and `coordinate_error` only: the other options change
 /// time and memory, never a bit of the mosaic.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -29,6 +29,8 @@ pub struct Options {
     pub combine: Combine,
     /// What a missing input pixel does to the samples near it. Default: [`Missing::Spoil`].
     pub missing: Missing,
+    /// Flags of the inputs' masks ([`Input::with_mask`](crate::Input::with_mask)): a pixel with any of these bits is missing. Default: 0, none.
+    pub exclude_bits: u32,
     /// Value of output pixels that no input covers (footprint 0). Default: NaN.
     pub blank: f64,
     /// Whether the backgrounds of the inputs are brought to a common level before they are combined. Default: [`MatchBackground::None`].
@@ -56,6 +58,7 @@ impl Default for Options {
             antialias: false,
             combine: Combine::default(),
             missing: Missing::default(),
+            exclude_bits: 0,
             blank: f64::NAN,
             match_background: MatchBackground::default(),
             intermediate: Intermediate::default(),
@@ -86,6 +89,7 @@ impl Options {
         antialias: bool,
         combine: Combine,
         missing: Missing,
+        exclude_bits: u32,
         blank: f64,
         match_background: MatchBackground,
         intermediate: Intermediate,
@@ -109,12 +113,17 @@ impl Options {
         self
     }
 
-    pub(crate) fn validate(&self) -> Result<(), Error> {
+    /// Checks that all numbers are in their ranges, as [`Plan::new`](crate::Plan::new) does too.
+    ///
+    /// # Errors
+    /// [`Error::Option`], naming the option and what it can be.
+    pub fn validate(&self) -> Result<(), Error> {
         let refuse =
             |option, got: String, expected: &str| Err(Error::Option { option, got, expected: expected.to_owned() });
         if !(16..=4096).contains(&self.tile) {
             return refuse("tile", self.tile.to_string(), "16 to 4096 pixels");
         }
+        self.combine.validate()?;
         if let CoordinateError::Pixels(bound) = self.coordinate_error
             && !(bound > 0.0 && bound.is_finite())
         {
@@ -169,6 +178,8 @@ impl fmt::Debug for ProgressCallback {
 /// All that interpolate treat the edges of an image alike: positions in the outer half pixel take the value on the line of the edge
 /// pixels' centres, and pixels beyond the edge are mirrored (d c b | a b c d | c b a). Their samples have coverage 1. Input
 /// weights are interpolated linearly (by the nearest pixel for [`Nearest`](Self::Nearest)): negative lobes would make negative weights.
+///
+#[doc = include_str!("../docs/accuracy.md")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Resample {
@@ -398,6 +409,64 @@ pub enum Combine {
     Max,
     /// The middle sample, or the mean of the two middle ones; w only tells which samples are there.
     Median,
+    /// The sample v where the weights of those up to v reach half of Σw; the mean of it and the next one where they reach exactly half,
+    /// so that equal weights give [`Median`](Self::Median).
+    WeightedMedian,
+    /// Σwv/Σw over the samples that are left when outliers have been clipped.
+    Clipped(Clip),
+    /// Σ(v/σ²)/Σ(1/σ²) over the samples' variances σ² ([`Input::with_variance`](crate::Input::with_variance), which every input must have); w only
+    /// tells which samples are there. A sample of variance 0, whose weight is undefined, is left out.
+    InverseVariance,
+}
+
+impl Combine {
+    /// Whether samples are weighed by their variance.
+    pub(crate) fn needs_variance(self) -> bool {
+        self == Combine::InverseVariance
+    }
+
+    fn validate(self) -> Result<(), Error> {
+        match self {
+            // False for NaN.
+            Combine::Clipped(Clip { low, high, .. }) if !(low > 0.0 && high > 0.0) => Err(Error::Option {
+                option: "combine",
+                got: format!("Clipped with low {low}, high {high}"),
+                expected: "numbers of standard deviations above 0; infinity clips nothing on that side".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How outliers among the samples of a pixel are found, as astropy.stats.sigma_clip does: as often as `iterations` says, or until nothing
+/// changes, samples below c - `low` s or above c + `high` s are left out, c being the median and s the standard deviation (of the
+/// population, divided by n) of what is left; the last bounds decide over all samples. Weights have no part in it. Infinite samples are always left out.
+///
+/// A pixel all of whose samples are clipped (two samples and less than 1 s) gets [`Options::blank`] and footprint 0.
+///
+/// ```
+/// use skymosaic::{Clip, Combine, Options};
+/// let options = Options::default().combine(Combine::Clipped(Clip::default().high(2.5).iterations(10)));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Clip {
+    /// Standard deviations below the median that are kept: above 0. Default: 3.
+    pub low: f64,
+    /// Standard deviations above the median that are kept: above 0. Default: 3.
+    pub high: f64,
+    /// How often samples are clipped at most; 0 clips none but infinite ones. Default: 5.
+    pub iterations: usize,
+}
+
+impl Default for Clip {
+    fn default() -> Self {
+        Clip { low: 3.0, high: 3.0, iterations: 5 }
+    }
+}
+
+impl Clip {
+    setters! { low: f64, high: f64, iterations: usize }
 }
 
 /// What a missing input pixel (NaN, BLANK or weight 0) does to a sample that gives it a non-zero kernel weight.

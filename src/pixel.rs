@@ -2,12 +2,17 @@
 
 use ndarray::{ArrayView2, ArrayViewD, Axis, s};
 
-use crate::{fits::FitsElement, plan::Window, storage::MappedElement};
+use crate::{
+    engine::Compiled,
+    fits::{FitsElement, PatchPixel},
+    plan::Window,
+    storage::MappedElement,
+};
 
 /// Element type of outputs and of every resampled sample: `f32` or `f64`.
 ///
 /// Sums are always `f64`; a sample and an output pixel are rounded to the type once.
-pub trait Pixel: InputPixel + FitsElement + PartialOrd {
+pub trait Pixel: InputPixel + FitsElement + PatchPixel + PartialOrd + Compiled {
     /// Missing.
     const NAN: Self;
     /// Rounds to nearest.

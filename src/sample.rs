@@ -8,12 +8,17 @@ use crate::{
     input::{Input, Pixels},
     map::{CoordGrid, CoordinateError, Inverse, PixelMap, Sky, SkyIndex},
     plan::Window,
-    resample::{Kernel, Linear, Patch, Scene, Scratch},
-    summary::Tally,
+    resample::{Kernel, Known, Linear, Patch, Propagated, Scene, Scratch},
+    summary::{Stages, Tally, Watch},
 };
 
 /// Rows of a block that are resampled and handed on together: few enough to stay in the L1 cache.
 const BAND_ROWS: usize = 8;
+
+/// Half the side of the square of output pixels whose correlation is measured.
+const CORRELATED: usize = 8;
+/// Input pixels that may be looked at for it.
+const MOST_CORRELATED: usize = 1 << 22;
 
 /// An input made ready for one target.
 #[derive(Clone)]
@@ -23,6 +28,8 @@ pub(crate) struct Sampler<'p, 'a> {
     pub(crate) weights_map: Option<Arc<dyn PixelMap>>,
     pub(crate) kernel: Kernel,
     pub(crate) coordinate_error: CoordinateError,
+    /// Flags that make a pixel missing.
+    pub(crate) exclude_bits: u32,
     /// Of the image and of the weights.
     pub(crate) sky: [SkyIndex; 2],
     /// From input to output pixels, for kernels that start from input pixels.
@@ -40,6 +47,44 @@ impl std::fmt::Debug for Sampler<'_, '_> {
     }
 }
 
+/// Samples of one input for a run of output pixels, and what is known of them: variances and bits are empty unless needed.
+#[derive(Clone, Copy)]
+pub(crate) struct Samples<'s, T> {
+    pub(crate) values: &'s [T],
+    /// Where the weight is 0 the sample is not there.
+    pub(crate) weights: &'s [T],
+    pub(crate) variances: &'s [T],
+    pub(crate) bits: &'s [u32],
+}
+
+impl<T> Samples<'_, T> {
+    /// Row by row of `nx` pixels.
+    pub(crate) fn rows(&self, nx: usize) -> impl Iterator<Item = Samples<'_, T>> {
+        (0..self.values.len()).step_by(nx).map(move |from| {
+            let to = from + nx;
+            Samples {
+                values: self.values.get(from..to).unwrap_or_default(),
+                weights: self.weights.get(from..to).unwrap_or_default(),
+                variances: self.variances.get(from..to).unwrap_or_default(),
+                bits: self.bits.get(from..to).unwrap_or_default(),
+            }
+        })
+    }
+}
+
+/// What is needed of a sample beside value and weight.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Needs {
+    pub(crate) variance: bool,
+    pub(crate) bits: bool,
+}
+
+impl Needs {
+    pub(crate) fn any(self) -> bool {
+        self.variance || self.bits
+    }
+}
+
 /// What a worker needs to sample; reused from block to block.
 pub(crate) struct Workspace<T> {
     /// Input pixels that a patch may have. A block is halved until it needs no more, so that a strong reduction in scale, or
@@ -53,12 +98,33 @@ pub(crate) struct Workspace<T> {
     coverage: Vec<T>,
     weights: Vec<f64>,
     weights_coverage: Vec<f64>,
+    needs: Needs,
+    further: FurtherSpace<T>,
+}
+
+/// What is needed where inputs have variances or masks.
+struct FurtherSpace<T> {
+    read: Vec<f64>,
+    known: Vec<Known>,
+    propagated: Propagated,
+    variances: Vec<T>,
+    bits: Vec<u32>,
 }
 
 impl<T> Workspace<T> {
-    pub(crate) fn new(max_patch: usize) -> Self {
+    pub(crate) fn new(max_patch: usize, needs: Needs) -> Self {
+        let further = FurtherSpace {
+            read: Vec::new(),
+            known: Vec::new(),
+            propagated: Propagated::default(),
+            variances: Vec::new(),
+            bits: Vec::new(),
+        };
         Workspace {
-            max_patch,
+            // Twice as much is held of a pixel of which more is known.
+            max_patch: if needs.any() { max_patch / 2 } else { max_patch },
+            needs,
+            further,
             single: Vec::new(),
             double: Vec::new(),
             weight_pixels: Vec::new(),
@@ -71,10 +137,15 @@ impl<T> Workspace<T> {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let doubles = self.double.capacity() + self.weight_pixels.capacity();
+        let doubles = self.double.capacity() + self.weight_pixels.capacity() + self.further.read.capacity();
+        let further = self.further.known.capacity() * size_of::<Known>()
+            + self.further.propagated.bytes()
+            + self.further.variances.capacity() * size_of::<T>()
+            + self.further.bits.capacity() * 4;
         self.single.capacity() * 4
             + doubles * 8
             + self.scratch.bytes()
+            + further
             + self.values.capacity() * (2 * size_of::<T>() + 16)
     }
 }
@@ -127,7 +198,7 @@ impl<'g> Place<'g> {
 }
 
 impl<'p> Sampler<'p, '_> {
-    /// Hands the samples and weights of the output pixels of `block` in `planes` to `sink(plane, window, samples, weights)`, in pieces
+    /// Hands the samples of the output pixels of `block` in `planes` to `sink(plane, window, samples)`, in pieces
     /// that are rows of `window`; pixels that are not handed over have none.
     pub(crate) fn sample<T: Pixel>(
         &self,
@@ -135,9 +206,10 @@ impl<'p> Sampler<'p, '_> {
         block: Window,
         planes: Range<usize>,
         workspace: &mut Workspace<T>,
-        sink: &mut impl FnMut(usize, Window, &[T], &[T]),
+        sink: &mut impl FnMut(usize, Window, &Samples<'_, T>),
     ) -> Result<Tally, Error> {
         let mut tally = Tally::default();
+        let mut watch = Watch::start();
         let [image_sky, weights_sky] = &self.sky;
         let Some(mut place) = self.place(&*self.map, block, &self.input.image, image_sky, &mut tally) else {
             return Ok(tally);
@@ -157,6 +229,7 @@ impl<'p> Sampler<'p, '_> {
         if largest > workspace.max_patch && block.area() > 1 {
             // What the halves report counts, not the coordinates of the whole.
             tally = Tally::default();
+            tally.stages.coordinates = watch.lap();
             for half in halves(block) {
                 tally.merge(&self.sample(files, half, planes.clone(), workspace, sink)?);
             }
@@ -169,20 +242,26 @@ impl<'p> Sampler<'p, '_> {
         if let (Some(place), Some(map)) = (&mut weights_place, &self.weights_map) {
             place.prepare(&**map, None, self.coordinate_error);
         }
+        tally.stages.coordinates += watch.lap();
         for plane in planes {
-            let mut counted = |window: Window, samples: &[T], weights: &[T]| {
-                tally.resampled += weights.iter().filter(|w| w.to_f64() > 0.0).count() as u64;
-                sink(plane, window, samples, weights);
+            let mut counted = |window: Window, samples: &Samples<'_, T>| {
+                tally.resampled += samples.weights.iter().filter(|w| w.to_f64() > 0.0).count() as u64;
+                sink(plane, window, samples);
             };
-            if self.input.image.fits_f32() {
+            let weights_place = weights_place.as_ref();
+            tally.stages += if self.input.image.fits_f32() {
                 let mut pixels = std::mem::take(&mut workspace.single);
-                self.plane(files, plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
+                let stages =
+                    self.plane(files, plane, block, &place, weights_place, &mut pixels, workspace, &mut counted)?;
                 workspace.single = pixels;
+                stages
             } else {
                 let mut pixels = std::mem::take(&mut workspace.double);
-                self.plane(files, plane, block, &place, weights_place.as_ref(), &mut pixels, workspace, &mut counted)?;
+                let stages =
+                    self.plane(files, plane, block, &place, weights_place, &mut pixels, workspace, &mut counted)?;
                 workspace.double = pixels;
-            }
+                stages
+            };
         }
         Ok(tally)
     }
@@ -238,9 +317,11 @@ impl<'p> Sampler<'p, '_> {
         weights_place: Option<&Place<'_>>,
         pixels: &mut Vec<P>,
         workspace: &mut Workspace<T>,
-        sink: &mut impl FnMut(Window, &[T], &[T]),
-    ) -> Result<(), Error> {
-        let Workspace { weight_pixels, scratch, values, coverage, weights, weights_coverage, .. } = workspace;
+        sink: &mut impl FnMut(Window, &Samples<'_, T>),
+    ) -> Result<Stages, Error> {
+        let (mut stages, mut watch) = (Stages::default(), Watch::start());
+        let Workspace { weight_pixels, scratch, values, coverage, weights, weights_coverage, needs, further, .. } =
+            workspace;
         self.input.image.gather(files, plane, place.window, pixels)?;
         let weights_scene = match &self.input.weights {
             None => None,
@@ -257,6 +338,9 @@ impl<'p> Sampler<'p, '_> {
                 Some(own.scene(weight_pixels))
             }
         };
+        self.find_known(files, plane, place.window, pixels, *needs, further)?;
+        let FurtherSpace { known, propagated, variances, bits, .. } = further;
+        let known = Patch { pixels: &known[..], window: place.window, image: place.image };
         let mut scene = place.scene(pixels);
         let weights_scene = match weights_scene {
             Some(own) if self.kernel.needs_forward() => {
@@ -265,6 +349,7 @@ impl<'p> Sampler<'p, '_> {
             }
             own => own,
         };
+        stages.patch = watch.lap();
         self.kernel.prepare(&scene.patch, scratch);
         let weights_kernel = self.kernel.for_weights();
         let rows = if self.kernel.likes_whole_blocks() { block.ny } else { BAND_ROWS };
@@ -272,10 +357,19 @@ impl<'p> Sampler<'p, '_> {
             let band = Window { y0: block.y0 + y0, ny: rows.min(block.ny - y0), ..block };
             values.resize(band.area(), T::default());
             coverage.resize(band.area(), T::default());
-            self.kernel.sample(&scene, band, scratch, values, coverage);
+            if needs.any() {
+                self.kernel.propagate(&scene, &known, band, scratch, values, coverage, propagated);
+            } else {
+                self.kernel.sample(&scene, band, scratch, values, coverage);
+            }
             let scale = self.input.scale();
             if scale != 1.0 {
                 values.iter_mut().for_each(|value| *value = T::from_f64(value.to_f64() * scale));
+            }
+            if needs.any() {
+                variances.clear();
+                variances.extend(propagated.variances.iter().map(|v| T::from_f64(v * (scale * scale))));
+                std::mem::swap(bits, &mut propagated.bits);
             }
             if let Some(scene) = &weights_scene {
                 weights.resize(band.area(), 0.0);
@@ -287,10 +381,100 @@ impl<'p> Sampler<'p, '_> {
                     *coverage = T::from_f64(coverage.to_f64() * weight * known);
                 }
             }
-            sink(band, values, coverage);
+            stages.resampling += watch.lap();
+            sink(band, &Samples { values, weights: coverage, variances, bits });
+            stages.combining += watch.lap();
+        }
+        Ok(stages)
+    }
+
+    /// Reads variances and flags of a patch, makes the pixels missing that these say are, and puts down what is known of the others if that
+    /// is needed.
+    fn find_known<P: Pixel, T: Pixel>(
+        &self,
+        files: &FitsCache,
+        plane: usize,
+        window: Window,
+        pixels: &mut [P],
+        needs: Needs,
+        space: &mut FurtherSpace<T>,
+    ) -> Result<(), Error> {
+        let FurtherSpace { read, known, .. } = space;
+        let plane_of = |given: &Pixels<'_>| if given.planes() == 1 { 0 } else { plane };
+        known.clear();
+        known.resize(if needs.any() { pixels.len() } else { 0 }, Known::default());
+        if let Some(mask) = &self.input.mask {
+            let width = mask.integer_bits().unwrap_or(64);
+            mask.gather(files, plane_of(mask), window, read)?;
+            for (k, (pixel, stored)) in pixels.iter_mut().zip(&*read).enumerate() {
+                let flags = flags(*stored, width)?;
+                if flags.is_none_or(|bits| bits & self.exclude_bits != 0) {
+                    *pixel = P::NAN;
+                }
+                if let (Some(known), Some(bits)) = (known.get_mut(k), flags) {
+                    known.bits = bits;
+                }
+            }
+        }
+        if let Some(variance) = &self.input.variance {
+            variance.gather(files, plane_of(variance), window, read)?;
+            for (k, (pixel, variance)) in pixels.iter_mut().zip(&*read).enumerate() {
+                if !(*variance >= 0.0 && variance.is_finite()) {
+                    *pixel = P::NAN;
+                }
+                if let Some(known) = known.get_mut(k) {
+                    known.variance = *variance;
+                }
+            }
+        }
+        for (known, pixel) in known.iter_mut().zip(&*pixels) {
+            if self.kernel.is_missing(pixel.to_f64()) {
+                known.variance = f64::NAN;
+            }
         }
         Ok(())
     }
+
+    /// √(Σ covariances / Σ variances) of the samples near the middle of a rectangle of the output, for noise that is independent from
+    /// one input pixel to the next; `None` if there are no samples, or the reduction in scale is so strong that finding out takes too much.
+    pub(crate) fn noise_correlation(&self, bounds: Window) -> Option<f64> {
+        let target = Window::new(0, 0, self.target[1], self.target[0]);
+        let around = |half: usize| {
+            let (x, y) = (bounds.x0 + bounds.nx / 2, bounds.y0 + bounds.ny / 2);
+            let (x0, y0) = (x.saturating_sub(half), y.saturating_sub(half));
+            Window::new(x0, y0, x + half - x0, y + half - y0).intersection(&target)
+        };
+        let inner = around(CORRELATED)?;
+        let longest = Steps::of(&*self.map, inner).longest().max(0.02);
+        // Samples farther apart share no pixel that matters.
+        let apart = 2.0 * self.kernel.reach(longest).min(8.0 + 2.0 * longest) / longest * 1.5 + 2.0;
+        let block = around(CORRELATED + (apart.ceil() as usize).min(8 * CORRELATED))?;
+        let mut place = self.place(&*self.map, block, &self.input.image, &self.sky[0], &mut Tally::default())?;
+        if place.cost() > MOST_CORRELATED {
+            return None;
+        }
+        place.prepare(&*self.map, self.inverse.as_deref(), self.coordinate_error);
+        let pixels = vec![1.0; place.window.area()];
+        let [all, own] = self.kernel.covariance(&place.scene(&pixels), block, inner);
+        (own > 0.0).then(|| (all / own).max(0.0).sqrt())
+    }
+}
+
+/// The bits of flags that are stored as an integer of so many bits; `None` for BLANK.
+fn flags(stored: f64, width: u32) -> Result<Option<u32>, Error> {
+    if stored.is_nan() {
+        return Ok(None);
+    }
+    // Two's complement: the sign of a short integer is its highest bit.
+    let unsigned = if stored < 0.0 && width <= 32 { stored + 2.0_f64.powi(width as i32) } else { stored };
+    if unsigned.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(&unsigned) {
+        return Err(Error::Option {
+            option: "mask",
+            got: format!("a pixel of {stored}"),
+            expected: "flags in bits 0 to 31".to_owned(),
+        });
+    }
+    Ok(Some(unsigned as u32))
 }
 
 /// How many input pixels the output pixels of a block are long, at a few places.

@@ -47,6 +47,9 @@ macro_rules! mapped_element {
 
 mapped_element!(u8: "u1", i16: "i2", i32: "i4", i64: "i8", f32: "f4", f64: "f8");
 
+// SAFETY: as for the others.
+unsafe impl Plain for u32 {}
+
 /// Views bytes as numbers. `None` unless they are aligned and of a whole number of elements.
 fn cast<T: Plain>(bytes: &[u8]) -> Option<&[T]> {
     // SAFETY: every bit pattern is a T (Plain); align_to itself sees to alignment and length.

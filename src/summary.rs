@@ -1,6 +1,10 @@
 //! What a run did.
 
-use std::sync::Arc;
+use std::{
+    ops::AddAssign,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
     background::Backgrounds,
@@ -28,11 +32,62 @@ pub struct Summary {
     pub exact_fraction: f64,
     /// What was subtracted to match the backgrounds, and the groups in which they are matched; `None` if that was not asked for.
     pub backgrounds: Option<Arc<Backgrounds>>,
+    /// That of the inputs, weighted by their samples: the square root of the mean of the squares. See [`InputSummary::noise_correlation`].
+    pub noise_correlation: Option<f64>,
     /// Most bytes that the engine held at once: workspaces, decoded inputs, intermediates in memory.
     pub peak_bytes: u64,
+    /// Where the time went.
+    pub stages: Stages,
+}
+
+/// The time that each part of the work took, added up over the threads that did it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stages {
+    /// Input pixels read: decoded, made native-endian numbers, scaled, with what is known of them.
+    pub patch: Duration,
+    /// Coordinate grids made: the exact map at their nodes, fits and checks.
+    pub coordinates: Duration,
+    /// Samples taken; the coordinates of each pixel, evaluated from the grid, are counted here.
+    pub resampling: Duration,
+    /// Samples combined and pixels written.
+    pub combining: Duration,
+}
+
+impl AddAssign for Stages {
+    fn add_assign(&mut self, other: Stages) {
+        self.patch += other.patch;
+        self.coordinates += other.coordinates;
+        self.resampling += other.resampling;
+        self.combining += other.combining;
+    }
+}
+
+/// Tells the time between stages.
+pub(crate) struct Watch(Instant);
+
+impl Watch {
+    pub(crate) fn start() -> Watch {
+        Watch(Instant::now())
+    }
+
+    /// The time since the start or the last lap.
+    pub(crate) fn lap(&mut self) -> Duration {
+        let last = std::mem::replace(&mut self.0, Instant::now());
+        self.0.duration_since(last)
+    }
 }
 
 impl Summary {
+    /// The correlation of the whole from that of the inputs.
+    pub(crate) fn correlation(inputs: &[InputSummary]) -> Option<f64> {
+        let measured =
+            inputs.iter().filter_map(|input| Some((input.resampled_pixels as f64, input.noise_correlation?)));
+        let (samples, squares) =
+            measured.fold((0.0, 0.0), |(n, sum), (samples, r)| (n + samples, sum + samples * r * r));
+        (samples > 0.0).then(|| (squares / samples).sqrt())
+    }
+
     /// Fraction of the output pixels that have a footprint above 0.
     pub fn coverage(&self) -> f64 {
         self.covered_pixels as f64 / (self.output_pixels as f64).max(1.0)
@@ -53,6 +108,11 @@ pub struct InputSummary {
     pub resampled_pixels: u64,
     /// Largest difference found between its cheap and exact coordinates, in input pixels.
     pub max_coordinate_error: f64,
+    /// How much larger the noise of a sum over many output pixels is than [`Planes::variance`](crate::Planes::variance) says pixel by pixel:
+    /// √(Σ covariances of a sample with all samples / its variance), for noise that is independent from one input pixel to the next; R of
+    /// Fruchter & Hook (2002, PASP 114, 144, eq. 9). From the kernel's weights, over 16 × 16 output pixels in the middle of the input. Measured if a
+    /// variance is asked for; `None` otherwise, and where the middle has no samples.
+    pub noise_correlation: Option<f64>,
 }
 
 /// Whether an input has a part in the mosaic.
@@ -70,11 +130,13 @@ pub enum Status {
 pub(crate) struct Tally {
     pub(crate) resampled: u64,
     pub(crate) grid: GridReport,
+    pub(crate) stages: Stages,
 }
 
 impl Tally {
     pub(crate) fn merge(&mut self, other: &Tally) {
         self.resampled += other.resampled;
         self.grid.merge(&other.grid);
+        self.stages += other.stages;
     }
 }

@@ -4,6 +4,7 @@ mod common;
 
 use common::{
     Golden,
+    backgrounds::field,
     field::{Random, bits, tan},
     worst,
 };
@@ -78,114 +79,6 @@ fn equal_to_reproject() {
         let far = far.map(|((_, a), b)| if a.is_nan() && b.is_nan() { 0.0 } else { (a - b).abs() });
         assert!(far.fold(0.0, f64::max) < 1e-8 * scale.max(1.0));
     }
-}
-
-/// A field of side × side rotated images, noise of deviation 1 on a smooth sky that all share, with a background of their own each: a constant and slopes.
-struct Field {
-    target: Wcs,
-    shape: [usize; 2],
-    images: Vec<(Array2<f32>, Wcs)>,
-    truth: Vec<Correction>,
-}
-
-fn field(side: usize, pixels: usize, offset: f64, slope: f64, seed: u64) -> Field {
-    let scale = 1e-4;
-    let n = (side as f64 * 0.85 + 0.3) * pixels as f64;
-    let shape = [n as usize; 2];
-    let target = tan(150.0, 0.0, shape, scale, 0.0);
-    let mut random = Random(seed * 7919 + 1);
-    let centre = [(shape[1] - 1) as f64 / 2.0, (shape[0] - 1) as f64 / 2.0];
-    let (mut images, mut truth) = (Vec::new(), Vec::new());
-    for k in 0..side * side {
-        let at = |v: usize| (v as f64 - (side - 1) as f64 / 2.0) * 0.85 * pixels as f64 * scale;
-        let wcs = tan(150.0 + at(k % side), at(k / side), [pixels; 2], scale, random.between(-3.0, 3.0));
-        let background = Correction {
-            offset: random.between(-offset, offset),
-            slope: [random.between(-slope, slope), random.between(-slope, slope)],
-            centre,
-        };
-        // Where in the target each pixel lies, for the sky and the background.
-        let (mut lon, mut lat): (Vec<f64>, Vec<f64>) =
-            (0..pixels * pixels).map(|p| ((p % pixels) as f64, (p / pixels) as f64)).unzip();
-        wcs.pixel_to_celestial(&mut lon, &mut lat);
-        target.celestial_to_pixel(&mut lon, &mut lat);
-        let image = Array2::from_shape_fn((pixels, pixels), |(y, x)| {
-            let (u, v) = (lon[y * pixels + x], lat[y * pixels + x]);
-            let sky = 100.0 + 30.0 * (u / 37.0).sin() * (v / 53.0).cos();
-            let gauss: f64 = (0..12).map(|_| random.uniform()).sum::<f64>() - 6.0;
-            (sky + background.at(u, v) + gauss) as f32
-        });
-        images.push((image, wcs));
-        truth.push(background);
-    }
-    Field { target, shape, images, truth }
-}
-
-impl Field {
-    fn inputs(&self) -> Vec<Input<'_>> {
-        self.images.iter().map(|(image, wcs)| Input::from_array(image.view(), wcs.clone())).collect()
-    }
-
-    /// Largest error of a correction over its image, and root mean square of the steps at the centres of the overlaps: the error of one correction minus that of
-    /// the other, the errors having a common plane that nothing can tell.
-    fn errors(&self, summary: &Summary) -> (f64, f64) {
-        let matched = &summary.backgrounds.as_ref().unwrap().planes[0];
-        assert_eq!(matched.groups.len(), 1);
-        let wrong: Vec<Correction> = matched
-            .corrections
-            .iter()
-            .zip(&self.truth)
-            .map(|(got, truth)| Correction {
-                offset: got.offset - truth.offset,
-                slope: [0, 1].map(|k| got.slope[k] - truth.slope[k]),
-                ..*truth
-            })
-            .collect();
-        let count = wrong.len() as f64;
-        let common = Correction {
-            offset: wrong.iter().map(|one| one.offset).sum::<f64>() / count,
-            slope: [0, 1].map(|k| wrong.iter().map(|one| one.slope[k]).sum::<f64>() / count),
-            ..self.truth[0]
-        };
-        let left = |k: usize, x: f64, y: f64| wrong[k].at(x, y) - common.at(x, y);
-        let worst = summary
-            .inputs
-            .iter()
-            .enumerate()
-            .map(|(k, input)| {
-                let window = input.bounds[0];
-                let (x, y) = (window.x0 as f64 + window.nx as f64 / 2.0, window.y0 as f64 + window.ny as f64 / 2.0);
-                left(k, x, y).abs()
-            })
-            .fold(0.0, f64::max);
-        let steps = matched.pairs.iter().map(|pair| {
-            let [x, y] = pair.difference.centre;
-            (left(pair.inputs[0], x, y) - left(pair.inputs[1], x, y)).powi(2)
-        });
-        (worst, (steps.sum::<f64>() / matched.pairs.len() as f64).sqrt())
-    }
-}
-
-#[test]
-fn offsets_are_recovered_to_the_noise() {
-    let field = field(5, 120, 20.0, 0.0, 1);
-    let (_, _, summary) = run(&field.inputs(), &field.target, &field.shape, &constant());
-    let (worst, steps) = field.errors(&summary);
-    println!("worst offset {worst:.4}, steps {steps:.4} of the noise");
-    // Noise: an overlap of two sides has 1700 pixels or so, the median of their differences being good to 1.25 √2 / √1700 = 0.043.
-    assert!(worst < 0.1 && steps < 0.043);
-}
-
-#[test]
-fn planes_are_recovered_to_the_noise() {
-    let field = field(5, 120, 20.0, 0.03, 2);
-    let (_, _, constants) = run(&field.inputs(), &field.target, &field.shape, &constant());
-    let (_, _, summary) = run(&field.inputs(), &field.target, &field.shape, &planes());
-    let (worst, steps) = field.errors(&summary);
-    println!("worst {worst:.4}, steps {steps:.4} of the noise; with constants {:?}", field.errors(&constants));
-    // Steps are as small as those of constants; narrow overlaps are loose hinges, so that the field as a whole may bend.
-    assert!(worst < 0.8 && steps < 0.043);
-    assert!(field.errors(&constants).1 > 1.0);
 }
 
 /// The naive program: every sample of every input, every difference, the normal equations in full.
@@ -402,4 +295,30 @@ fn deep_and_large() {
     let pairs = summary.backgrounds.as_ref().unwrap().planes[0].pairs.len();
     println!("{pairs} pairs, worst {wrong:.4}");
     assert!(wrong < 0.02 && pairs < 90 * 32);
+}
+
+/// Little memory takes several passes over the overlaps, and gives the same bytes.
+#[test]
+fn memory_stays_within_the_limit() {
+    const LIMIT: u64 = 4 << 20;
+    let field = field(5, 120, 20.0, 0.02, 7);
+    for options in [constant(), planes()] {
+        let options = options.parallel(Parallel::Serial);
+        let (output, _, free) = run(&field.inputs(), &field.target, &field.shape, &options);
+        let (tight_output, _, tight) =
+            run(&field.inputs(), &field.target, &field.shape, &options.clone().memory_limit(LIMIT));
+        println!("{} bytes held, {} with the limit", free.peak_bytes, tight.peak_bytes);
+        assert_eq!(bits(&output), bits(&tight_output));
+        assert_eq!(free.backgrounds, tight.backgrounds);
+        assert!(tight.peak_bytes <= LIMIT && free.peak_bytes > tight.peak_bytes);
+    }
+    // One pair has more differences than that.
+    let shape = [300, 300];
+    let target = tan(10.0, 0.0, shape, 1e-3, 0.0);
+    let image = Array2::from_elem(shape, 1.0_f32);
+    let inputs = [0, 1].map(|_| Input::from_array(image.view(), target.clone()));
+    let plan = Plan::new(&inputs, &target, &shape, &constant().parallel(Parallel::Serial).memory_limit(LIMIT)).unwrap();
+    let error = plan.match_backgrounds::<f64>().unwrap_err();
+    assert!(matches!(error, Error::Memory { limit: LIMIT, .. }), "{error}");
+    assert!(error.to_string().contains("the matching of backgrounds on 1 threads needs"), "{error}");
 }

@@ -1,8 +1,11 @@
 //! Distorted WCS against wcslib and astropy, both ways: the table of tests/golden/make_distortion.py.
 
+mod common;
+
+use common::Golden;
 use ndarray::Array2;
 use serde_json::Value;
-use skymosaic::{Error, Header, LookupTables, Wcs, WcsOptions};
+use skymosaic::{Error, Hdu, Header, Input, LookupTables, Wcs, WcsOptions};
 
 struct Tables(Vec<(String, i64, Header, Array2<f64>)>);
 
@@ -78,4 +81,49 @@ fn what_distortion_does_not_reach_is_nan() {
     wcs.celestial_to_pixel(&mut x, &mut y);
     assert!(x[0].is_nan() && y[0].is_nan(), "{x:?}");
     assert!(x[1].is_finite() && x[2].is_nan() && x[3].is_nan(), "{x:?}");
+}
+
+/// Tables in HDUs of the file, as astropy reads them (golden/make_distortion_file.py).
+#[test]
+fn tables_are_read_from_their_own_hdus() {
+    let golden = Golden::open("distortion");
+    for case in golden.cases() {
+        let path = golden.path(&case["file"]);
+        let number = case["hdu"].as_u64().unwrap() as usize;
+        let input = Input::from_fits(&path, &Hdu::Number(number)).unwrap();
+        let wcs = input.wcs().unwrap();
+        let (mut sky, mut pixel) = (0.0_f64, 0.0_f64);
+        let points = case["pixel"].as_array().unwrap().iter().zip(case["sky"].as_array().unwrap());
+        let points = points.map(|(pixel, sky)| [pixel, sky].map(|p| [0, 1].map(|n| p[n].as_f64().unwrap())));
+        for [wanted_pixel @ [x, y], wanted_sky @ [lon, lat]] in points {
+            let (mut got_lon, mut got_lat) = ([x], [y]);
+            wcs.pixel_to_celestial(&mut got_lon, &mut got_lat);
+            let errors = [(got_lon[0] - lon) * lat.to_radians().cos(), got_lat[0] - lat].map(f64::abs);
+            assert!(errors.iter().all(|e| *e < 1e-9), "{wanted_pixel:?} {errors:?} degrees off {wanted_sky:?}");
+            sky = errors.into_iter().fold(sky, f64::max);
+            let (mut back_x, mut back_y) = ([lon], [lat]);
+            wcs.celestial_to_pixel(&mut back_x, &mut back_y);
+            let errors = [back_x[0] - x, back_y[0] - y].map(f64::abs);
+            assert!(errors.iter().all(|e| *e < 1e-6), "{wanted_sky:?} {errors:?} pixels off {wanted_pixel:?}");
+            pixel = errors.into_iter().fold(pixel, f64::max);
+        }
+        println!("{} HDU {number}: sky {sky:.1e}°, pixels {pixel:.1e}", path.display());
+    }
+}
+
+/// Without its tables an image has no coordinates, and says which table it lacks.
+#[test]
+fn missing_tables_are_named() {
+    let golden = Golden::open("distortion");
+    let whole = std::fs::read(golden.folder.join("tables.fits")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cut.fits");
+    // Header and data of the first image end where the next extension begins.
+    let starts: Vec<usize> =
+        (0..whole.len()).step_by(2880).filter(|at| whole[*at..].starts_with(b"XTENSION")).collect();
+    std::fs::write(&path, &whole[..starts[1]]).unwrap();
+    let message = Input::from_fits(&path, &Hdu::First).unwrap_err();
+    let chain = std::iter::successors(Some(&message as &dyn std::error::Error), |e| e.source());
+    let text: Vec<String> = chain.map(ToString::to_string).collect();
+    assert!(text.iter().any(|line| line.contains("D2IMARR,1")), "{text:?}");
 }

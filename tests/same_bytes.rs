@@ -7,15 +7,16 @@ use std::num::NonZeroUsize;
 use common::field::{bits, noise, tan, wcs};
 use ndarray::{Array2, Array3, ArrayD, Axis, s};
 use skymosaic::{
-    Adaptive, AdaptiveKernel, Boundary, Combine, Drizzle, DrizzleKernel, Flux, Input, Intermediate, MatchBackground,
-    Matching, Missing, Options, Parallel, Plan, Resample, Wcs, Window, reproject_and_coadd,
+    Adaptive, AdaptiveKernel, Boundary, Clip, Combine, Drizzle, DrizzleKernel, Flux, Input, Intermediate,
+    MatchBackground, Matching, Missing, Options, Parallel, Plan, Planes, Resample, Wcs, Window, reproject_and_coadd,
 };
 
 const TARGET: [usize; 2] = [310, 330];
-const COMBINATIONS: [Combine; 7] =
-    [Combine::Mean, Combine::Sum, Combine::First, Combine::Last, Combine::Min, Combine::Max, Combine::Median];
 
 type Image = (Array2<f64>, Array2<f32>, Array2<i16>, Wcs, Option<Array2<f64>>);
+
+/// Output, footprint, variance, mask, count and context.
+type Planar = Vec<ArrayD<f64>>;
 
 struct Field {
     target: Wcs,
@@ -46,28 +47,58 @@ fn input(k: usize, (double, single, integer, wcs, weights): &Image) -> Input<'_>
         1 => Input::from_array(single.view(), wcs.clone()),
         _ => Input::from_array(integer.view(), wcs.clone()),
     };
+    // Any positive numbers make variances, any integers flags.
+    let input = input.with_variance(double.view()).with_mask(integer.view());
     match weights {
         Some(weights) => input.with_weights(weights.view()),
         None => input,
     }
 }
 
-fn run(field: &Field, options: &Options) -> (ArrayD<f64>, ArrayD<f64>) {
-    // Filled with rubbish: what the buffers held must not matter.
-    let mut output = Array2::from_elem(TARGET, 7.0);
-    let mut footprint = Array2::from_elem(TARGET, f64::NAN);
-    let summary =
-        reproject_and_coadd(&inputs(field), &field.target, output.view_mut(), footprint.view_mut(), options).unwrap();
-    assert!(summary.coverage() > 0.1, "the field must be worth comparing: {}", summary.coverage());
-    (output.into_dyn(), footprint.into_dyn())
+fn run(field: &Field, options: &Options) -> Planar {
+    let inputs = inputs(field);
+    run_windows(&Plan::new(&inputs, &field.target, &TARGET, options).unwrap(), TARGET)
 }
 
-fn assert_same(what: &str, got: &(ArrayD<f64>, ArrayD<f64>), expected: &(ArrayD<f64>, ArrayD<f64>)) {
-    for (name, got, expected) in [("output", &got.0, &expected.0), ("footprint", &got.1, &expected.1)] {
+/// All planes, made window by window.
+fn run_windows(plan: &Plan<'_, '_>, [ny, nx]: [usize; 2]) -> Planar {
+    // Filled with rubbish: what the buffers held must not matter.
+    let [mut output, mut footprint, mut variance] =
+        [7.0, f64::NAN, -1.0].map(|rubbish| Array2::from_elem(TARGET, rubbish));
+    let [mut mask, mut count] = [5, -3].map(|rubbish| Array2::from_elem(TARGET, rubbish));
+    let mut context = Array3::from_elem((1, TARGET[0], TARGET[1]), 99);
+    for y0 in (0..TARGET[0]).step_by(ny) {
+        for x0 in (0..TARGET[1]).step_by(nx) {
+            let window = Window::new(x0, y0, nx.min(TARGET[1] - x0), ny.min(TARGET[0] - y0));
+            let part = s![y0..y0 + window.ny, x0..x0 + window.nx];
+            let planes = Planes::default()
+                .variance(variance.slice_mut(part))
+                .mask(mask.slice_mut(part))
+                .count(count.slice_mut(part))
+                .context(context.slice_mut(s![.., y0..y0 + window.ny, x0..x0 + window.nx]));
+            plan.run_window_with(window, output.slice_mut(part), footprint.slice_mut(part), planes).unwrap();
+        }
+    }
+    let there = footprint.iter().filter(|weight| **weight > 0.0).count() as f64 / footprint.len() as f64;
+    assert!(there > 0.1, "the field must be worth comparing: {there}");
+    let integers = [mask.into_dyn(), count.into_dyn(), context.into_dyn()].map(|plane| plane.mapv(f64::from));
+    [output, footprint, variance].map(Array2::into_dyn).into_iter().chain(integers).collect()
+}
+
+fn assert_same(what: &str, got: &[ArrayD<f64>], expected: &[ArrayD<f64>]) {
+    assert_eq!(got.len(), expected.len());
+    let names = ["output", "footprint", "variance", "mask", "count", "context"];
+    for (name, (got, expected)) in names.into_iter().zip(got.iter().zip(expected)) {
         let (got_bits, bits) = (bits(got), bits(expected));
         let different = got_bits.iter().zip(&bits).position(|(a, b)| a != b);
         assert_eq!(different, None, "{what}: {name} differs at flat index {different:?}");
     }
+}
+
+fn combinations() -> Vec<Combine> {
+    use Combine::*;
+    let clipped = Clipped(Clip::default().low(1.5).high(1.5));
+    vec![Mean, Sum, First, Last, Min, Max, Median, WeightedMedian, InverseVariance, clipped]
 }
 
 fn serial() -> Options {
@@ -91,8 +122,8 @@ fn any_number_of_threads_tile_and_storage() {
     let folder = tempfile::tempdir().unwrap();
     for options in kernels() {
         let plain = options.resample == Resample::Bilinear && !options.antialias;
-        for combine in if plain { &COMBINATIONS[..] } else { &COMBINATIONS[..1] } {
-            let options = options.clone().combine(*combine);
+        for combine in if plain { combinations() } else { vec![Combine::Mean] } {
+            let options = options.clone().combine(combine);
             let combine = format!("{:?} {combine:?}", options.resample);
             let expected = run(&field, &options);
             for threads in [1, 2, 3, 8] {
@@ -197,14 +228,7 @@ fn adaptive_kernels() {
         assert_same(&format!("{adaptive:?} memory limit"), &run(field, &little), &expected);
         let inputs = inputs(field);
         let plan = Plan::new(&inputs, &field.target, &TARGET, &options).unwrap();
-        let (mut output, mut footprint) = (Array2::<f64>::zeros(TARGET), Array2::<f64>::zeros(TARGET));
-        for (y0, x0) in [(0, 0), (0, 131), (77, 0), (77, 131)] {
-            let (y1, x1) = (if y0 == 0 { 77 } else { TARGET[0] }, if x0 == 0 { 131 } else { TARGET[1] });
-            let part = s![y0..y1, x0..x1];
-            let window = Window::new(x0, y0, x1 - x0, y1 - y0);
-            plan.run_window(window, output.slice_mut(part), footprint.slice_mut(part)).unwrap();
-        }
-        assert_same(&format!("{adaptive:?} windows"), &(output.into_dyn(), footprint.into_dyn()), &expected);
+        assert_same(&format!("{adaptive:?} windows"), &run_windows(&plan, [77, 131]), &expected);
     }
 }
 
@@ -217,7 +241,7 @@ fn matched_backgrounds() {
             let options = serial().combine(combine).match_background(matching);
             let expected = run(&field, &options);
             let plain = run(&field, &serial().combine(combine));
-            assert_ne!(bits(&plain.0), bits(&expected.0), "the correction must be worth comparing");
+            assert_ne!(bits(&plain[0]), bits(&expected[0]), "the correction must be worth comparing");
             for (threads, tile, storage) in [
                 (1, 100, Intermediate::Memory),
                 (2, 256, Intermediate::Mapped { dir: None }),
@@ -240,8 +264,15 @@ fn windows_make_the_whole() {
     let field = field();
     let inputs = inputs(&field);
     let renormalize = Missing::Renormalize { min_weight: 0.5 };
-    let mut cases: Vec<_> =
-        [Combine::Mean, Combine::Median].map(|combine| serial().combine(combine).missing(renormalize)).into();
+    let mut cases: Vec<_> = [
+        Combine::Mean,
+        Combine::Median,
+        Combine::WeightedMedian,
+        Combine::InverseVariance,
+        Combine::Clipped(Clip::default()),
+    ]
+    .map(|combine| serial().combine(combine).missing(renormalize))
+    .into();
     cases.extend(kernels());
     cases.extend(area_kernels().into_iter().map(|resample| serial().resample(resample).missing(renormalize)));
     cases.push(serial().match_background(MatchBackground::Constant(Matching::default())));
@@ -249,15 +280,7 @@ fn windows_make_the_whole() {
     for options in cases {
         let expected = run(&field, &options);
         let plan = Plan::new(&inputs, &field.target, &TARGET, &options).unwrap();
-        let (mut output, mut footprint) = (Array2::<f64>::zeros(TARGET), Array2::<f64>::zeros(TARGET));
-        for y0 in (0..TARGET[0]).step_by(97) {
-            for x0 in (0..TARGET[1]).step_by(61) {
-                let window = Window::new(x0, y0, 61.min(TARGET[1] - x0), 97.min(TARGET[0] - y0));
-                let part = s![y0..y0 + window.ny, x0..x0 + window.nx];
-                plan.run_window(window, output.slice_mut(part), footprint.slice_mut(part)).unwrap();
-            }
-        }
-        assert_same(&format!("{options:?} in windows"), &(output.into_dyn(), footprint.into_dyn()), &expected);
+        assert_same(&format!("{options:?} in windows"), &run_windows(&plan, [97, 61]), &expected);
     }
 }
 
@@ -273,7 +296,7 @@ fn any_strides() {
     reproject_and_coadd(&inputs(&field), &field.target, fortran.view_mut(), view, &serial()).unwrap();
     let mut footprint = sparse.slice(s![..;2, ..;3]).to_owned();
     footprint.invert_axis(Axis(0));
-    assert_same("strides", &(fortran.into_dyn(), footprint.as_standard_layout().to_owned().into_dyn()), &expected);
+    assert_same("strides", &[fortran.into_dyn(), footprint.as_standard_layout().to_owned().into_dyn()], &expected[..2]);
 }
 
 #[test]
@@ -305,11 +328,11 @@ fn planes_of_a_cube_are_images() {
                 .collect();
             let (mut one, mut foot) = (Array2::<f64>::zeros(TARGET), Array2::<f64>::zeros(TARGET));
             reproject_and_coadd(&images, &field.target, one.view_mut(), foot.view_mut(), &serial()).unwrap();
-            let got = (
+            let got = [
                 output.index_axis(Axis(0), plane).to_owned().into_dyn(),
                 footprint.index_axis(Axis(0), plane).to_owned().into_dyn(),
-            );
-            assert_same(&format!("plane {plane}"), &got, &(one.into_dyn(), foot.into_dyn()));
+            ];
+            assert_same(&format!("plane {plane}"), &got, &[one.into_dyn(), foot.into_dyn()]);
         }
     }
 }
@@ -334,7 +357,7 @@ fn poles_and_seams() {
             let run = |options: Options| {
                 let (mut output, mut footprint) = (Array2::<f64>::zeros(shape), Array2::<f64>::zeros(shape));
                 reproject_and_coadd(&inputs, &target, output.view_mut(), footprint.view_mut(), &options).unwrap();
-                (output.into_dyn(), footprint.into_dyn())
+                vec![output.into_dyn(), footprint.into_dyn()]
             };
             let expected = run(options.clone());
             for tile in [16, 33, 4096] {

@@ -139,3 +139,41 @@ fn refuses_what_wcslib_refuses() -> Result<(), Box<dyn Error>> {
     assert!(accepted.is_empty(), "{} of {} accepted:\n{accepted:#?}", accepted.len(), refused.len());
     Ok(())
 }
+
+/// HPX with its origin moved (golden/make_hpx.py, which says how wcslib is asked).
+#[test]
+fn moved_healpix_agrees_with_wcslib() -> Result<(), Box<dyn Error>> {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/hpx.json"))?;
+    let golden: serde_json::Value = serde_json::from_str(&text)?;
+    let headers = golden["headers"].as_array().ok_or("no headers")?;
+    let (mut worst, mut undefined) = ([0.0_f64; 2], 0);
+    for case in headers {
+        let cards = case["header"].as_str().ok_or("no cards")?;
+        let wcs = Wcs::from_header(&Header::parse(cards)?)?;
+        let points: [Vec<[Option<f64>; 2]>; 3] = [0, 1, 2].map(|n| {
+            let key = ["pixel", "sky", "back"][n];
+            serde_json::from_value(case[key].clone()).unwrap_or_else(|error| panic!("{key}: {error}"))
+        });
+        for ((pixel, sky), back) in points[0].iter().zip(&points[1]).zip(&points[2]) {
+            let pixel = pixel.map(|value| value.unwrap_or(f64::NAN));
+            let (mut lon, mut lat) = ([pixel[0]], [pixel[1]]);
+            wcs.pixel_to_celestial(&mut lon, &mut lat);
+            let [Some(sky_lon), Some(sky_lat)] = *sky else {
+                undefined += 1;
+                assert!(lon[0].is_nan() && lat[0].is_nan(), "{pixel:?} is undefined:\n{cards}");
+                continue;
+            };
+            let error = separation([lon[0], lat[0]], [sky_lon, sky_lat]);
+            assert!(error <= SKY, "{pixel:?} is {lon:?} {lat:?}, not {sky:?}:\n{cards}");
+            worst[0] = worst[0].max(error);
+            let (mut x, mut y) = ([sky_lon], [sky_lat]);
+            wcs.celestial_to_pixel(&mut x, &mut y);
+            let back = back.map(|value| value.unwrap_or(f64::NAN));
+            let error = (x[0] - back[0]).hypot(y[0] - back[1]);
+            assert!(error <= PIXEL, "{sky:?} is {x:?} {y:?}, not {back:?}:\n{cards}");
+            worst[1] = worst[1].max(error);
+        }
+    }
+    println!("{} headers, {undefined} undefined; sky {:.1e}°, pixel {:.1e}", headers.len(), worst[0], worst[1]);
+    Ok(())
+}

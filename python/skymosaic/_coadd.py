@@ -7,7 +7,9 @@ from ._arrays import is_dask, writable
 from ._inputs import build, check, parse_image, parse_target, parse_weights
 from ._options import resampling, threads
 
-_COMBINE = ("mean", "sum", "first", "last", "min", "max", "median")
+_COMBINE = ("mean", "sum", "first", "last", "min", "max", "median", "weighted_median", "clipped")
+# Arguments of the combination "clipped", named as those of astropy.stats.sigma_clip.
+_CLIPPING = ("sigma_lower", "sigma_upper", "maxiters")
 # Pixels of a strip that is computed beside an array that cannot be written in place.
 _STRIP = 1 << 22
 
@@ -50,9 +52,10 @@ def reproject_and_coadd(
         )
     if non_reprojected_dims is not None and non_reprojected_dims != tuple(range(len(non_reprojected_dims))):
         raise ValueError("non_reprojected_dims should be a tuple with values increasing sequentially from zero")
+    clipping = {name: kwargs.pop(name) for name in _CLIPPING if combine_function == "clipped" and name in kwargs}
     settings, scheduling, roundtrip = resampling(reproject_function, kwargs)
     settings |= matching(match_background, background_reference)
-    settings |= {"combine": combine_function, "blank": float(blank_pixel_value)}
+    settings |= {"combine": combine_function, "blank": float(blank_pixel_value), **clipping}
 
     images = [parse_image(data, hdu_in) for data in input_data]
     if not images:
@@ -90,7 +93,7 @@ def _by_windows(images, target, settings, roundtrip, scheduling, block_sizes, gi
     """The mosaic by windows, on the active dask scheduler."""
     from . import _dask
 
-    if return_type in ("dask", "zarr") and given != (None, None):
+    if return_type in ("dask", "zarr") and any(array is not None for array in given):
         raise ValueError(f"Cannot use return_type='{return_type}' together with output_array or output_footprint")
     if (zarr_path is None) == (return_type == "zarr"):
         raise ValueError("zarr_path is where return_type='zarr' writes: give both or neither")

@@ -7,6 +7,7 @@ often.
 
 import collections
 import contextlib
+import importlib
 import itertools
 import os
 import threading
@@ -50,6 +51,22 @@ class Job:
     dtype: str
     shapes: list
     types: list
+    # What tells astropy about further frames has to be imported where the coordinates are used.
+    modules: list
+
+
+def _frame_modules():
+    from astropy.wcs.utils import WCS_FRAME_MAPPINGS
+
+    return sorted({function.__module__ for functions in WCS_FRAME_MAPPINGS for function in functions})
+
+
+def _job_of(text):
+    """The job, in a process that knows its frames."""
+    job = loads(text)
+    for module in job.modules:
+        importlib.import_module(module)
+    return job
 
 
 class Windows:
@@ -70,6 +87,7 @@ class Windows:
             dtype=self.dtype.str,
             shapes=[array.shape for array in self.arrays],
             types=[str(array.dtype) for array in self.arrays],
+            modules=_frame_modules() if by_astropy else [],
         )
         self.job = dumps(job)
         # Knows which input touches which window; reads no pixel.
@@ -151,7 +169,7 @@ def _plan_of(token, job, arrays, backgrounds):
     with _lock:
         if key not in _plans:
             if token not in _jobs:
-                _jobs[token] = loads(job)
+                _jobs[token] = _job_of(job)
             plan = _make_plan(_jobs[token], arrays)
             if backgrounds is not None:
                 plan.use_backgrounds(backgrounds, np.dtype(_jobs[token].dtype) == np.float64)
@@ -198,7 +216,7 @@ def _measure(job, keys, arrays):
         threads = get_worker().state.nthreads
     except (ImportError, ValueError):
         threads = None
-    job = loads(job)
+    job = _job_of(job)
     plan = _make_plan(job, dict(zip(keys, arrays, strict=True)), threads=threads)
     return bytes(plan.match_backgrounds(np.dtype(job.dtype) == np.float64))
 

@@ -12,12 +12,12 @@ use std::{
 use super::{
     Backgrounds, Correction, Pair, PlaneBackgrounds,
     fit::{self, Difference, Fit},
-    pairs::{Collection, Pairs, name, rank, salt},
+    pairs::{Collection, FITTING, Pairs, Passes, allowance, name, rank, salt},
     solve::{Link, solve},
 };
 use crate::{
     Error, Pixel,
-    engine::{Engine, PLANES_AT_ONCE, blocks},
+    engine::{Engine, Held, PLANES_AT_ONCE, blocks},
     options::{MatchBackground, Matching, PairWeight},
     plan::{Plan, Window},
     progress::{Meter, Phase},
@@ -43,12 +43,12 @@ struct Work {
 }
 
 /// What a worker keeps from block to block.
-struct Bench<T> {
+struct Bench<'e, T> {
     sampling: sample::Workspace<T>,
     samples: Vec<T>,
     names: Vec<u64>,
     found: Vec<(u8, Difference)>,
-    bytes: u64,
+    held: Held<'e>,
 }
 
 /// Measures the backgrounds of a plan. `engine` runs `plan` over the whole target, its tiles having the side [`TILE`].
@@ -67,49 +67,33 @@ pub(crate) fn measure<T: Pixel>(
     let planes = plan.planes();
     let pairs = Pairs::new(plan, engine.crew())?;
     let tiles: Vec<Window> = plan.tiles_in(plan.whole());
-    let at_once = planes.min(PLANES_AT_ONCE);
-    let most = pairs.allowance(plan, &tiles, at_once);
-    let mut busy = Vec::new();
-    let mut visits = vec![0; pairs.count()];
-    for tile in tiles {
-        let within = pairs.within(plan, tile);
-        if !within.is_empty() {
-            within.iter().for_each(|(pair, ..)| visits[*pair] += 1);
-            inputs_of(&within).keys().for_each(|input| engine.expect(*input, planes.div_ceil(at_once)));
-            busy.push(tile);
-        }
-    }
-    let area: usize = busy.iter().map(Window::area).sum();
+    let surveys = pairs.survey(plan, &tiles);
+    let most = allowance(&surveys, planes.min(PLANES_AT_ONCE));
+    let limit = plan.options().memory_limit;
+    let passes = Passes::new(&surveys, most, planes.min(PLANES_AT_ONCE), engine.crew().workers(), limit)?;
+    let busy: Vec<Vec<Window>> = passes
+        .pairs
+        .iter()
+        .map(|some| tiles.iter().copied().filter(|tile| !pairs.within(plan, *tile, some).is_empty()).collect())
+        .collect();
+    let area: usize = busy.iter().flatten().map(Window::area).sum();
     let meter = Meter::new(plan.options().progress.as_ref(), Phase::Matching, (area * planes) as u64);
     let centre = [(plan.whole().nx - 1) as f64 / 2.0, (plan.whole().ny - 1) as f64 / 2.0];
-    let job = Job { engine, plan, pairs: &pairs, source, most, slopes, centre };
-    let mut measured = Vec::with_capacity(planes);
-    for start in (0..planes).step_by(at_once) {
-        let some = start..(start + at_once).min(planes);
-        let new = || Work { collection: Collection::default(), result: OnceLock::new() };
-        let work: Vec<Work> = (0..pairs.count() * some.len()).map(|_| new()).collect();
-        let visits: Vec<AtomicUsize> = visits.iter().map(|count| AtomicUsize::new(*count)).collect();
-        engine.crew().for_each(
-            busy.clone(),
-            || Bench {
-                sampling: engine.sampling(),
-                samples: Vec::new(),
-                names: Vec::new(),
-                found: Vec::new(),
-                bytes: 0,
-            },
-            |tile, bench: &mut Bench<T>| {
-                job.tile(tile, some.clone(), &work, &visits, bench)?;
-                meter.advance((tile.area() * some.len()) as u64)
-            },
-        )?;
-        let fits: Vec<Option<(Fit, u64)>> = work.iter().map(|work| work.result.get().copied().flatten()).collect();
-        for plane in 0..some.len() {
-            let fits = pairs.inputs().zip(fits.iter().skip(plane).step_by(some.len()));
-            measured.push(matched(plan.inputs().len(), fits, centre, &matching));
+    let mut fits: Vec<Vec<Option<(Fit, u64)>>> = vec![Vec::with_capacity(pairs.count()); planes];
+    for (some, busy) in passes.pairs.iter().zip(&busy) {
+        let job = Job { engine, plan, pairs: &pairs, some, source, most, slopes, centre };
+        let visits = job.expect(busy, planes.div_ceil(passes.planes));
+        for start in (0..planes).step_by(passes.planes) {
+            let side_by_side = start..(start + passes.planes).min(planes);
+            let found = job.pass(busy, side_by_side.clone(), &visits, &meter)?;
+            for (k, fits) in fits[side_by_side.clone()].iter_mut().enumerate() {
+                fits.extend(found.iter().skip(k).step_by(side_by_side.len()));
+            }
         }
     }
-    Ok(Backgrounds { planes: measured })
+    let matched =
+        |fits: &Vec<Option<(Fit, u64)>>| matched(plan.inputs().len(), pairs.inputs().zip(fits), centre, &matching);
+    Ok(Backgrounds { planes: fits.iter().map(matched).collect() })
 }
 
 /// The inputs of pairs and the window in which each is needed.
@@ -127,6 +111,8 @@ struct Job<'j, 'r, 'a, 'p, 'b, S> {
     engine: &'j Engine<'r, 'a>,
     plan: &'j Plan<'p, 'b>,
     pairs: &'j Pairs,
+    /// The pairs of this pass.
+    some: &'j Range<usize>,
     source: &'j S,
     most: usize,
     slopes: bool,
@@ -134,6 +120,48 @@ struct Job<'j, 'r, 'a, 'p, 'b, S> {
 }
 
 impl<S> Job<'_, '_, '_, '_, '_, S> {
+    /// Announces that these tiles are going to be gone through so many times. Returns how many of them each pair is met in.
+    fn expect(&self, busy: &[Window], times: usize) -> Vec<usize> {
+        let mut visits = vec![0; self.some.len()];
+        for tile in busy {
+            let within = self.pairs.within(self.plan, *tile, self.some);
+            within.iter().for_each(|(pair, ..)| visits[*pair - self.some.start] += 1);
+            inputs_of(&within).keys().for_each(|input| self.engine.expect(*input, times));
+        }
+        visits
+    }
+
+    /// Goes through the tiles: what each pair comes to in each of some planes.
+    fn pass<T: Pixel>(
+        &self,
+        busy: &[Window],
+        planes: Range<usize>,
+        visits: &[usize],
+        meter: &Meter<'_>,
+    ) -> Result<Vec<Option<(Fit, u64)>>, Error>
+    where
+        S: Source<T>,
+    {
+        let new = || Work { collection: Collection::default(), result: OnceLock::new() };
+        let work: Vec<Work> = (0..self.some.len() * planes.len()).map(|_| new()).collect();
+        let visits: Vec<AtomicUsize> = visits.iter().map(|count| AtomicUsize::new(*count)).collect();
+        self.engine.crew().for_each(
+            busy.to_vec(),
+            || Bench {
+                sampling: self.engine.sampling(),
+                samples: Vec::new(),
+                names: Vec::new(),
+                found: Vec::new(),
+                held: self.engine.held(),
+            },
+            |tile, bench: &mut Bench<'_, T>| {
+                self.tile(tile, planes.clone(), &work, &visits, bench)?;
+                meter.advance((tile.area() * planes.len()) as u64)
+            },
+        )?;
+        Ok(work.iter().map(|work| work.result.get().copied().flatten()).collect())
+    }
+
     /// Collects the differences of a tile, and fits those of pairs that have no more.
     fn tile<T: Pixel>(
         &self,
@@ -141,34 +169,37 @@ impl<S> Job<'_, '_, '_, '_, '_, S> {
         planes: Range<usize>,
         work: &[Work],
         visits: &[AtomicUsize],
-        bench: &mut Bench<T>,
+        bench: &mut Bench<'_, T>,
     ) -> Result<(), Error>
     where
         S: Source<T>,
     {
-        let within = self.pairs.within(self.plan, tile);
+        let within = self.pairs.within(self.plan, tile, self.some);
         let inputs = inputs_of(&within);
         let per_pixel = inputs.len() * planes.len() * size_of::<T>();
-        for block in blocks(tile, self.engine.share() / 2 / per_pixel.max(1)) {
+        for block in blocks(tile, self.engine.share() / 4 / per_pixel.max(1)) {
             self.block(block, planes.clone(), work, bench)?;
         }
         inputs.keys().for_each(|input| self.engine.read(*input));
         for (pair, ..) in within {
+            let pair = pair - self.some.start;
             if visits[pair].fetch_sub(1, Ordering::AcqRel) > 1 {
                 continue;
             }
             for work in &work[pair * planes.len()..(pair + 1) * planes.len()] {
                 let (pixels, mut differences) = work.collection.take();
+                let bytes = (differences.len() * size_of::<Difference>()) as u64;
+                let fitting = bytes * (1 + FITTING as u64);
+                self.engine.hold(bytes, fitting);
                 let fit =
                     if self.slopes { fit::plane(&mut differences) } else { fit::constant(&differences, self.centre) };
                 // Set once: this is the last visit.
                 let _ = work.result.set(fit.map(|fit| (fit, pixels)));
-                self.engine.hold((differences.len() * size_of::<Difference>()) as u64, 0);
+                self.engine.hold(fitting, 0);
             }
         }
-        let bytes = bench.sampling.bytes() + bench.samples.capacity() * size_of::<T>();
-        self.engine.hold(bench.bytes, bytes as u64);
-        bench.bytes = bytes as u64;
+        let found = bench.found.capacity() * size_of::<(u8, Difference)>() + bench.names.capacity() * size_of::<u64>();
+        bench.held.set(bench.sampling.bytes() + bench.samples.capacity() * size_of::<T>() + found);
         Ok(())
     }
 
@@ -177,13 +208,13 @@ impl<S> Job<'_, '_, '_, '_, '_, S> {
         block: Window,
         planes: Range<usize>,
         work: &[Work],
-        bench: &mut Bench<T>,
+        bench: &mut Bench<'_, T>,
     ) -> Result<(), Error>
     where
         S: Source<T>,
     {
         let Bench { sampling, samples, names, found, .. } = bench;
-        let within = self.pairs.within(self.plan, block);
+        let within = self.pairs.within(self.plan, block, self.some);
         let inputs = inputs_of(&within);
         let area = block.area();
         samples.clear();
@@ -210,7 +241,7 @@ impl<S> Job<'_, '_, '_, '_, '_, S> {
             let salt = salt(both);
             for plane in 0..planes.len() {
                 let [a, b] = [a, b].map(|place| &samples[(place * planes.len() + plane) * area..][..area]);
-                let collection = &work[pair * planes.len() + plane].collection;
+                let collection = &work[(pair - self.some.start) * planes.len() + plane].collection;
                 let lowest = collection.lowest();
                 let mut pixels = 0;
                 found.clear();

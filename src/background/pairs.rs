@@ -1,6 +1,6 @@
 //! Which inputs are compared, and the differences found so far.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{collections::BTreeMap, ops::Range, sync::Mutex};
 
 use super::fit::Difference;
 use crate::{
@@ -16,6 +16,8 @@ const PARTNERS: usize = 32;
 const KEPT: usize = 1 << 23;
 const LEAST: usize = 128;
 const MOST: usize = 1 << 16;
+/// Times the memory of a pair's differences that is needed beside it while they are fitted.
+pub(super) const FITTING: usize = 4;
 
 /// The pairs of inputs whose sub-grids meet, in order.
 pub(super) struct Pairs {
@@ -67,43 +69,125 @@ impl Pairs {
         pairs.flat_map(|(a, partners)| partners.iter().map(move |b| [a, *b as usize]))
     }
 
-    /// The pairs that may have pixels in a part of a tile: number, inputs, and the window that holds them.
-    pub(super) fn within(&self, plan: &Plan<'_, '_>, part: Window) -> Vec<(usize, [usize; 2], Window)> {
+    /// Those of `some` pairs that may have pixels in a part of a tile: number, inputs, and the window that holds them.
+    pub(super) fn within(
+        &self,
+        plan: &Plan<'_, '_>,
+        part: Window,
+        some: &Range<usize>,
+    ) -> Vec<(usize, [usize; 2], Window)> {
         let touching: Vec<(usize, Window)> =
             plan.touching(part).filter_map(|input| Some((input, plan.part(input, part)?))).collect();
         let mut found = Vec::new();
         for (a, window) in &touching {
-            for (rank, b) in self.partners[*a].iter().enumerate() {
+            for (pair, b) in (self.first[*a]..).zip(&self.partners[*a]).filter(|(pair, _)| some.contains(pair)) {
                 let b = *b as usize;
                 let Ok(at) = touching.binary_search_by_key(&b, |(input, _)| *input) else { continue };
                 if let Some(common) = window.intersection(&touching[at].1) {
-                    found.push((self.first[*a] + rank, [*a, b], common));
+                    found.push((pair, [*a, b], common));
                 }
             }
         }
         found
     }
 
-    /// Differences that a pair may keep, `planes` planes being worked on side by side over these tiles in order.
-    pub(super) fn allowance(&self, plan: &Plan<'_, '_>, tiles: &[Window], planes: usize) -> usize {
-        let mut last = vec![None; self.count];
-        let mut first = vec![0_usize; tiles.len() + 1];
+    /// Where in the order of the tiles each pair is met, and how much of it there can be.
+    pub(super) fn survey(&self, plan: &Plan<'_, '_>, tiles: &[Window]) -> Vec<Survey> {
+        let mut surveys = vec![Survey::default(); self.count];
         for (number, tile) in tiles.iter().enumerate() {
-            for (pair, ..) in self.within(plan, *tile) {
-                if last[pair].replace(number).is_none() {
-                    first[number] += 1;
+            for (pair, _, window) in self.within(plan, *tile, &(0..self.count)) {
+                let survey = &mut surveys[pair];
+                if survey.pixels == 0 {
+                    survey.first = number;
                 }
+                survey.last = number;
+                survey.pixels += window.area();
             }
         }
-        let mut done = vec![0_usize; tiles.len() + 1];
-        last.into_iter().flatten().for_each(|number| done[number] += 1);
-        let (mut active, mut most) = (0, 1);
-        for (first, done) in first.into_iter().zip(done) {
-            active += first;
-            most = most.max(active);
-            active -= done;
+        surveys
+    }
+}
+
+/// A pair as the tiles are gone through.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Survey {
+    first: usize,
+    last: usize,
+    /// Pixels that both inputs can have at most.
+    pixels: usize,
+}
+
+/// The largest sum of `of` over the pairs that are in work at the same time, where each stays so for `longer` tiles more.
+fn most_at_once(surveys: &[Survey], longer: usize, of: impl Fn(&Survey) -> usize) -> usize {
+    let met = || surveys.iter().filter(|survey| survey.pixels > 0);
+    let mut begin: Vec<(usize, usize)> = met().map(|survey| (survey.first, of(survey))).collect();
+    let mut end: Vec<(usize, usize)> = met().map(|survey| (survey.last + longer, of(survey))).collect();
+    begin.sort_unstable();
+    end.sort_unstable();
+    let (mut active, mut most, mut ended) = (0, 0, end.iter().peekable());
+    for (first, size) in begin {
+        while let Some((_, size)) = ended.next_if(|(last, _)| *last < first) {
+            active -= size;
         }
-        (KEPT / (most * planes)).clamp(LEAST, MOST)
+        active += size;
+        most = most.max(active);
+    }
+    most
+}
+
+/// Differences that a pair may keep, `planes` planes being worked on side by side. The same whatever the memory: what is kept decides the result.
+pub(super) fn allowance(surveys: &[Survey], planes: usize) -> usize {
+    (KEPT / (most_at_once(surveys, 0, |_| 1).max(1) * planes)).clamp(LEAST, MOST)
+}
+
+/// How the work is cut so that the differences fit into memory.
+#[derive(Debug, PartialEq)]
+pub(super) struct Passes {
+    /// Planes to be worked on side by side.
+    pub(super) planes: usize,
+    /// The pairs of each pass over the tiles.
+    pub(super) pairs: Vec<Range<usize>>,
+}
+
+impl Passes {
+    /// `most` is what a pair may keep, `planes` how many planes it would be good to work on side by side; `None`: no limit.
+    pub(super) fn new(
+        surveys: &[Survey],
+        most: usize,
+        planes: usize,
+        workers: usize,
+        limit: Option<u64>,
+    ) -> Result<Passes, Error> {
+        let kept = |survey: &Survey| survey.pixels.min(most) * size_of::<Difference>();
+        let all = 0..surveys.len();
+        let Some(limit) = limit else { return Ok(Passes { planes, pairs: vec![all] }) };
+        let largest = surveys.iter().map(kept).max().unwrap_or(0);
+        // Each worker may be fitting a pair.
+        let fitting = workers * FITTING * largest;
+        let room = (limit / 4) as usize;
+        let Some(room) = room.checked_sub(fitting).filter(|room| largest <= *room) else {
+            return Err(Error::Memory {
+                what: format!("the matching of backgrounds on {workers} threads"),
+                needed: 4 * (fitting + largest) as u64,
+                limit,
+                remedy: "use fewer threads".to_owned(),
+            });
+        };
+        let planes = planes.min(room / largest.max(1)).max(1);
+        if planes * most_at_once(surveys, workers, kept) <= room {
+            return Ok(Passes { planes, pairs: vec![all] });
+        }
+        let (mut pairs, mut first, mut held) = (Vec::new(), 0, 0);
+        for (pair, survey) in surveys.iter().enumerate() {
+            let bytes = planes * kept(survey);
+            if held + bytes > room {
+                pairs.push(first..pair);
+                (first, held) = (pair, 0);
+            }
+            held += bytes;
+        }
+        pairs.push(first..surveys.len());
+        Ok(Passes { planes, pairs })
     }
 }
 
@@ -178,5 +262,29 @@ impl Collection {
     pub(super) fn take(&self) -> (u64, Vec<Difference>) {
         let own = std::mem::take(&mut *self.locked());
         (own.pixels, own.kept.into_values().flatten().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passes_keep_to_the_limit() {
+        // Sixteen bytes a difference: 1600 for each pair.
+        let surveys: Vec<Survey> = (0..10).map(|k| Survey { first: k, last: k + 1, pixels: 100 }).collect();
+        let passes =
+            |planes: usize, workers: usize, limit: u64| Passes::new(&surveys, 1000, planes, workers, Some(limit));
+        assert_eq!(Passes::new(&surveys, 1000, 8, 2, None).unwrap(), Passes { planes: 8, pairs: vec![0..10] });
+        assert_eq!(passes(3, 1, 1 << 20).unwrap(), Passes { planes: 3, pairs: vec![0..10] });
+        // What a worker needs to fit a pair, and two pairs in one plane.
+        let tight = passes(3, 1, 4 * (1600 * FITTING as u64 + 3200)).unwrap();
+        assert_eq!(tight, Passes { planes: 2, pairs: (0..10).map(|k| k..k + 1).collect() });
+        let single = passes(1, 1, 4 * (1600 * FITTING as u64 + 3200)).unwrap();
+        assert_eq!(single, Passes { planes: 1, pairs: vec![0..2, 2..4, 4..6, 6..8, 8..10] });
+        let error = passes(1, 3, 4 * (1600 * FITTING as u64 + 3200)).unwrap_err();
+        assert!(matches!(error, Error::Memory { .. }) && error.to_string().contains("3 threads"), "{error}");
+        assert_eq!(most_at_once(&surveys, 0, |_| 1), 2);
+        assert_eq!(most_at_once(&surveys, 3, |_| 1), 5);
     }
 }

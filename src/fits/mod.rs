@@ -13,7 +13,7 @@ mod write;
 
 pub use card::Value;
 pub use header::Header;
-pub(crate) use pixels::{FitsCache, Precision};
+pub(crate) use pixels::{FitsCache, PatchPixel, Precision};
 pub use read::{FitsImage, Hdu, PixelType};
 pub(crate) use write::NewFile;
 

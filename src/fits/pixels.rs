@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use memmap2::Mmap;
-
 use super::decode;
 use super::read::{FileState, FitsImage, PixelType, Scaling};
 use super::scan::open_file;
 use crate::Error;
 use crate::plan::Window;
 use crate::storage::{Buffer, Storage, map_file};
+use crate::vector::widest;
+use memmap2::Mmap;
 
 /// The type that holds every pixel of an image without loss (or as well as any does).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -268,9 +268,14 @@ pub trait PatchPixel: Copy {
 }
 
 fn convert<const N: usize, P>(row: &[u8], out: &mut [P], value: impl Fn([u8; N]) -> P) {
-    for (pixel, bytes) in out.iter_mut().zip(row.as_chunks().0) {
-        *pixel = value(*bytes);
-    }
+    widest(
+        #[inline(always)]
+        || {
+            for (pixel, bytes) in out.iter_mut().zip(row.as_chunks().0) {
+                *pixel = value(*bytes);
+            }
+        },
+    )
 }
 
 macro_rules! patch_pixel {

@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex};
 
 use ndarray::{ArrayD, IxDyn};
 
+use super::Header;
 use super::pixels::{Decoded, FitsCache};
-use super::scan::{Kind, Scan};
-use super::{FitsElement, Header};
-use crate::Error;
+use super::scan::{Kind, ONE_AXIS, Scan};
+use crate::{Error, Pixel};
 
 /// Which HDU of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -190,7 +190,8 @@ impl FitsImage {
                 Kind::Image(_) if wanted => return scan.image(found),
                 Kind::Image(layout) => images.push(format!("{} ({})", found.label(), layout.size())),
                 Kind::Other(what) if wanted && refused.is_none() => refused = Some(what.clone()),
-                Kind::Other(_) => {}
+                Kind::Row(_) if wanted && refused.is_none() => refused = Some(ONE_AXIS.to_owned()),
+                Kind::Row(_) | Kind::Other(_) => {}
             }
         }
         let what = refused.unwrap_or_else(|| match hdu {
@@ -203,6 +204,18 @@ impl FitsImage {
             _ => format!("; the images of the file are in HDU {}", images.join(", ")),
         };
         Err(Error::Hdu { path: scan.path, hdu: hdu.to_string(), problem: what + &instead })
+    }
+
+    /// The image of two axes, or of one as a row, that has this name and version.
+    pub(super) fn table(path: &Path, name: &str, version: i64) -> Result<Option<FitsImage>, Error> {
+        let mut scan = Scan::open(path)?;
+        while let Some(found) = scan.next_hdu()? {
+            let called = found.name().eq_ignore_ascii_case(name) && found.version() == version;
+            if called && matches!(found.kind, Kind::Image(_) | Kind::Row(_)) {
+                return scan.image(found).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// All images of a file, in order. Only headers are read. Tables and empty HDUs are passed over.
@@ -278,7 +291,7 @@ impl FitsImage {
     /// # Errors
     /// [`Error::Memory`] if they do not fit in memory; [`Error::Fits`] if the file has changed since it was opened,
     /// or compressed data is corrupt; [`Error::Io`].
-    pub fn read<P: FitsElement>(&self) -> Result<ArrayD<P>, Error> {
+    pub fn read<P: Pixel>(&self) -> Result<ArrayD<P>, Error> {
         let cache = FitsCache::new(1, u64::MAX, None);
         let pixels = cache.pixels(self)?;
         self.release();

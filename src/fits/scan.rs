@@ -22,8 +22,13 @@ pub(super) struct Found {
     pub(super) kind: Kind,
 }
 
+/// What is wrong with an image of one axis.
+pub(super) const ONE_AXIS: &str = "has 1 axis; an image has at least 2";
+
 pub(super) enum Kind {
     Image(Layout),
+    /// An image of one axis as one row of pixels, shape (1, n): no image to mosaic, but a distortion table may be one.
+    Row(Layout),
     /// What it is instead of an image.
     Other(String),
 }
@@ -41,11 +46,11 @@ impl Layout {
 }
 
 impl Found {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.header.text("EXTNAME").ok().flatten().unwrap_or_default().trim()
     }
 
-    fn version(&self) -> i64 {
+    pub(super) fn version(&self) -> i64 {
         self.header.i64("EXTVER").ok().flatten().unwrap_or(1)
     }
 
@@ -219,9 +224,10 @@ impl Scan {
     pub(super) fn image(&self, found: Found) -> Result<FitsImage, Error> {
         let (name, version) = (found.name().to_owned(), found.version());
         let Found { number, mut header, start, data, kind, .. } = found;
-        let Kind::Image(Layout { shape, pixel_type, tiled }) = kind else {
+        let (Kind::Image(layout) | Kind::Row(layout)) = kind else {
             return Err(self.not_fits(&format!("HDU {number}: holds no image")));
         };
+        let Layout { shape, pixel_type, tiled } = layout;
         let tile_rows = header.i64("ZTILE2").ok().flatten().and_then(|rows| rows.try_into().ok()).unwrap_or(1);
         if tiled {
             header = uncompressed_header(&header, number, &shape, pixel_type);
@@ -313,7 +319,8 @@ fn image(axes: &[u64], pixel_type: PixelType, stem: &str, tiled: bool) -> Kind {
     }
     match axes.len() {
         0 => Kind::Other(format!("holds no data ({stem} = 0)")),
-        1 => Kind::Other(format!("has 1 axis ({stem} = 1); an image has at least 2")),
+        1 if tiled => Kind::Other(ONE_AXIS.to_owned()),
+        1 => Kind::Row(Layout { shape: vec![1, axes[0] as usize], pixel_type, tiled }),
         _ => {
             let shape = axes.iter().rev().map(|&length| length as usize).collect();
             Kind::Image(Layout { shape, pixel_type, tiled })

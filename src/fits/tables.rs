@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ndarray::{Array2, Ix1, Ix2};
+use ndarray::{Array2, Ix2};
 
 use super::{FitsImage, Header};
 use crate::{Error, LookupTables, Wcs, WcsOptions};
@@ -32,8 +32,7 @@ impl FitsImage {
 
 impl LookupTables for Extensions<'_> {
     fn table(&self, extname: &str, extver: i64) -> Result<(Header, Array2<f64>), Error> {
-        let named = |image: &FitsImage| image.name().eq_ignore_ascii_case(extname) && image.version() == extver;
-        let image = FitsImage::open_all(self.path)?.into_iter().find(named).ok_or_else(|| Error::Hdu {
+        let image = FitsImage::table(self.path, extname, extver)?.ok_or_else(|| Error::Hdu {
             path: self.path.to_owned(),
             hdu: format!("{extname},{extver}"),
             problem: "there is no such image extension, which the WCS of another HDU needs".to_owned(),
@@ -44,10 +43,7 @@ impl LookupTables for Extensions<'_> {
             got: values.shape().to_vec(),
             expected: "(ny, nx) or (n)".to_owned(),
         };
-        let rows = match values.ndim() {
-            1 => values.into_dimensionality::<Ix1>().map(|row| row.insert_axis(ndarray::Axis(0))),
-            _ => values.into_dimensionality::<Ix2>(),
-        };
+        let rows = values.into_dimensionality::<Ix2>();
         Ok((image.header().clone(), rows.map_err(|_| shape)?))
     }
 }

@@ -10,7 +10,6 @@ use memmap2::MmapMut;
 use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
 
 use super::Header;
-use super::pixels::PatchPixel;
 use super::{
     BLOCK, is_structural,
     table::{self, Column},
@@ -111,8 +110,8 @@ fn follow_links(path: &Path) -> Result<PathBuf, Error> {
     Err(Error::Output { path, problem: "too many symbolic links".to_owned() })
 }
 
-/// A number that a FITS output is made of: `f32` or `f64`.
-pub trait FitsElement: MappedElement + PatchPixel {
+/// A number that a FITS output is made of: `f32`, `f64` or `i32`.
+pub trait FitsElement: MappedElement {
     /// The `BITPIX` of the image.
     const BITPIX: i64;
     /// The bytes of one number.
@@ -141,7 +140,7 @@ macro_rules! fits_element {
     };
 }
 
-fits_element!(f32, u32, -32; f64, u64, -64);
+fits_element!(f32, u32, -32; f64, u64, -64; i32, u32, 32);
 
 /// A FITS file being written: an image in the primary HDU, filled in place through a memory map (it may be larger
 /// than memory), and image extensions after it.

@@ -1,6 +1,7 @@
 //! A map over one square cell as a pair of tensor polynomials: fitted at Chebyshev nodes, checked elsewhere.
 
 use super::rectangle::Rectangle;
+use crate::vector::widest;
 use std::array::from_fn;
 use std::f64::consts::PI;
 use std::sync::LazyLock;
@@ -132,14 +133,7 @@ impl Polynomial {
                 py[i] = py[i] * dy + cy[j][i];
             }
         }
-        let t = x0 - self.centre[0];
-        match self.degree {
-            0 | 1 => evaluate::<2>(t, &px, &py, xs, ys),
-            2 => evaluate::<3>(t, &px, &py, xs, ys),
-            3 => evaluate::<4>(t, &px, &py, xs, ys),
-            4 => evaluate::<5>(t, &px, &py, xs, ys),
-            _ => evaluate::<N>(t, &px, &py, xs, ys),
-        }
+        along(self.degree, x0 - self.centre[0], &px, &py, xs, ys);
     }
 
     /// A rectangle of input positions that contains the image of the output rectangle under the polynomials.
@@ -173,9 +167,23 @@ impl Polynomial {
     }
 }
 
+/// The values at `t, t + 1, …` of polynomials of a degree.
+fn along(degree: usize, t: f64, px: &[f64; N], py: &[f64; N], xs: &mut [f64], ys: &mut [f64]) {
+    widest(
+        #[inline(always)]
+        || match degree {
+            0 | 1 => evaluate::<2>(t, px, py, xs, ys),
+            2 => evaluate::<3>(t, px, py, xs, ys),
+            3 => evaluate::<4>(t, px, py, xs, ys),
+            4 => evaluate::<5>(t, px, py, xs, ys),
+            _ => evaluate::<N>(t, px, py, xs, ys),
+        },
+    )
+}
+
 /// Horner's scheme with `M` coefficients at `t, t + 1, …`, without fused operations: the same bits on every machine. The sums
 /// that step `t` are exact, so a position's bits do not depend on where the run begins.
-#[inline]
+#[inline(always)]
 fn evaluate<const M: usize>(t: f64, px: &[f64; N], py: &[f64; N], xs: &mut [f64], ys: &mut [f64]) {
     const LANES: usize = 4;
     let polynomial = |p: &[f64; N], t: &[f64; LANES]| {

@@ -84,11 +84,20 @@ const CELLS: usize = 4;
 /// Steps into which the side of a block is divided that is not tame and not divided further.
 const STEPS: f64 = 16.0;
 
+/// Pixels by which what lies between the samples may stray beyond what these tell: tables of distortion.
+const WIGGLE: f64 = 2.0;
+
+/// A cap that contains a block of any size, if one can be told from 5 × 5 samples; between samples far apart there is more room to stray.
+pub(crate) fn tame_cap(sky: &impl Fn(f64, f64) -> Option<[f64; 3]>, block: Block) -> Option<Cap> {
+    let longest = block.map(|[low, high]| high - low).into_iter().fold(0.0, f64::max);
+    Samples::new(sky, block, [CELLS; 2]).tame_cap(WIGGLE.max(longest / 32.0))
+}
+
 /// Divides a block of pixels until each part is known to lie within a cap. `sky` gives the unit vector of a position.
 ///
 /// A part is taken for tame if `sky` is defined at all of 5 × 5 samples and its second differences are small. A cap
 /// around the samples, enlarged by four times what these allow a twice differentiable map to stray from its bilinear
-/// interpolation and by two pixels for what wiggles in between (tables of distortion), contains it, because a cap below a
+/// interpolation and by two pixels for what wiggles in between, contains it, because a cap below a
 /// hemisphere is convex. What is not tame is divided, down to `finest` pixels, and then sampled at 16 × 16 steps, with
 /// a margin that also does at a limb. A part without any defined sample on its border and on a lattice inside is void.
 pub(crate) struct Caps<'s, S> {
@@ -113,7 +122,7 @@ impl<S: Fn(f64, f64) -> Option<[f64; 3]>> Caps<'_, S> {
             return;
         }
         let samples = self.sample(block, [CELLS; 2]);
-        if let Some(cap) = samples.tame_cap() {
+        if let Some(cap) = samples.tame_cap(WIGGLE) {
             self.found.push(cap);
             return;
         }
@@ -151,8 +160,13 @@ impl<S: Fn(f64, f64) -> Option<[f64; 3]>> Caps<'_, S> {
         let step = self.finest / STEPS;
         let borders = [(x, [y[0]; 2], step), (x, [y[1]; 2], step), ([x[0]; 2], y, step), ([x[1]; 2], y, step)];
         borders.into_iter().chain([(x, y, self.finest)]).all(|(x, y, step)| {
-            let cells = [x, y].map(|[low, high]| ((high - low) / step).ceil() as usize);
-            self.sample([x, y], cells).defined().next().is_none()
+            let cells = [x, y].map(|[low, high]| ((high - low) / step).ceil());
+            // Of an image that is small beside what is around it there may be too much to look at: it is not void, then.
+            if !((cells[0] + 1.0) * (cells[1] + 1.0) <= self.budget as f64) {
+                self.budget = 0;
+                return false;
+            }
+            self.sample([x, y], cells.map(|n| n as usize)).defined().next().is_none()
         })
     }
 }
@@ -199,13 +213,13 @@ impl Samples {
     }
 
     /// A cap that contains all between the samples too, if the block is tame and lies within less than a hemisphere.
-    fn tame_cap(&self) -> Option<Cap> {
-        Cap::around(self.defined(), self.margin()?).filter(|cap| cap.cos_radius > 0.0)
+    fn tame_cap(&self, wiggle: f64) -> Option<Cap> {
+        Cap::around(self.defined(), self.margin(wiggle)?).filter(|cap| cap.cos_radius > 0.0)
     }
 
     /// By how many radians a cap around the samples has to be enlarged to contain all that lies between them; `None` if
-    /// they are not all defined or vary too fast to say.
-    fn margin(&self) -> Option<f64> {
+    /// they are not all defined or vary too fast to say. What wiggles in between moves by so many pixels at most.
+    fn margin(&self, wiggle: f64) -> Option<f64> {
         let mut longest = [0.0_f64; 2];
         let mut bend = 0.0_f64;
         for (axis, a, b, c) in self.runs() {
@@ -221,7 +235,7 @@ impl Samples {
         let longest = longest[0].max(longest[1]);
         let tame = bend <= 0.3 * longest + 1e-14 && longest < 0.5;
         // Bilinear interpolation strays by at most an eighth of the second difference in each direction.
-        tame.then_some(bend + 2.0 * pixel)
+        tame.then_some(bend + wiggle * pixel)
     }
 }
 
@@ -242,9 +256,12 @@ impl Extent {
         if shape.contains(&0) {
             return None;
         }
+        if !block.as_flattened().iter().all(|edge| edge.is_finite()) {
+            return Some(Extent { all: Cap::WHOLE, parts: vec![Cap::WHOLE] });
+        }
         let samples = Samples::new(sky, block, [CELLS; 2]);
         let mut parts = Vec::new();
-        if let Some(margin) = samples.margin() {
+        if let Some(margin) = samples.margin(WIGGLE) {
             for k in 0..CELLS * CELLS {
                 let first = k / CELLS * samples.width + k % CELLS;
                 let corners = [first, first + 1, first + samples.width, first + samples.width + 1];

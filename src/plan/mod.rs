@@ -11,15 +11,14 @@ pub use window::Window;
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
 use ndarray::{ArrayViewMut, Dimension};
 
 use crate::{
-    Error, Input, Intermediate, MatchBackground, Options, Pixel, Resample, Summary, Wcs,
+    Error, Input, Intermediate, MatchBackground, Options, Pixel, Planes, Resample, Summary, Wcs,
     background::{self, Backgrounds},
-    engine::Engine,
     fits::FitsCache,
     map::{Inverse, PixelMap},
     resample::Kernel,
@@ -59,6 +58,8 @@ pub struct Plan<'p, 'a> {
     bounds: Vec<OnceLock<Vec<Window>>>,
     /// What matches the backgrounds of samples of 4 bytes and of 8, once it is known.
     backgrounds: [OnceLock<Arc<Backgrounds>>; 2],
+    /// Most bytes held while they were measured.
+    pub(crate) matching_peak: AtomicU64,
 }
 
 impl<'p, 'a> Plan<'p, 'a> {
@@ -90,8 +91,7 @@ impl<'p, 'a> Plan<'p, 'a> {
         };
         let crew = Crew::hire(options.parallel)?;
         let tiles = Tiles::new(window_of(shape), options.tile);
-        let sky = |x: f64, y: f64| target.pixel_to_vector(x, y);
-        let tree = TileTree::new(&sky, tiles);
+        let tree = TileTree::new(|x, y| target.pixel_to_vector(x, y), tiles);
         let samplers = crew.map(inputs.len(), |index| {
             let input = &inputs[index];
             let sampler = || {
@@ -112,6 +112,7 @@ impl<'p, 'a> Plan<'p, 'a> {
                         stretch: input.wcs().map_or(f64::INFINITY, |wcs| stretch(target, wcs)),
                     },
                     coordinate_error: options.coordinate_error,
+                    exclude_bits: options.exclude_bits,
                     sky: Default::default(),
                 })
             };
@@ -137,7 +138,7 @@ impl<'p, 'a> Plan<'p, 'a> {
             touched.iter().for_each(|tile| touching[*tile as usize].push(input as u32));
         }
         let bounds = inputs.iter().map(|_| OnceLock::new()).collect();
-        Ok(Plan {
+        let plan = Plan {
             inputs,
             target: target.clone(),
             shape: shape.to_vec(),
@@ -148,7 +149,12 @@ impl<'p, 'a> Plan<'p, 'a> {
             touching,
             bounds,
             backgrounds: Default::default(),
-        })
+            matching_peak: AtomicU64::new(0),
+        };
+        if options.combine.needs_variance() {
+            plan.needs_variance("combine", "InverseVariance")?;
+        }
+        Ok(plan)
     }
 
     /// Carries the plan out. Both buffers have the plan's shape, any strides, and are overwritten.
@@ -161,7 +167,20 @@ impl<'p, 'a> Plan<'p, 'a> {
         output: ArrayViewMut<'_, T, D>,
         footprint: ArrayViewMut<'_, T, D>,
     ) -> Result<Summary, Error> {
-        self.run_window(self.whole(), output, footprint)
+        self.run_with(output, footprint, Planes::default())
+    }
+
+    /// As [`run`](Self::run), and fills further planes in the same pass. Output and footprint have the same bytes.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and if a plane has another shape, or a variance is asked for and an input has none.
+    pub fn run_with<T: Pixel, D: Dimension>(
+        &self,
+        output: ArrayViewMut<'_, T, D>,
+        footprint: ArrayViewMut<'_, T, D>,
+        planes: Planes<'_, T>,
+    ) -> Result<Summary, Error> {
+        self.run_window_with(self.whole(), output, footprint, planes)
     }
 
     /// Computes one window of the target: the same bytes as [`run`](Self::run) gives there. The buffers have the plan's leading dimensions
@@ -174,6 +193,20 @@ impl<'p, 'a> Plan<'p, 'a> {
         window: Window,
         output: ArrayViewMut<'_, T, D>,
         footprint: ArrayViewMut<'_, T, D>,
+    ) -> Result<Summary, Error> {
+        self.run_window_with(window, output, footprint, Planes::default())
+    }
+
+    /// As [`run_window`](Self::run_window), and fills further planes of the window in the same pass.
+    ///
+    /// # Errors
+    /// As [`run_with`](Self::run_with), and if the window does not lie in the target.
+    pub fn run_window_with<T: Pixel, D: Dimension>(
+        &self,
+        window: Window,
+        output: ArrayViewMut<'_, T, D>,
+        footprint: ArrayViewMut<'_, T, D>,
+        planes: Planes<'_, T>,
     ) -> Result<Summary, Error> {
         if !self.whole().contains(&window) {
             return Err(Error::Shape {
@@ -192,7 +225,30 @@ impl<'p, 'a> Plan<'p, 'a> {
                 return Err(Error::Shape { what: what.to_owned(), got: got.to_vec(), expected });
             }
         }
-        Engine::run(self, window, output.into_dyn(), footprint.into_dyn())
+        planes.validate(&shape, self.inputs.len())?;
+        if planes.variance.is_some() {
+            self.needs_variance("variance", "asked for")?;
+        }
+        T::run(self, window, output.into_dyn(), footprint.into_dyn(), planes.shortened())
+    }
+
+    /// Refuses what takes a variance of every input.
+    fn needs_variance(&self, option: &'static str, got: &str) -> Result<(), Error> {
+        match self.inputs.iter().enumerate().find(|(_, input)| input.variance.is_none()) {
+            None => Ok(()),
+            Some((index, input)) => Err(Error::Option {
+                option,
+                got: got.to_owned(),
+                expected: "inputs that all have a variance (Input::with_variance)".to_owned(),
+            }
+            .of_input(index, input.name())),
+        }
+    }
+
+    /// Whether a sample may have another weight than 1.
+    pub(crate) fn weighted(&self) -> bool {
+        let whole = !matches!(self.options.resample, Resample::Exact | Resample::Drizzle(_));
+        !whole || self.inputs.iter().any(|input| input.weights.is_some())
     }
 
     /// Measures what [`Options::match_background`] asks for over the whole target, for outputs of type `T`, unless that has been done. A run does so
@@ -205,7 +261,7 @@ impl<'p, 'a> Plan<'p, 'a> {
         if let Some(known) = known.get() {
             return Ok(Arc::clone(known));
         }
-        let measured = Arc::new(Engine::measure::<T>(self)?);
+        let measured = Arc::new(T::measure(self)?);
         Ok(Arc::clone(known.get_or_init(|| measured)))
     }
 

@@ -1,51 +1,77 @@
 //! Which tiles of the output an input touches, and the rectangles around them.
 
-use super::bounds::{Cap, Caps, Extent};
+use super::bounds::{Block, Cap, Caps, Extent, tame_cap};
 use super::window::{Tiles, Window};
 use crate::error::Error;
 use crate::map::{CoordGrid, CoordinateError, PixelMap};
 use crate::wcs::{Frame, Wcs};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
-/// The tiles of the output with caps on the sky that contain their pixels, in a quadtree.
-#[derive(Clone, Debug)]
-pub(crate) struct TileTree {
+/// The tiles of the output with caps on the sky that contain their pixels, in a quadtree. A cap is found when it is first asked for: what is far
+/// from all inputs is known by the cap of a few large nodes.
+pub(crate) struct TileTree<S> {
     tiles: Tiles,
-    /// From the tiles up: each level has a node for every 2 × 2 of the one below, the last has one. `None`: nothing there is defined.
+    /// Unit vector of a position of the output.
+    sky: S,
+    /// From the tiles up: each level has a node for every 2 × 2 of the one below, the last has one.
     levels: Vec<Level>,
 }
 
-#[derive(Clone, Debug)]
 struct Level {
     columns: usize,
-    caps: Vec<Option<Cap>>,
+    /// `None`: nothing there is defined.
+    caps: Vec<OnceLock<Option<Cap>>>,
 }
 
-impl TileTree {
-    /// `sky` gives the unit vector of a position of the output.
-    pub(crate) fn new(sky: &impl Fn(f64, f64) -> Option<[f64; 3]>, tiles: Tiles) -> TileTree {
-        let caps = (0..tiles.count())
-            .map(|k| {
-                let tile = tiles.window(k);
-                let range = |first: usize, n: usize| [first as f64 - 0.5, (first + n) as f64 - 0.5];
-                let mut caps = Caps { sky, finest: 16.0, budget: 40_000, found: Vec::new() };
-                caps.cover([range(tile.x0, tile.nx), range(tile.y0, tile.ny)]);
-                Cap::hull(caps.found.iter().copied(), 0.0)
-            })
-            .collect();
-        let mut levels = vec![Level { columns: tiles.columns(), caps }];
+impl<S: Fn(f64, f64) -> Option<[f64; 3]>> TileTree<S> {
+    pub(crate) fn new(sky: S, tiles: Tiles) -> TileTree<S> {
+        let level = |columns: usize, count: usize| Level { columns, caps: vec![OnceLock::new(); count] };
+        let mut levels = vec![level(tiles.columns(), tiles.count())];
         while let Some(below) = levels.last().filter(|level| level.caps.len() > 1) {
-            let rows = below.caps.len() / below.columns;
-            let columns = below.columns.div_ceil(2);
-            let caps = (0..columns * rows.div_ceil(2))
-                .map(|k| {
-                    let children = below.quarter(k % columns, k / columns).filter_map(|child| below.caps[child]);
-                    Cap::hull(children, 0.0)
-                })
-                .collect();
-            levels.push(Level { columns, caps });
+            let (columns, rows) = (below.columns.div_ceil(2), (below.caps.len() / below.columns).div_ceil(2));
+            levels.push(level(columns, columns * rows));
         }
-        TileTree { tiles, levels }
+        TileTree { tiles, sky, levels }
+    }
+
+    fn cap(&self, depth: usize, node: usize) -> Option<Cap> {
+        let level = self.levels.get(depth)?;
+        *level.caps.get(node)?.get_or_init(|| {
+            let block = self.block(depth, node);
+            if depth == 0 {
+                let mut caps = Caps { sky: &self.sky, finest: 16.0, budget: 40_000, found: Vec::new() };
+                caps.cover(block);
+                return Cap::hull(caps.found.iter().copied(), 0.0);
+            }
+            tame_cap(&self.sky, block).or_else(|| {
+                let children: Vec<Cap> =
+                    self.children(depth, node).filter_map(|child| self.cap(depth - 1, child)).collect();
+                Cap::hull(children.iter().copied(), 0.0)
+            })
+        })
+    }
+
+    /// The pixels of a node, up to their edges.
+    fn block(&self, depth: usize, node: usize) -> Block {
+        let columns = self.levels[depth].columns;
+        let (column, row) = ((node % columns) << depth, (node / columns) << depth);
+        let last = |first: usize, n: usize| (first + (1 << depth)).min(n) - 1;
+        let rows = self.tiles.count() / self.tiles.columns();
+        let low = self.tiles.window(row * self.tiles.columns() + column);
+        let high = self.tiles.window(last(row, rows) * self.tiles.columns() + last(column, self.tiles.columns()));
+        let range = |first: usize, end: usize| [first as f64 - 0.5, end as f64 - 0.5];
+        [range(low.x0, high.x0 + high.nx), range(low.y0, high.y0 + high.ny)]
+    }
+
+    /// The nodes of the level below a node.
+    fn children(&self, depth: usize, node: usize) -> impl Iterator<Item = usize> + use<S> {
+        let (columns, below) = (self.levels[depth].columns, &self.levels[depth - 1]);
+        let (width, n) = (below.columns, below.caps.len());
+        let (column, row) = (node % columns, node / columns);
+        [(0, 0), (1, 0), (0, 1), (1, 1)].into_iter().filter_map(move |(i, j)| {
+            let (x, y) = (2 * column + i, 2 * row + j);
+            (x < width && y * width < n).then_some(y * width + x)
+        })
     }
 
     /// The tiles that the extent may touch, in order. Never one too few.
@@ -53,16 +79,13 @@ impl TileTree {
         let mut found = Vec::new();
         let mut waiting = vec![(self.levels.len() - 1, 0)];
         while let Some((depth, node)) = waiting.pop() {
-            let Some(level) = self.levels.get(depth) else { continue };
-            if !level.caps.get(node).is_some_and(|cap| cap.is_some_and(|cap| extent.meets(&cap))) {
+            if !self.cap(depth, node).is_some_and(|cap| extent.meets(&cap)) {
                 continue;
             }
             if depth == 0 {
                 found.push(node as u32);
             } else {
-                let below = &self.levels[depth - 1];
-                waiting
-                    .extend(below.quarter(node % level.columns, node / level.columns).map(|child| (depth - 1, child)));
+                waiting.extend(self.children(depth, node).map(|child| (depth - 1, child)));
             }
         }
         found.sort_unstable();
@@ -83,17 +106,6 @@ pub(crate) fn extent_of_wcs(input: &Wcs, shape: [usize; 2], pad: f64, frame: &Fr
     let input = &input.unwrapped().unwrap_or_else(|| input.clone());
     let frames = input.frame().to(frame)?;
     Ok(Extent::of_image(&|x, y| Some(frames.apply(input.pixel_to_vector(x, y)?)), shape, pad))
-}
-
-impl Level {
-    /// The nodes of this level below the node of the next at a column and row.
-    fn quarter(&self, column: usize, row: usize) -> impl Iterator<Item = usize> + Clone + use<> {
-        let (columns, n) = (self.columns, self.caps.len());
-        [(0, 0), (1, 0), (0, 1), (1, 1)].into_iter().filter_map(move |(i, j)| {
-            let (x, y) = (2 * column + i, 2 * row + j);
-            (x < columns && y * columns < n).then_some(y * columns + x)
-        })
-    }
 }
 
 /// The sub-grids of an input: for every connected group of touched tiles, the rectangle of output pixels that contains

@@ -17,9 +17,10 @@ use std::f64::consts::SQRT_2;
 use super::{
     Kernel, Patch, Scene,
     ellipse::{Ellipse, weight},
+    further::Further,
     series::{Buffers, Gaussians, LANES, hann},
 };
-use crate::{Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, plan::Window};
+use crate::{Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, plan::Window, vector::widest};
 
 /// Sides of a box that reaches out of the image are at most so long where pixels outside count.
 const LONGEST: f64 = 16384.0;
@@ -85,6 +86,18 @@ impl Region {
     }
 }
 
+/// What a weight falls on.
+enum Met {
+    /// The pixel (y, x), and its value.
+    Pixel([usize; 2], f64),
+    /// A value that stands for a pixel outside or for one that is missing.
+    Filled(f64),
+    /// A missing pixel that nothing stands for.
+    Gone,
+    /// Outside of the image.
+    Outside,
+}
+
 /// How the pixels of a box make a sample.
 struct Sampling<'s, P> {
     adaptive: &'s Adaptive,
@@ -104,6 +117,7 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     buffers: &mut Buffers,
     values: &mut [T],
     coverage: &mut [T],
+    further: &mut impl Further,
 ) {
     values.fill(T::default());
     coverage.fill(T::default());
@@ -123,7 +137,11 @@ pub(super) fn block<P: Pixel, T: Pixel>(
                     None => lanes.iter_mut().zip(numbers).for_each(|(lane, number)| *lane = *number),
                 }
             }
-            sampling.piece(&numbers, flux, buffers, values, coverage);
+            further.start((y - block.y0) * block.nx + from);
+            widest(
+                #[inline(always)]
+                || sampling.piece(&numbers, flux, buffers, values, coverage, further),
+            );
         }
     }
 }
@@ -131,13 +149,14 @@ pub(super) fn block<P: Pixel, T: Pixel>(
 impl<P: Pixel> Sampling<'_, P> {
     /// The samples of a few output pixels of a row: x, y and the Jacobian of each are given.
     #[inline(always)]
-    fn piece<T: Pixel>(
+    fn piece<T: Pixel, F: Further>(
         &self,
         numbers: &[[f64; LANES]; 6],
         flux: Flux,
         buffers: &mut Buffers,
         values: &mut [T],
         coverage: &mut [T],
+        further: &mut F,
     ) {
         let gaussian = self.adaptive.kernel == AdaptiveKernel::Gaussian;
         let gaussians = gaussian.then(|| Gaussians::new(numbers, self.adaptive, self.last));
@@ -150,6 +169,9 @@ impl<P: Pixel> Sampling<'_, P> {
                 sample = self.sample([numbers[0][k], numbers[1][k]], jacobian(), keep, buffers);
             }
             if !sample.is_nan() {
+                if F::WANTED {
+                    self.tell(k, [numbers[0][k], numbers[1][k]], jacobian(), keep, buffers, further);
+                }
                 (*value, *cover) = (T::from_f64(sample), T::from_f64(1.0));
             }
         }
@@ -194,50 +216,27 @@ impl<P: Pixel> Sampling<'_, P> {
 
     /// The sample pixel by pixel: at the edges of the image, and where a pixel is missing or infinite.
     #[cold]
-    fn careful(&self, [x, y]: [f64; 2], ellipse: &Ellipse, whole: Region, keep: f64) -> f64 {
-        let image = Region { x: [0.0, self.last[1]], y: [0.0, self.last[0]] };
-        let inner = whole.clip(self.last);
+    fn careful(&self, position: [f64; 2], ellipse: &Ellipse, whole: Region, keep: f64) -> f64 {
         let boundary = self.adaptive.boundary;
-        let region = match boundary {
-            Boundary::GridConstant { value } if inner.is_empty() => return value,
-            Boundary::Nearest => whole,
-            _ if inner.is_empty() => return f64::NAN,
-            Boundary::Strict | Boundary::Ignore => inner,
-            _ => whole,
-        };
-        let long = |[low, high]: [f64; 2], [first, last]: [f64; 2]| !(first - low <= LONGEST && high - last <= LONGEST);
-        if long(region.x, image.x) || long(region.y, image.y) {
-            return f64::NAN;
+        if let Boundary::GridConstant { value } = boundary
+            && whole.clip(self.last).is_empty()
+        {
+            return value;
         }
+        let Some(region) = self.region(whole) else { return f64::NAN };
         let [mut sum, mut there, mut gone, mut outside] = [0.0; 4];
-        for j in region.y[0] as i64..=region.y[1] as i64 {
-            for i in region.x[0] as i64..=region.x[1] as i64 {
-                let (row, column) = (j as f64, i as f64);
-                let w = weight(ellipse, [column - x, row - y]);
-                if w == 0.0 {
-                    continue;
+        let walked = self.walk(position, ellipse, region, |w, met| {
+            match met {
+                Met::Pixel(_, value) | Met::Filled(value) => {
+                    sum += w * value;
+                    there += w;
                 }
-                let nearest = [row.clamp(0.0, self.last[0]), column.clamp(0.0, self.last[1])];
-                let beyond = nearest != [row, column];
-                let pixel = match boundary {
-                    Boundary::Constant { value } | Boundary::GridConstant { value } if beyond => value,
-                    Boundary::IgnoreThreshold { .. } if beyond => {
-                        outside += w;
-                        continue;
-                    }
-                    _ => match self.known(self.patch.at(nearest[0] as usize, nearest[1] as usize)) {
-                        Some(pixel) => pixel,
-                        None if self.missing == Missing::Spoil => return f64::NAN,
-                        None => {
-                            gone += w;
-                            continue;
-                        }
-                    },
-                };
-                sum += w * pixel;
-                there += w;
+                Met::Outside => outside += w,
+                Met::Gone if self.missing == Missing::Spoil => return None,
+                Met::Gone => gone += w,
             }
-        }
+            Some(())
+        });
         if let Boundary::IgnoreThreshold { threshold } = boundary
             && outside > threshold * (outside + there)
         {
@@ -248,15 +247,99 @@ impl<P: Pixel> Sampling<'_, P> {
         {
             return f64::NAN;
         }
-        sum / there * keep
+        if walked.is_some() { sum / there * keep } else { f64::NAN }
     }
 
-    /// What counts for a pixel: infinite ones spoil with their value, and are as good as missing to all other rules.
-    fn known(&self, pixel: f64) -> Option<f64> {
-        if pixel.is_finite() {
-            return Some(pixel);
+    /// The part of a box that is walked through; `None` if none of it counts, or more of it lies outside than anybody can wait for.
+    fn region(&self, whole: Region) -> Option<Region> {
+        let inner = whole.clip(self.last);
+        let region = match self.adaptive.boundary {
+            Boundary::Nearest => whole,
+            _ if inner.is_empty() => return None,
+            Boundary::Strict | Boundary::Ignore => inner,
+            _ => whole,
+        };
+        let short = |[low, high]: [f64; 2], last: f64| -low <= LONGEST && high - last <= LONGEST;
+        (short(region.x, self.last[1]) && short(region.y, self.last[0])).then_some(region)
+    }
+
+    /// Tells `met` what each weight of the kernel that is not 0 falls on, row by row, as long as it wants to know.
+    fn walk(
+        &self,
+        [x, y]: [f64; 2],
+        ellipse: &Ellipse,
+        region: Region,
+        mut met: impl FnMut(f64, Met) -> Option<()>,
+    ) -> Option<()> {
+        for j in region.y[0] as i64..=region.y[1] as i64 {
+            for i in region.x[0] as i64..=region.x[1] as i64 {
+                let (row, column) = (j as f64, i as f64);
+                let w = weight(ellipse, [column - x, row - y]);
+                if w == 0.0 {
+                    continue;
+                }
+                let nearest = [row.clamp(0.0, self.last[0]), column.clamp(0.0, self.last[1])];
+                let beyond = nearest != [row, column];
+                let at = nearest.map(|n| n as usize);
+                met(
+                    w,
+                    match self.adaptive.boundary {
+                        Boundary::Constant { value } | Boundary::GridConstant { value } if beyond => Met::Filled(value),
+                        Boundary::IgnoreThreshold { .. } if beyond => Met::Outside,
+                        _ => self.meet(at),
+                    },
+                )?;
+            }
         }
-        let spoils = self.missing == Missing::Spoil && !pixel.is_nan();
-        self.adaptive.bad_fill.or(spoils.then_some(pixel))
+        Some(())
+    }
+
+    /// Infinite pixels spoil with their value, and are as good as missing to all other rules.
+    fn meet(&self, at: [usize; 2]) -> Met {
+        let pixel = self.patch.at(at[0], at[1]);
+        match self.adaptive.bad_fill {
+            _ if pixel.is_finite() => Met::Pixel(at, pixel),
+            Some(fill) => Met::Filled(fill),
+            None if self.missing == Missing::Spoil && !pixel.is_nan() => Met::Pixel(at, pixel),
+            None => Met::Gone,
+        }
+    }
+
+    /// Tells which pixels sample `k` is made of. What is filled in has no noise.
+    fn tell(
+        &self,
+        k: usize,
+        position: [f64; 2],
+        jacobian: [f64; 4],
+        keep: f64,
+        buffers: &mut Buffers,
+        further: &mut impl Further,
+    ) {
+        let Some(ellipse) = Ellipse::new(jacobian, self.adaptive) else { return };
+        let Some(region) = self.region(Region::new(position, ellipse.radii())) else { return };
+        // The pixels that count, once each: beyond the edges they may do so several times.
+        let range = |[low, high]: [f64; 2], last: f64| {
+            let [low, high] = [low, high].map(|n| n.clamp(0.0, last) as usize);
+            (low, high + 1 - low)
+        };
+        let ((x0, nx), (y0, ny)) = (range(region.x, self.last[1]), range(region.y, self.last[0]));
+        let weights = buffers.square(nx * ny);
+        let mut total = 0.0;
+        self.walk(position, &ellipse, region, |w, met| {
+            match met {
+                Met::Pixel([y, x], _) => {
+                    let slot = weights.get_mut((y - y0) * nx + x - x0)?;
+                    *slot += w;
+                    total += w;
+                }
+                Met::Filled(_) => total += w,
+                Met::Gone | Met::Outside => {}
+            }
+            Some(())
+        });
+        for (at, w) in weights.iter().enumerate().filter(|(_, w)| **w != 0.0) {
+            further.part(k, [y0 + at / nx, x0 + at % nx], *w);
+        }
+        further.whole(k, total / keep);
     }
 }

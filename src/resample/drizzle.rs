@@ -10,7 +10,7 @@
 
 use std::{f64::consts::PI, ops::Range};
 
-use super::{Scene, Scratch, raster::Cover};
+use super::{Scene, Scratch, further::Further, raster::Cover};
 use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, plan::Window};
 
 /// Full width at half maximum of a Gaussian in standard deviations, to the digits of the package.
@@ -93,11 +93,12 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     scratch: &mut Scratch,
     values: &mut [T],
     coverage: &mut [T],
+    further: &mut impl Further,
 ) {
     let Buffers { centres, below, above, cover, sums } = &mut scratch.drizzle;
     sums.clear();
     sums.resize(block.area(), [0.0; 2]);
-    let mut sheet = Sheet { block, sums, factors: Vec::new(), source: None };
+    let mut sheet = Sheet { block, sums, factors: Vec::new(), source: None, further, pixel: [0; 2], share: 1.0 };
     let Some(grid) = scene.forward else { return };
     let window = scene.patch.window;
     let half = if drizzle.kernel == DrizzleKernel::Square { 0.5 * drizzle.pixfrac } else { 0.5 };
@@ -120,6 +121,7 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             let ([a, b], [d, c]) = (below.at(k), above.at(k));
             let quad = [a, b, c, d];
             let drop = Drop { centre: position(centres, k), quad, half, pixfrac: drizzle.pixfrac, value, weight };
+            sheet.pixel = [y, window.x0 + k];
             if drop.is_whole() {
                 drop.fall(drizzle.kernel, flux, scene.target, cover, &mut sheet);
             } else if let Some(parts) = drop.torn() {
@@ -134,7 +136,8 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             }
         }
     }
-    for ([sum, weight], (value, covered)) in sums.iter().zip(values.iter_mut().zip(coverage)) {
+    for (k, ([sum, weight], (value, covered))) in sums.iter().zip(values.iter_mut().zip(coverage)).enumerate() {
+        further.whole(k, *weight);
         let mean = sum / weight;
         let there = *weight > 0.0 && !mean.is_nan();
         *value = T::from_f64(if there { mean } else { 0.0 });
@@ -150,16 +153,20 @@ fn row(grid: &CoordGrid<'_>, x0: f64, y: f64, n: usize, [xs, ys]: &mut [Vec<f64>
 }
 
 /// The block of the output that drops fall on.
-struct Sheet<'b> {
+struct Sheet<'b, F> {
     block: Window,
     sums: &'b mut [[f64; 2]],
     /// For a Gaussian, those along x.
     factors: Vec<f64>,
     /// Where the present drop comes from, if it has to be asked of each output pixel whether it lies there.
     source: Option<Source<'b>>,
+    further: &'b mut F,
+    /// (y, x) of the input pixel that the present drop comes from, and what its value is multiplied by.
+    pixel: [usize; 2],
+    share: f64,
 }
 
-impl Sheet<'_> {
+impl<F: Further> Sheet<'_, F> {
     /// Gives an output pixel its part of a drop.
     fn add(&mut self, drop: &Drop, x: usize, y: usize, part: f64) {
         if self.source.as_ref().is_some_and(|source| !source.holds(x, y, drop.area())) {
@@ -168,11 +175,13 @@ impl Sheet<'_> {
         let (x, y) = (x.wrapping_sub(self.block.x0), y.wrapping_sub(self.block.y0));
         if x < self.block.nx
             && part > NOTHING
-            && let Some([sum, weight]) = self.sums.get_mut(y.saturating_mul(self.block.nx).saturating_add(x))
+            && let k = y.saturating_mul(self.block.nx).saturating_add(x)
+            && let Some([sum, weight]) = self.sums.get_mut(k)
         {
             let part = part * drop.weight;
             *sum += part * drop.value;
             *weight += part;
+            self.further.part(k, self.pixel, part * self.share);
         }
     }
 }
@@ -213,6 +222,7 @@ impl Drop {
     }
 
     /// Largest distance of a corner from the centre.
+    #[inline(always)]
     fn reach(&self) -> f64 {
         self.quad.iter().map(|corner| square(*corner, self.centre)).fold(0.0, f64::max).sqrt()
     }
@@ -247,13 +257,21 @@ impl Drop {
         Some([side(self.centre, quad), side(beyond(self.centre), quad.map(beyond))])
     }
 
-    fn fall(&self, kernel: DrizzleKernel, flux: Flux, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_>) {
+    fn fall(
+        &self,
+        kernel: DrizzleKernel,
+        flux: Flux,
+        target: [usize; 2],
+        cover: &mut Cover,
+        sheet: &mut Sheet<'_, impl Further>,
+    ) {
         let area = self.area();
         if !(area > 0.0 && area.is_finite()) {
             return;
         }
-        let value = if flux == Flux::Conserve { self.value / area } else { self.value };
-        let drop = Drop { value, ..*self };
+        let conserve = flux == Flux::Conserve;
+        let drop = Drop { value: if conserve { self.value / area } else { self.value }, ..*self };
+        sheet.share = if conserve { 1.0 / area } else { 1.0 };
         match kernel {
             DrizzleKernel::Square => drop.square(target, cover, sheet),
             DrizzleKernel::Point => drop.point(sheet),
@@ -263,7 +281,7 @@ impl Drop {
     }
 
     /// All of it into one pixel.
-    fn point(&self, sheet: &mut Sheet<'_>) {
+    fn point(&self, sheet: &mut Sheet<'_, impl Further>) {
         let [columns, rows] = self.within(0.0, sheet.block);
         for (x, y) in columns.zip(rows) {
             sheet.add(self, x, y, 1.0);
@@ -271,7 +289,7 @@ impl Drop {
     }
 
     /// The quadrilateral between the corners.
-    fn square(&self, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_>) {
+    fn square(&self, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_, impl Further>) {
         let [columns, rows] = self.within(self.reach(), sheet.block);
         if columns.is_empty() || rows.is_empty() || !cover.lay(self.quad.map(|corner| corner.map(|c| c + 0.5)), target)
         {
@@ -285,7 +303,7 @@ impl Drop {
     }
 
     /// A square along the axes of the output, as large as the drop.
-    fn turbo(&self, area: f64, sheet: &mut Sheet<'_>) {
+    fn turbo(&self, area: f64, sheet: &mut Sheet<'_, impl Further>) {
         let half = 0.5 * self.pixfrac * area.sqrt();
         let shared = |axis: usize, k: usize| {
             let away = self.centre[axis] - k as f64;
@@ -299,7 +317,7 @@ impl Drop {
     }
 
     /// A Gaussian with the drop's side as full width at half maximum, at the centres of the pixels of a square.
-    fn gaussian(&self, area: f64, sheet: &mut Sheet<'_>) {
+    fn gaussian(&self, area: f64, sheet: &mut Sheet<'_, impl Further>) {
         let steepness = 0.5 * (FWHM / self.pixfrac).powi(2) / area;
         let along = |axis: usize, k: usize| {
             let away = self.centre[axis] - k as f64;
@@ -317,6 +335,7 @@ impl Drop {
     }
 
     /// Columns and rows of the block's pixels that meet the square of this half side around the centre; a tie goes away from 0.
+    #[inline(always)]
     fn within(&self, half: f64, block: Window) -> [Range<usize>; 2] {
         let range = |axis: usize, first: usize, n: usize| {
             // Casts cut off, and saturate: an empty range for what lies outside, or is NaN.

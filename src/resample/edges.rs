@@ -11,7 +11,7 @@
 //! `[i, i + 1] × [j, j + 1]`.
 
 use super::Patch;
-use crate::{Pixel, plan::Window};
+use crate::{Pixel, plan::Window, vector::widest};
 
 /// Side of the tiles over which W is summed up, anchored to the image's first pixel: so small that sums stay small and little is lost in differences.
 pub(super) const TILE: usize = 64;
@@ -141,64 +141,73 @@ impl RowSums {
             for (end, given) in ends.iter_mut().zip([ax, ay, bx, by]) {
                 end.iter_mut().zip(given).for_each(|(to, from)| *to = *from);
             }
-            self.cut(&ends);
+            cut(&ends, self.window, self.stride, self.tiles, &mut self.cuts);
             edges.extend((0..n).map(|k| self.integrate(k)));
-        }
-    }
-
-    /// Cuts edges; the same operations for all of them, without branches, so that they are done several at a time.
-    fn cut(&mut self, [ax, ay, bx, by]: &[[f64; BATCH]; 4]) {
-        let Window { x0, y0, nx, ny } = self.window;
-        let [x0, y0, nx, ny] = [x0, y0, nx, ny].map(|n| n as f64);
-        let (stride, tiles) = (self.stride as f64, self.tiles as u32);
-        let cuts = &mut self.cuts;
-        for k in 0..BATCH {
-            let (a, b) = ([ax[k], ay[k]], [bx[k], by[k]]);
-            let d = [b[0] - a[0], b[1] - a[1]];
-            let (from, to) = (a.map(cell), b.map(cell));
-            let apart = [0, 1].map(|axis| (to[axis] - from[axis]).abs());
-            // Where on the edge it crosses a line, from 0 to 1; 1 if it does not.
-            let safe = d.map(|d| if d.abs() < LEVEL { LEVEL } else { d });
-            let inverse = 1.0 / (safe[0] * safe[1]);
-            let crossing = [0, 1].map(|axis| {
-                let line = (larger(from[axis], to[axis]) - ROUND) - a[axis];
-                1.0 - apart[axis] * (1.0 - line * safe[1 - axis] * inverse)
-            });
-            let (first, second) = (smaller(crossing[0], crossing[1]), larger(crossing[0], crossing[1]));
-            let middle = [0.5 * first, 0.5 * (first + second), 0.5 * (second + 1.0)];
-            let part = [first, second - first, 1.0 - second];
-            // False for NaN.
-            let mut good = (apart[0] <= 1.0) & (apart[1] <= 1.0);
-            for piece in 0..3 {
-                let (x, y) = (a[0] + middle[piece] * d[0], a[1] + middle[piece] * d[1]);
-                let (column, row) = (cell(x), cell(y));
-                let (i, j) = ((column - ROUND) - x0, (row - ROUND) - y0);
-                good &= (i >= 0.0) & (i < nx) & (j >= 0.0) & (j < ny);
-                cuts.height[piece][k] = part[piece] * d[1];
-                cuts.beyond[piece][k] = x - (column - ROUND);
-                let tile = number(i + ROUND) / TILE as u32;
-                cuts.tile[piece][k] = (number(j + ROUND) / TILE as u32).wrapping_mul(tiles).wrapping_add(tile);
-                cuts.place[piece][k] = number(j * stride + i + ROUND).wrapping_add(tile);
-            }
-            cuts.good[k] = good;
         }
     }
 
     #[inline(always)]
     fn integrate(&self, k: usize) -> Edge {
         let cuts = &self.cuts;
-        let [tile, second, third] = [0, 1, 2].map(|piece| cuts.tile[piece][k]);
-        let one = cuts.good[k] & (tile == second) & (tile == third);
         let mut value = 0.0;
         for piece in 0..3 {
-            let at = if one { cuts.place[piece][k] as usize } else { 0 };
-            let Some(&[left, right]) = self.sums.get(at..).and_then(<[f64]>::first_chunk) else {
+            let place = cuts.place[piece][k] as usize;
+            let Some(&[left, right]) = self.sums.get(place..).and_then(<[f64]>::first_chunk) else {
                 return Edge::default();
             };
             value += cuts.height[piece][k] * (left + cuts.beyond[piece][k] * (right - left));
         }
-        Edge { value, tile: if one { tile } else { NONE } }
+        Edge { value, tile: cuts.tile[k] }
     }
+}
+
+/// Cuts edges; the same operations for all of them, without branches, so that they are done several at a time.
+fn cut([ax, ay, bx, by]: &[[f64; BATCH]; 4], window: Window, stride: usize, tiles: usize, cuts: &mut Cuts) {
+    widest(
+        #[inline(always)]
+        || {
+            let Window { x0, y0, nx, ny } = window;
+            let [x0, y0, nx, ny] = [x0, y0, nx, ny].map(|n| n as f64);
+            let (stride, tiles) = (stride as f64, tiles as u32);
+            for k in 0..BATCH {
+                let (a, b) = ([ax[k], ay[k]], [bx[k], by[k]]);
+                let d = [b[0] - a[0], b[1] - a[1]];
+                let (from, to) = (a.map(cell), b.map(cell));
+                let apart = [0, 1].map(|axis| (to[axis] - from[axis]).abs());
+                // Where on the edge it crosses a line, from 0 to 1; 1 if it does not.
+                let safe = d.map(|d| if d.abs() < LEVEL { LEVEL } else { d });
+                let inverse = 1.0 / (safe[0] * safe[1]);
+                let crossing = [0, 1].map(|axis| {
+                    let line = (larger(from[axis], to[axis]) - ROUND) - a[axis];
+                    1.0 - apart[axis] * (1.0 - line * safe[1 - axis] * inverse)
+                });
+                let (first, second) = (smaller(crossing[0], crossing[1]), larger(crossing[0], crossing[1]));
+                let middle = [0.5 * first, 0.5 * (first + second), 0.5 * (second + 1.0)];
+                let part = [first, second - first, 1.0 - second];
+                // The pixel of the first piece, that of the last, and that between: in the column of one and the row of the other.
+                let across = crossing[0] < crossing[1];
+                let columns = [from[0], if across { to[0] } else { from[0] }, to[0]].map(|column| column - ROUND);
+                let inside = |pixel: [f64; 2]| {
+                    let (i, j) = ((pixel[0] - ROUND) - x0, (pixel[1] - ROUND) - y0);
+                    ((i >= 0.0) & (i < nx) & (j >= 0.0) & (j < ny), i, j)
+                };
+                let ((from_inside, i, j), (to_inside, to_i, to_j)) = (inside(from), inside(to));
+                let [tile, to_tile] =
+                    [[i, j], [to_i, to_j]].map(|place| place.map(|n| number(n + ROUND) / TILE as u32));
+                // False for NaN.
+                let simple = (apart[0] <= 1.0) & (apart[1] <= 1.0) & from_inside & to_inside;
+                let one = simple & (tile[0] == to_tile[0]) & (tile[1] == to_tile[1]);
+                cuts.tile[k] = if one { tile[1].wrapping_mul(tiles).wrapping_add(tile[0]) } else { NONE };
+                let (low, high) = (j * stride, to_j * stride);
+                let places = [low + i, if across { low + to_i } else { high + i }, high + to_i];
+                for piece in 0..3 {
+                    cuts.height[piece][k] = part[piece] * d[1];
+                    cuts.beyond[piece][k] = (a[0] + middle[piece] * d[0]) - columns[piece];
+                    cuts.place[piece][k] = if one { number(places[piece] + ROUND).wrapping_add(tile[0]) } else { 0 };
+                }
+            }
+        },
+    )
 }
 
 /// Edges cut into three pieces each.
@@ -207,17 +216,16 @@ struct Cuts {
     height: [[f64; BATCH]; 3],
     /// Middle of a piece, from the left side of the pixel that it lies in.
     beyond: [[f64; BATCH]; 3],
-    /// The pixel's tile, and the place of its sum.
-    tile: [[u32; BATCH]; 3],
+    /// The place of the pixel's sum.
     place: [[u32; BATCH]; 3],
-    /// Whether the edge is simple and lies in the patch.
-    good: [bool; BATCH],
+    /// The tile that the edge lies in; [`NONE`] if it is not simple, or does not lie in one.
+    tile: [u32; BATCH],
 }
 
 impl Default for Cuts {
     fn default() -> Self {
-        let (zero, none) = ([[0.0; BATCH]; 3], [[0; BATCH]; 3]);
-        Cuts { height: zero, beyond: zero, tile: none, place: none, good: [false; BATCH] }
+        let zero = [[0.0; BATCH]; 3];
+        Cuts { height: zero, beyond: zero, place: [[0; BATCH]; 3], tile: [NONE; BATCH] }
     }
 }
 

@@ -13,6 +13,7 @@
 use super::{
     Kernel, Patch, Scene, Scratch,
     edges::{Edge, RowSums},
+    further::Further,
     raster::Cover,
     sphere,
 };
@@ -88,13 +89,14 @@ impl Sums {
     }
 }
 
-pub(super) fn block<P: Pixel, T: Pixel>(
+pub(super) fn block<P: Pixel, T: Pixel, F: Further>(
     scene: &Scene<'_, P>,
     kernel: &Kernel,
     block: Window,
     scratch: &mut Scratch,
     values: &mut [T],
     coverage: &mut [T],
+    further: &mut F,
 ) {
     let Buffers { sums, below, above, between, cover } = &mut scratch.exact;
     sums.fill(&scene.patch);
@@ -111,28 +113,34 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             (block.x0..).zip(below.quads(above).zip(edges)).zip(samples)
         {
             let flatness = scene.sky.map_or(Flatness::Flat, |sky| sky.flatness(x, y));
-            let mut flat = || {
-                quick(sums, kernel, &quad, [*low, *right, *high, *left]).or_else(|| {
+            let k = (y - block.y0) * block.nx + x - block.x0;
+            let flat = |cover: &mut Cover, further: &mut F| {
+                let sample = quick(sums, kernel, &quad, [*low, *right, *high, *left]).or_else(|| {
                     cover
                         .lay(quad, scene.patch.image)
                         .then(|| in_plane(&scene.patch, cover).sample(cover.area, kernel))?
-                })
+                })?;
+                Some((sample, tell(&scene.patch, cover, quad, k, further)))
             };
-            let spherical = |near: Option<&[[f64; 2]; 4]>| {
+            let spherical = |near: Option<&[[f64; 2]; 4]>, further: &mut F| {
                 let sky = scene.sky?;
                 let corners = sky.output_corners(x, y)?;
                 let pixel = sphere::Pixel::new(&corners)?;
                 let near = near.map_or(Near::Cap(&corners), Near::Quad);
-                on_sphere(&scene.patch, sky, &pixel, near, kernel.flux == Flux::Conserve).sample(pixel.area, kernel)
+                let shares = kernel.flux == Flux::Conserve;
+                let sums = on_sphere(&scene.patch, sky, &pixel, near, shares, k, further);
+                Some((sums.sample(pixel.area, kernel)?, sums.area))
             };
             let sample = match flatness {
-                Flatness::Flat => flat(),
-                Flatness::Unknown => is_whole(&quad, scene.grid, x, y).then(flat).flatten(),
-                Flatness::Curved => spherical(Some(&quad)),
-                Flatness::Wild => spherical(None),
+                Flatness::Flat => flat(cover, further),
+                Flatness::Unknown => is_whole(&quad, scene.grid, x, y).then(|| flat(cover, further)).flatten(),
+                Flatness::Curved => spherical(Some(&quad), further),
+                Flatness::Wild => spherical(None, further),
             };
-            *value = T::from_f64(sample.map_or(0.0, |(value, _)| value));
-            *covered = T::from_f64(sample.map_or(0.0, |(_, coverage)| coverage));
+            let ((sample, coverage), area) = sample.unwrap_or_default();
+            *value = T::from_f64(sample);
+            *covered = T::from_f64(coverage);
+            further.whole(k, if kernel.flux == Flux::Conserve { coverage } else { area });
         }
         std::mem::swap(below, above);
     }
@@ -218,8 +226,40 @@ fn in_plane<P: Pixel>(patch: &Patch<'_, P>, cover: &Cover) -> Sums {
     sums
 }
 
-/// The sums over the input pixels that meet an output pixel on the sphere.
-fn on_sphere<P: Pixel>(patch: &Patch<'_, P>, sky: &Sky, pixel: &sphere::Pixel, near: Near<'_>, shares: bool) -> Sums {
+/// Tells which pixels have a part in sample `k`, and returns the sum of their areas.
+fn tell<P: Pixel, F: Further>(
+    patch: &Patch<'_, P>,
+    cover: &mut Cover,
+    quad: [[f64; 2]; 4],
+    k: usize,
+    further: &mut F,
+) -> f64 {
+    let mut sum = 0.0;
+    if !F::WANTED || !cover.lay(quad, patch.image) {
+        return sum;
+    }
+    for (y, areas) in cover.rows() {
+        let pixels = patch.run(y, cover.x0, areas.len()).unwrap_or(&[]);
+        for ((x, area), pixel) in (cover.x0..).zip(areas).zip(pixels) {
+            if *area > NOTHING * cover.area && !pixel.to_f64().is_nan() {
+                further.part(k, [y, x], *area);
+                sum += area;
+            }
+        }
+    }
+    sum
+}
+
+/// The sums over the input pixels that meet an output pixel on the sphere, that of sample `k`.
+fn on_sphere<P: Pixel>(
+    patch: &Patch<'_, P>,
+    sky: &Sky,
+    pixel: &sphere::Pixel,
+    near: Near<'_>,
+    shares: bool,
+    k: usize,
+    further: &mut impl Further,
+) -> Sums {
     let mut sums = Sums::default();
     let mut within = |window: Window| {
         for y in window.y0..window.y0 + window.ny {
@@ -230,6 +270,9 @@ fn on_sphere<P: Pixel>(patch: &Patch<'_, P>, sky: &Sky, pixel: &sphere::Pixel, n
                 if area > 0.0 {
                     let whole = if shares { pixel.area_of(&corners) } else { 1.0 };
                     sums.add(area, whole, value.to_f64(), NOTHING * pixel.area);
+                    if area > NOTHING * pixel.area && !value.to_f64().is_nan() {
+                        further.part(k, [y, x], area / whole);
+                    }
                 }
             }
         }

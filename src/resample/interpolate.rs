@@ -11,8 +11,8 @@
 //! Mirroring is what reproject's splines do. For all kernels it makes every position of the image valid and keeps the
 //! samples continuous; no tap lies farther away than the one that it stands in for.
 
-use super::Patch;
-use crate::{Missing, Pixel};
+use super::{Patch, further::Further};
+use crate::{Missing, Pixel, vector::widest};
 
 /// A one-dimensional kernel on `N` pixels.
 pub(super) trait Taps<const N: usize> {
@@ -99,6 +99,7 @@ pub(super) fn as_index(whole: f64) -> usize {
 const RUN: usize = 64;
 
 /// Samples one row.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn row<const N: usize, P: Pixel, T: Pixel>(
     patch: &Patch<'_, P>,
     kernel: &impl Taps<N>,
@@ -106,56 +107,69 @@ pub(super) fn row<const N: usize, P: Pixel, T: Pixel>(
     (xs, ys): (&[f64], &[f64]),
     values: &mut [T],
     coverage: &mut [T],
+    further: &mut impl Further,
 ) {
-    let x_axis = Axis::<N>::new(patch.image[1], patch.window.x0, patch.window.nx);
-    let y_axis = Axis::<N>::new(patch.image[0], patch.window.y0, patch.window.ny);
-    let mut samples = [0.0; RUN];
-    let runs = xs.chunks(RUN).zip(ys.chunks(RUN)).zip(values.chunks_mut(RUN).zip(coverage.chunks_mut(RUN)));
-    for ((xs, ys), (values, coverage)) in runs {
-        let samples = &mut samples[..xs.len()];
-        let inner = xs.iter().zip(ys).fold(true, |inner, (x, y)| inner & x_axis.is_inner(*x) & y_axis.is_inner(*y));
-        if inner {
-            inner_run(patch, kernel, [&x_axis, &y_axis], (xs, ys), samples);
-        } else {
-            samples.fill(f64::NAN);
-        }
-        coverage.fill(T::from_f64(1.0));
-        let mut whole = true;
-        for (value, sample) in values.iter_mut().zip(&*samples) {
-            *value = T::from_f64(*sample);
-            whole &= !sample.is_nan();
-        }
-        if whole {
-            continue;
-        }
-        for (k, sample) in samples.iter().enumerate().filter(|(_, sample)| sample.is_nan()) {
-            let mut sample = *sample;
-            if x_axis.holds(xs[k]) && y_axis.holds(ys[k]) {
-                let ((i, t), (j, u)) = (x_axis.locate(xs[k]), y_axis.locate(ys[k]));
-                let (wx, wy) = (kernel.weights(t), kernel.weights(u));
-                // A negative first tap is larger than any room.
-                if (i as usize) < x_axis.room && (j as usize) < y_axis.room {
-                    let from = j as usize * patch.window.nx + i as usize;
-                    sample = sum::<N, P>(patch.pixels.get(from..).unwrap_or_default(), patch.window.nx, &wx, &wy);
+    widest(
+        #[inline(always)]
+        || {
+            let x_axis = Axis::<N>::new(patch.image[1], patch.window.x0, patch.window.nx);
+            let y_axis = Axis::<N>::new(patch.image[0], patch.window.y0, patch.window.ny);
+            let mut samples = [0.0; RUN];
+            let runs = xs.chunks(RUN).zip(ys.chunks(RUN)).zip(values.chunks_mut(RUN).zip(coverage.chunks_mut(RUN)));
+            for (from, ((xs, ys), (values, coverage))) in (0..).step_by(RUN).zip(runs) {
+                let samples = &mut samples[..xs.len()];
+                let inner =
+                    xs.iter().zip(ys).fold(true, |inner, (x, y)| inner & x_axis.is_inner(*x) & y_axis.is_inner(*y));
+                if inner {
+                    inner_run(patch, kernel, [&x_axis, &y_axis], (xs, ys), samples, from, further);
+                } else {
+                    samples.fill(f64::NAN);
                 }
-                if sample.is_nan() {
-                    sample = careful(patch, [j + y_axis.start, i + x_axis.start], &wx, &wy, missing);
+                coverage.fill(T::from_f64(1.0));
+                let mut whole = true;
+                for (value, sample) in values.iter_mut().zip(&*samples) {
+                    *value = T::from_f64(*sample);
+                    whole &= !sample.is_nan();
+                }
+                if whole {
+                    continue;
+                }
+                for (k, sample) in samples.iter().enumerate().filter(|(_, sample)| sample.is_nan()) {
+                    let mut sample = *sample;
+                    if x_axis.holds(xs[k]) && y_axis.holds(ys[k]) {
+                        let ((i, t), (j, u)) = (x_axis.locate(xs[k]), y_axis.locate(ys[k]));
+                        let (wx, wy) = (kernel.weights(t), kernel.weights(u));
+                        // A negative first tap is larger than any room.
+                        if (i as usize) < x_axis.room && (j as usize) < y_axis.room {
+                            let start = j as usize * patch.window.nx + i as usize;
+                            sample =
+                                sum::<N, P>(patch.pixels.get(start..).unwrap_or_default(), patch.window.nx, &wx, &wy);
+                        }
+                        let first = [j + y_axis.start, i + x_axis.start];
+                        if sample.is_nan() {
+                            sample = careful(patch, first, &wx, &wy, missing);
+                        }
+                        further.taps(from + k, first, &wy, &wx);
+                    }
+                    let there = !sample.is_nan();
+                    values[k] = T::from_f64(if there { sample } else { 0.0 });
+                    coverage[k] = T::from_f64(f64::from(u8::from(there)));
                 }
             }
-            let there = !sample.is_nan();
-            values[k] = T::from_f64(if there { sample } else { 0.0 });
-            coverage[k] = T::from_f64(f64::from(u8::from(there)));
-        }
-    }
+        },
+    )
 }
 
 /// Samples positions whose taps are all in the patch: first where their taps begin, in vectors, then the sums.
-fn inner_run<const N: usize, P: Pixel>(
+#[inline(always)]
+fn inner_run<const N: usize, P: Pixel, F: Further>(
     patch: &Patch<'_, P>,
     kernel: &impl Taps<N>,
     [x_axis, y_axis]: [&Axis<N>; 2],
     (xs, ys): (&[f64], &[f64]),
     samples: &mut [f64],
+    first: usize,
+    further: &mut F,
 ) {
     let stride = patch.window.nx;
     let (mut from, mut ts, mut us) = ([0; RUN], [0.0; RUN], [0.0; RUN]);
@@ -165,9 +179,14 @@ fn inner_run<const N: usize, P: Pixel>(
         (*t, *u) = (x - x_middle, y - y_middle);
         *from = as_index((y_middle - y_axis.first) * stride as f64 + (x_middle - x_axis.first));
     }
-    for (sample, (from, (t, u))) in samples.iter_mut().zip(from.iter().zip(ts.iter().zip(&us))) {
+    for (k, (sample, (from, (t, u)))) in samples.iter_mut().zip(from.iter().zip(ts.iter().zip(&us))).enumerate() {
         let pixels = patch.pixels.get(*from..).unwrap_or_default();
-        *sample = sum::<N, P>(pixels, stride, &kernel.weights(*t), &kernel.weights(*u));
+        let (wx, wy) = (kernel.weights(*t), kernel.weights(*u));
+        *sample = sum::<N, P>(pixels, stride, &wx, &wy);
+        if F::WANTED {
+            let ((i, _), (j, _)) = (x_axis.locate(xs[k]), y_axis.locate(ys[k]));
+            further.taps(first + k, [j + y_axis.start, i + x_axis.start], &wy, &wx);
+        }
     }
 }
 

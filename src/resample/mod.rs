@@ -10,6 +10,7 @@ mod drizzle;
 mod edges;
 mod ellipse;
 mod exact;
+mod further;
 mod interpolate;
 mod jacobian;
 mod lanczos;
@@ -29,6 +30,9 @@ use crate::{
     plan::Window,
 };
 
+use further::{Correlation, Further};
+pub(crate) use further::{Known, Propagated};
+
 /// A rectangle of one plane of an input: native-endian, scaled, missing pixels NaN.
 #[derive(Debug)]
 pub(crate) struct Patch<'p, P> {
@@ -40,17 +44,19 @@ pub(crate) struct Patch<'p, P> {
     pub(crate) image: [usize; 2],
 }
 
-impl<P: Pixel> Patch<'_, P> {
-    /// The pixel in row `y`, column `x` of the image; NaN if it is not in the patch.
-    fn at(&self, y: usize, x: usize) -> f64 {
-        self.run(y, x, 1).and_then(<[P]>::first).map_or(f64::NAN, |pixel| pixel.to_f64())
-    }
-
+impl<P> Patch<'_, P> {
     /// The `n` pixels from column `x` on in row `y` of the image, if they are in the patch.
     fn run(&self, y: usize, x: usize, n: usize) -> Option<&[P]> {
         let (x, y) = (x.checked_sub(self.window.x0)?, y.checked_sub(self.window.y0)?);
         let from = y * self.window.nx + x;
         if x + n <= self.window.nx { self.pixels.get(from..from + n) } else { None }
+    }
+}
+
+impl<P: Pixel> Patch<'_, P> {
+    /// The pixel in row `y`, column `x` of the image; NaN if it is not in the patch.
+    fn at(&self, y: usize, x: usize) -> f64 {
+        self.run(y, x, 1).and_then(<[P]>::first).map_or(f64::NAN, |pixel| pixel.to_f64())
     }
 }
 
@@ -96,6 +102,14 @@ impl Kernel {
             _ => Resample::Bilinear,
         };
         Kernel { resample, flux: Flux::SurfaceBrightness, ..*self }
+    }
+
+    /// Whether a pixel of this value is one that the kernel does without.
+    pub(crate) fn is_missing(&self, pixel: f64) -> bool {
+        match self.resample {
+            Resample::Biquadratic | Resample::Bicubic => !pixel.is_finite(),
+            _ => pixel.is_nan(),
+        }
     }
 
     /// Output pixels around a block whose coordinates the kernel asks for, where an output pixel is at least `scale` input pixels long.
@@ -206,25 +220,68 @@ impl Kernel {
         values: &mut [T],
         coverage: &mut [T],
     ) {
+        self.sample_and_tell(scene, block, scratch, values, coverage, &mut ());
+    }
+
+    /// As [`sample`](Self::sample), and the variance and mask of every sample, from those of the pixels of the scene's patch.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn propagate<P: Pixel, T: Pixel>(
+        &self,
+        scene: &Scene<'_, P>,
+        known: &Patch<'_, Known>,
+        block: Window,
+        scratch: &mut Scratch,
+        values: &mut [T],
+        coverage: &mut [T],
+        propagated: &mut Propagated,
+    ) {
+        let mut propagate = propagated.start(values.len(), known, self.resample);
+        self.sample_and_tell(scene, block, scratch, values, coverage, &mut propagate);
+    }
+
+    /// How noise that is independent from one input pixel to the next is correlated in the samples of a block: the sum, over the samples of its part
+    /// `inner`, of their covariances with all samples of the block, and the sum of their variances.
+    pub(crate) fn covariance(&self, scene: &Scene<'_, f64>, block: Window, inner: Window) -> [f64; 2] {
+        let mut correlation = Correlation::new(block.area(), &scene.patch, self.resample);
+        let (mut values, mut coverage) = (vec![0.0_f64; block.area()], vec![0.0_f64; block.area()]);
+        let mut scratch = Scratch::default();
+        self.prepare(&scene.patch, &mut scratch);
+        self.sample_and_tell(scene, block, &mut scratch, &mut values, &mut coverage, &mut correlation);
+        correlation.sums(|sample| {
+            let pixel = Window::new(block.x0 + sample % block.nx, block.y0 + sample / block.nx, 1, 1);
+            inner.contains(&pixel) && coverage.get(sample).is_some_and(|cover| *cover > 0.0)
+        })
+    }
+
+    fn sample_and_tell<P: Pixel, T: Pixel>(
+        &self,
+        scene: &Scene<'_, P>,
+        block: Window,
+        scratch: &mut Scratch,
+        values: &mut [T],
+        coverage: &mut [T],
+        further: &mut impl Further,
+    ) {
         match &self.resample {
-            Resample::Exact => return exact::block(scene, self, block, scratch, values, coverage),
+            Resample::Exact => return exact::block(scene, self, block, scratch, values, coverage, further),
             Resample::Drizzle(drizzle) => {
-                return drizzle::block(scene, drizzle, self.flux, block, scratch, values, coverage);
+                return drizzle::block(scene, drizzle, self.flux, block, scratch, values, coverage, further);
             }
             Resample::Adaptive(adaptive) => {
-                return adaptive::block(scene, adaptive, *self, block, &mut scratch.series, values, coverage);
+                return adaptive::block(scene, adaptive, *self, block, &mut scratch.series, values, coverage, further);
             }
             _ => {}
         }
         let rows = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
         for (y, (values, coverage)) in (block.y0..).zip(rows) {
+            further.start((y - block.y0) * block.nx);
             scratch.row(scene.grid, block.x0 as f64, y as f64, block.nx);
             if self.derives() {
                 scratch.derive(scene.grid, block.x0 as f64, y as f64);
             }
-            self.interpolate(&scene.patch, scratch, values, coverage);
+            self.interpolate(&scene.patch, scratch, values, coverage, further);
             if self.flux == Flux::Conserve {
-                conserve(&scratch.jacobians.values, values, coverage);
+                conserve(&scratch.jacobians.values, values, coverage, further);
             }
         }
     }
@@ -236,13 +293,14 @@ impl Kernel {
         scratch: &mut Scratch,
         values: &mut [T],
         coverage: &mut [T],
+        further: &mut impl Further,
     ) {
         let Scratch { xs, ys, jacobians, coefficients, wide, .. } = scratch;
         let positions = (&xs[..], &ys[..]);
-        let mut row = Row { kernel: self, positions, jacobians: &jacobians.values, wide, values, coverage };
+        let mut row = Row { kernel: self, positions, jacobians: &jacobians.values, wide, values, coverage, further };
         match self.resample {
             Resample::Nearest => {
-                nearest::row(patch, xs, ys, row.values, row.coverage);
+                nearest::row(patch, xs, ys, row.values, row.coverage, row.further);
                 row.widen(patch, &widen::Square);
             }
             Resample::Bilinear => row.sample(patch, &bilinear::Linear),
@@ -253,7 +311,7 @@ impl Kernel {
                 } else {
                     row.interpolate(&coefficients, &spline::Cubic);
                 }
-                spline::at_centres(patch, positions, row.values, row.coverage);
+                spline::at_centres(patch, positions, row.values, row.coverage, row.further);
                 if self.resample == Resample::Biquadratic {
                     row.widen(&coefficients, &spline::Quadratic);
                 } else {
@@ -272,38 +330,49 @@ impl Kernel {
 }
 
 /// A row to be sampled.
-struct Row<'r, T> {
+struct Row<'r, T, F> {
     kernel: &'r Kernel,
     positions: (&'r [f64], &'r [f64]),
     jacobians: &'r [[f64; 4]],
     wide: &'r mut widen::WideTaps,
     values: &'r mut [T],
     coverage: &'r mut [T],
+    further: &'r mut F,
 }
 
-impl<T: Pixel> Row<'_, T> {
+impl<T: Pixel, F: Further> Row<'_, T, F> {
     fn sample<const N: usize, P: Pixel>(&mut self, patch: &Patch<'_, P>, taps: &impl interpolate::Taps<N>) {
         self.interpolate(patch, taps);
         self.widen(patch, taps);
     }
 
     fn interpolate<const N: usize, P: Pixel>(&mut self, patch: &Patch<'_, P>, taps: &impl interpolate::Taps<N>) {
-        interpolate::row(patch, taps, self.kernel.missing, self.positions, self.values, self.coverage);
+        interpolate::row(patch, taps, self.kernel.missing, self.positions, self.values, self.coverage, self.further);
     }
 
     fn widen<const N: usize, P: Pixel>(&mut self, patch: &Patch<'_, P>, taps: &impl interpolate::Taps<N>) {
         if self.kernel.antialias {
             let missing = self.kernel.missing;
-            self.wide.row(patch, taps, missing, self.jacobians, self.positions, self.values, self.coverage);
+            self.wide.row(
+                patch,
+                taps,
+                missing,
+                self.jacobians,
+                self.positions,
+                self.values,
+                self.coverage,
+                self.further,
+            );
         }
     }
 }
 
 /// From surface brightness in the input to the flux in an output pixel: multiplies by the pixel's area in input pixels.
-fn conserve<T: Pixel>(jacobians: &[[f64; 4]], values: &mut [T], coverage: &mut [T]) {
-    for (jacobian, (value, cover)) in jacobians.iter().zip(values.iter_mut().zip(coverage)) {
+fn conserve<T: Pixel>(jacobians: &[[f64; 4]], values: &mut [T], coverage: &mut [T], further: &mut impl Further) {
+    for (k, (jacobian, (value, cover))) in jacobians.iter().zip(values.iter_mut().zip(coverage)).enumerate() {
         let area = jacobian::area(*jacobian);
         if area.is_finite() {
+            further.scale(k, area);
             *value = T::from_f64(value.to_f64() * area);
         } else {
             (*value, *cover) = (T::default(), T::default());

@@ -20,6 +20,12 @@ impl Buffers {
         self.0.iter().map(|buffer| buffer.capacity() * size_of::<f64>()).sum()
     }
 
+    /// Zeros, one for each of `n` pixels.
+    pub(super) fn square(&mut self, n: usize) -> &mut [f64] {
+        let [buffer, ..] = self.rows(n);
+        buffer
+    }
+
     /// Zeros.
     fn rows(&mut self, n: usize) -> [&mut [f64]; 3] {
         self.0.each_mut().map(|buffer| {
@@ -43,6 +49,7 @@ pub(super) struct Gaussians {
 
 impl Gaussians {
     /// `last` is the centre of the last row and column of the image.
+    #[inline(always)]
     pub(super) fn new(
         [x, y, xu, xv, yu, yv]: &[[f64; LANES]; 6],
         adaptive: &Adaptive,

@@ -21,6 +21,7 @@
 
 use super::{
     Patch,
+    further::Further,
     interpolate::{Taps, as_index, floor, mirror},
 };
 use crate::{Pixel, plan::Window};
@@ -31,6 +32,10 @@ const SPAN: usize = 31;
 const FILL: usize = 28;
 /// Pixels around the coefficients that the patch has to hold.
 pub(super) const MARGIN: usize = SPAN + FILL;
+
+/// Pixels on one side of a coefficient that count in the variance of a sample, and the pixel itself: those farther away change it by less
+/// than 1e-6 of it where mirroring adds their weights to those of near ones, and by 1e-13 elsewhere.
+pub(super) const RESPONSE: usize = 12;
 
 /// Basis spline of degree 2.
 pub(super) struct Quadratic;
@@ -287,9 +292,10 @@ pub(super) fn at_centres<P: Pixel, T: Pixel>(
     (xs, ys): (&[f64], &[f64]),
     values: &mut [T],
     coverage: &mut [T],
+    further: &mut impl Further,
 ) {
     let [y_last, x_last] = patch.image.map(|n| n as f64 - 1.0);
-    for (((x, y), value), cover) in xs.iter().zip(ys).zip(values).zip(coverage) {
+    for (k, (((x, y), value), cover)) in xs.iter().zip(ys).zip(values).zip(coverage).enumerate() {
         let clamped = x.max(0.0).min(x_last);
         let column = floor(clamped);
         if column != clamped {
@@ -303,7 +309,15 @@ pub(super) fn at_centres<P: Pixel, T: Pixel>(
             if pixel.is_finite() {
                 *value = T::from_f64(pixel);
                 *cover = T::from_f64(1.0);
+                further.pixel(k, [as_index(line), as_index(column)]);
             }
         }
     }
+}
+
+/// Weight of the pixels 0, 1, 2, … away in a coefficient on one axis: g z^d.
+pub(super) fn response(degree: usize) -> [f64; RESPONSE] {
+    let z: f64 = if degree == 2 { 8.0_f64.sqrt() - 3.0 } else { 3.0_f64.sqrt() - 2.0 };
+    let gain = (1.0 - z) / (1.0 + z);
+    std::array::from_fn(|d| gain * z.powi(d as i32))
 }

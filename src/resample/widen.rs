@@ -8,6 +8,7 @@
 
 use super::{
     Patch,
+    further::Further,
     interpolate::{Taps, careful},
     jacobian::stretch,
 };
@@ -62,10 +63,12 @@ impl WideTaps {
         (xs, ys): (&[f64], &[f64]),
         values: &mut [T],
         coverage: &mut [T],
+        further: &mut impl Further,
     ) {
         let [y_last, x_last] = patch.image.map(|n| n as f64 - 1.0);
         let samples = values.iter_mut().zip(coverage);
-        for ((jacobian, (x, y)), (value, cover)) in jacobians.iter().zip(xs.iter().zip(ys)).zip(samples) {
+        let samples = jacobians.iter().zip(xs.iter().zip(ys)).zip(samples).enumerate();
+        for (k, ((jacobian, (x, y)), (value, cover))) in samples {
             let [sx, sy] = stretch(*jacobian);
             let inside = *x >= -0.5 && *x < x_last + 0.5 && *y >= -0.5 && *y < y_last + 0.5;
             if !inside || !(sx > 1.0 || sy > 1.0) {
@@ -77,6 +80,7 @@ impl WideTaps {
             if sample.is_nan() {
                 sample = careful(patch, [first_y, first_x], &self.x, &self.y, missing);
             }
+            further.taps(k, [first_y, first_x], &self.y, &self.x);
             let there = !sample.is_nan();
             *value = T::from_f64(if there { sample } else { 0.0 });
             *cover = T::from_f64(f64::from(u8::from(there)));

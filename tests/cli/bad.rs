@@ -199,10 +199,11 @@ fn mistakes_in_usage_are_explained() {
     folder.refuse("mosaic a.fits", 2, &["--output"]);
     folder.refuse("header", 2, &["INPUT"]);
     folder.refuse("", 2, &["Usage"]);
-    folder.refuse("mosaic -o x.fits a.fits --combine clipped", 2, &["not available in this version", "clipped"]);
     for (arguments, word) in [
         ("--resample best", "bilinear"),
         ("--combine best", "median"),
+        ("--combine clipped --clip-iterations many", "clip-iterations"),
+        ("--exclude-bits 0x1FFFFFFFF", "32 bits"),
         ("--memory-limit lots", "2GiB"),
         ("--coordinate-error -1", "1e-4"),
         ("--coordinate-error none", "exact"),

@@ -267,3 +267,57 @@ fn the_demo_is_always_the_same() {
     folders[0].refuse("demo sky", 1, &["sky", "not empty"]);
     folders[0].refuse("demo no/such/folder", 1, &["no/such/folder"]);
 }
+
+#[test]
+fn variances_masks_and_clipping() {
+    let folder = Folder::new();
+    for name in ["a.fits", "b.fits", "c.fits"] {
+        folder.image(name, 150.0);
+        let (variance, flags) = (ArrayD::from_elem(vec![30, 40], 4.0_f32), ArrayD::from_elem(vec![30, 40], 6_i32));
+        let mut file =
+            FitsOutput::<f32>::create(folder.path(&format!("v{name}")), &Header::new(), &[30, 40], false).unwrap();
+        file.view_mut().assign(&variance);
+        file.append_image("DQ", &Header::new(), flags.view()).unwrap();
+        file.finish().unwrap();
+    }
+    let mut outlier = pixels();
+    outlier[[7, 9]] = 1e6;
+    folder.write("d.fits", &wcs(150.0), &outlier);
+    folder.make(
+        "mosaic --resample nearest --target a.fits -o out.fits --combine inverse-variance --variance-out var.fits --mask-out mask.fits \
+         --count-out count.fits --context-out context.fits --report out.json a.fits b.fits c.fits --variance va.fits vb.fits vc.fits \
+         --mask va.fits vb.fits vc.fits --mask-hdu DQ",
+    );
+    assert_eq!(folder.pixels("out.fits"), pixels().mapv(f64::from));
+    assert!(folder.pixels("var.fits").iter().all(|v| (v - 4.0 / 3.0).abs() < 1e-6));
+    assert_eq!(folder.pixels("mask.fits"), ArrayD::from_elem(vec![30, 40], 6.0));
+    assert_eq!(folder.pixels("count.fits"), ArrayD::from_elem(vec![30, 40], 3.0));
+    assert_eq!(folder.pixels("context.fits"), ArrayD::from_elem(vec![1, 30, 40], 7.0));
+    let unit = |name: &str| {
+        FitsImage::open(folder.path(name), &Hdu::First).unwrap().header().text("BUNIT").unwrap().map(str::to_owned)
+    };
+    assert_eq!(unit("var.fits").as_deref(), Some("(Jy/beam)**2"));
+    assert_eq!(unit("mask.fits"), None);
+    let report: serde_json::Value = serde_json::from_slice(&fs::read(folder.path("out.json")).unwrap()).unwrap();
+    assert_eq!(report["outputs"]["variance-out"], "var.fits");
+    assert!((report["noise_correlation"].as_f64().unwrap() - 1.0).abs() < 1e-9);
+
+    folder.make("mosaic --resample nearest --target a.fits -o clip.fits --combine clipped --clip-high 1.2 --clip-iterations 1 a.fits b.fits c.fits d.fits");
+    assert_eq!(folder.pixels("clip.fits"), pixels().mapv(f64::from));
+    let header = FitsImage::open(folder.path("clip.fits"), &Hdu::First).unwrap().header().to_string();
+    assert!(header.contains("high: 1.2"), "{header}");
+    folder.make("mosaic --resample nearest --target a.fits -o wm.fits --combine weighted-median a.fits b.fits d.fits");
+    assert_eq!(folder.pixels("wm.fits"), pixels().mapv(f64::from));
+    folder.make("mosaic --resample nearest --target a.fits -o none.fits --exclude-bits 0x4 --mask va.fits vb.fits --mask-hdu DQ a.fits b.fits");
+    assert!(folder.pixels("none.fits").iter().all(|v| v.is_nan()));
+
+    folder.refuse("mosaic -o x.fits --clip-low 2 a.fits", 2, &["--combine clipped"]);
+    folder.refuse("mosaic -o x.fits --combine clipped --clip-low -2 a.fits", 2, &["low -2", "above 0"]);
+    folder.refuse("mosaic -o x.fits --combine clipped --clip-low 0 a.fits", 2, &["low 0", "above 0"]);
+    folder.refuse("mosaic -o x.fits --variance-out v.fits a.fits", 2, &["--variance-out needs --variance"]);
+    folder.refuse("mosaic -o x.fits --combine inverse-variance a.fits", 1, &["InverseVariance", "variance"]);
+    folder.refuse("mosaic -o x.fits a.fits b.fits --variance va.fits", 2, &["1 variances for 2 inputs"]);
+    folder.refuse("mosaic -o x.fits a.fits --mask va.fits", 1, &["a.fits", "flags in integers"]);
+    folder.refuse("mosaic -o x.fits --variance-out x.fits a.fits --variance va.fits", 1, &["is also the file of"]);
+    folder.refuse("mosaic -o x.fits --exclude-bits lots a.fits", 2, &["32 bits"]);
+}

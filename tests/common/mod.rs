@@ -3,6 +3,7 @@
 // Every integration test that says `mod common` uses a part of it.
 #![allow(dead_code)]
 
+pub(crate) mod backgrounds;
 pub(crate) mod field;
 
 use std::path::{Path, PathBuf};

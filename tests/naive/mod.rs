@@ -12,6 +12,7 @@ pub(crate) mod combine;
 pub(crate) mod convolution;
 pub(crate) mod drizzle;
 pub(crate) mod interpolate;
+pub(crate) mod robust;
 pub(crate) mod spline;
 
 use combine::Combine;

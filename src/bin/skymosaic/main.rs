@@ -3,8 +3,10 @@
 mod args;
 mod demo;
 mod failure;
+mod further;
 mod header;
 mod interrupt;
+mod kernel;
 mod mosaic;
 mod outputs;
 mod plan;

@@ -12,15 +12,14 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{ArrayD, ArrayView3, ArrayViewD, ArrayViewMutD};
 use skymosaic::{
-    COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, FitsOutput, Hdu, Header, Input, Intermediate,
-    MatchBackground, Matching, Options, Parallel, Phase, Pixel, PixelMap, Plan, Summary, Value, Wcs, WcsMap,
-    common_cards,
+    COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, FitsOutput, Header, Input, Intermediate, MatchBackground,
+    Matching, Options, Parallel, Phase, Pixel, PixelMap, Plan, Summary, Value, Wcs, WcsMap, common_cards,
 };
 
 use crate::{
     Failure,
     args::{Background, Dtype, Hdus, Mosaic, Storage},
-    header, interrupt,
+    further, header, interrupt,
     outputs::{self, Pending},
     plan,
     preview::Picture,
@@ -49,7 +48,7 @@ pub(crate) fn open(paths: &[PathBuf], hdus: &Hdus) -> Result<Vec<Image>, Failure
     Ok(images)
 }
 
-fn images_of(path: &Path, hdus: &Hdus) -> Result<Vec<FitsImage>, Failure> {
+pub(crate) fn images_of(path: &Path, hdus: &Hdus) -> Result<Vec<FitsImage>, Failure> {
     Ok(match hdus {
         Hdus::One(hdu) => vec![FitsImage::open(path, hdu)?],
         Hdus::All => FitsImage::open_all(path)?,
@@ -73,17 +72,20 @@ fn planes(shape: &[usize]) -> usize {
 /// `skymosaic mosaic`.
 pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
     let started = Instant::now();
-    if args.weights.len() != args.inputs.len() && !args.weights.is_empty() {
-        let counts = format!("{} weights for {} inputs", args.weights.len(), args.inputs.len());
-        return Err(Failure::usage(format!("{counts}: --weights takes one file per input, in the same order")));
-    }
+    let options = options(args)?;
     let outputs = files(args);
-    let sources = args.inputs.iter().chain(&args.weights).chain(&args.target).map(PathBuf::as_path).collect::<Vec<_>>();
+    let sources = args.inputs.iter().chain(&args.weights).chain(&args.target).chain(args.further.sources());
+    let sources = sources.map(PathBuf::as_path).collect::<Vec<_>>();
     if !args.plan {
         outputs::check(&outputs, &sources, args.overwrite)?;
     }
     warn_of_repetition(&args.inputs);
-    let images = with_weights(open(&args.inputs, &args.hdu)?, args)?;
+    let mut images = open(&args.inputs, &args.hdu)?;
+    let weights = (&args.weights[..], &None);
+    further::attach(&mut images, args, ["--weights", "weights"], weights, |input, path, hdu| {
+        input.with_weights_fits(path, hdu)
+    })?;
+    let images = args.further.attach(images, args)?;
     let cards = extra_cards(&images, args);
     let scaled = |image: Image| match &args.scale_keyword {
         Some(keyword) => image.input.scaled_by_keyword(keyword),
@@ -95,7 +97,6 @@ pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
         None => header::optimal(&inputs, &header::Sky::default())?,
     };
     let shape = shape(&inputs, &target);
-    let options = options(args);
     let mut timing = Timing { open: started.elapsed().as_secs_f64(), ..Timing::default() };
     let plan = Plan::new(&inputs, &target, &shape, &options)?;
     timing.plan = started.elapsed().as_secs_f64() - timing.open;
@@ -104,7 +105,11 @@ pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
             Dtype::F32 => 4,
             Dtype::F64 => 8,
         };
-        return say(&plan::describe(&plan, size, 1 + u64::from(args.footprint.is_some())));
+        return say(&plan::describe(
+            &plan,
+            size,
+            1 + u64::from(args.footprint.is_some()) + args.further.files().count() as u64,
+        ));
     }
     if (0..inputs.len()).all(|input| plan.bounds(input).is_empty()) {
         return Err(no_overlap());
@@ -120,7 +125,8 @@ pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
 fn files(args: &Mosaic) -> Vec<(&'static str, &Path)> {
     let optional = [("--footprint", &args.footprint), ("--preview", &args.preview), ("--report", &args.report)];
     let optional = optional.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
-    std::iter::once(("--output", args.output.as_path())).chain(optional).collect()
+    let output = std::iter::once(("--output", args.output.as_path()));
+    output.chain(args.further.files()).chain(optional).collect()
 }
 
 /// The same file twice counts twice, which is rarely meant.
@@ -133,26 +139,6 @@ fn warn_of_repetition(paths: &[PathBuf]) {
     }
 }
 
-fn with_weights(mut images: Vec<Image>, args: &Mosaic) -> Result<Vec<Image>, Failure> {
-    if args.weights.is_empty() {
-        return Ok(images);
-    }
-    // Images of the weights, in the order of the inputs' images.
-    let mut weights = Vec::with_capacity(images.len());
-    for path in &args.weights {
-        weights.extend(images_of(path, &args.hdu)?.iter().map(|image| (path, image.number())));
-    }
-    if weights.len() != images.len() {
-        let counts = format!("{} images of weights for {} images", weights.len(), images.len());
-        return Err(Failure::new(counts).help("with --hdu all, a weights file has as many images as its input"));
-    }
-    for (image, (path, number)) in images.iter_mut().zip(weights) {
-        let about = |error| Failure::from(error).about(format!("--weights {} HDU {number}", path.display()));
-        image.input = image.input.clone().with_weights_fits(path, &Hdu::Number(number)).map_err(about)?;
-    }
-    Ok(images)
-}
-
 /// Shape of the mosaic: that of the target, with the planes of the inputs if they are cubes.
 fn shape(inputs: &[Input<'_>], target: &Wcs) -> Vec<usize> {
     let mut shape = inputs.first().map(Input::shape).unwrap_or_default();
@@ -162,7 +148,7 @@ fn shape(inputs: &[Input<'_>], target: &Wcs) -> Vec<usize> {
     shape
 }
 
-fn options(args: &Mosaic) -> Options {
+fn options(args: &Mosaic) -> Result<Options, Failure> {
     let intermediate = match args.intermediate {
         Storage::None => Intermediate::None,
         Storage::Memory => Intermediate::Memory,
@@ -170,16 +156,17 @@ fn options(args: &Mosaic) -> Options {
     };
     let parallel = args.threads.map_or(Parallel::Current, Parallel::Threads);
     let mut options = Options::default()
-        .resample(args.resample)
-        .combine(args.combine)
+        .combine(args.further.combine(args.combine)?)
+        .exclude_bits(args.further.exclude_bits)
         .match_background(match_background(args))
         .intermediate(intermediate)
         .parallel(parallel)
         .coordinate_error(args.coordinate_error)
         .blank(args.blank);
     options.memory_limit = args.memory_limit;
+    let options = args.kernel.options(options)?;
     let bar = progress_bar();
-    options.progress(move |progress| {
+    Ok(options.progress(move |progress| {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
         if progress.phase == Phase::Resampling {
@@ -192,7 +179,7 @@ fn options(args: &Mosaic) -> Options {
             bar.finish_and_clear();
         }
         if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })
+    }))
 }
 
 fn match_background(args: &Mosaic) -> MatchBackground {
@@ -237,7 +224,8 @@ impl Job<'_> {
         let header = self.header(plan);
         let mut output = FitsOutput::<P>::create(&self.args.output, &header, plan.shape(), overwrite)?;
         let mut footprint = Footprint::<P>::create(self.args, &header, plan.shape())?;
-        let summary = plan.run(output.view_mut(), footprint.view_mut())?;
+        let mut further = further::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?;
+        let summary = plan.run_with(output.view_mut(), footprint.view_mut(), further.planes())?;
         self.timing.run = started.elapsed().as_secs_f64();
         if summary.covered_pixels == 0 {
             if !overlaps(plan, &self.target) {
@@ -270,6 +258,7 @@ impl Job<'_> {
         output.append_table("INPUTS", &Header::new(), &plan.input_table(&summary))?;
         output.finish()?;
         footprint.finish()?;
+        further.finish()?;
         preview.map_or(Ok(()), Pending::publish)?;
         report.map_or(Ok(()), Pending::publish)?;
         self.log(plan, &summary, used);

@@ -52,6 +52,7 @@ impl Report<'_> {
                 "bounds": input.bounds.iter().map(window).collect::<Vec<_>>(),
                 "resampled_pixels": input.resampled_pixels,
                 "max_coordinate_error_pixels": input.max_coordinate_error,
+                "noise_correlation": input.noise_correlation,
             })
         });
         let outputs = self
@@ -60,6 +61,7 @@ impl Report<'_> {
             .map(|(option, path)| (option.trim_start_matches('-').to_owned(), Value::from(path.display().to_string())));
         let Timing { open, plan, run, write } = self.timing;
         let total = self.timing.total();
+        let stages = self.summary.stages;
         json!({
             "skymosaic": env!("CARGO_PKG_VERSION"),
             "outputs": outputs.collect::<serde_json::Map<_, _>>(),
@@ -89,9 +91,16 @@ impl Report<'_> {
             "coverage": self.summary.coverage(),
             "resampled_pixels": resampled_pixels,
             "max_coordinate_error_pixels": self.summary.max_coordinate_error,
+            "noise_correlation": self.summary.noise_correlation,
             "exact_fraction": self.summary.exact_fraction,
             "peak_bytes": peak_bytes,
             "seconds": { "open": open, "plan": plan, "run": run, "write": write, "total": total },
+            "thread_seconds": {
+                "patch": stages.patch.as_secs_f64(),
+                "coordinates": stages.coordinates.as_secs_f64(),
+                "resampling": stages.resampling.as_secs_f64(),
+                "combining": stages.combining.as_secs_f64(),
+            },
         })
     }
 }

@@ -9,55 +9,130 @@
 //! A worker owns its tile's views of the output and its accumulators, so nothing is shared but the queue of tiles. Every sample
 //! is a function of its absolute output pixel alone, and inputs meet in input order: the bytes do not depend on who did what when.
 
+mod store;
+
 use std::{
     ops::Range,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
-use ndarray::{ArrayViewMut2, ArrayViewMutD, Axis};
+use ndarray::ArrayViewMutD;
 
 use crate::{
-    Error, Intermediate, MatchBackground, Pixel,
+    Error, Intermediate, MatchBackground, Pixel, Planes,
     background::{self, Backgrounds},
-    combine::Accumulator,
+    combine::{Accumulator, FurtherRow},
     fits::FitsCache,
     plan::{Plan, Window},
+    planes::{self, Views, Wanted},
     progress::{Meter, Phase},
-    sample,
+    sample::{self, Needs, Samples},
     schedule::Crew,
     storage::{Buffer, Storage},
-    summary::{InputSummary, Status, Summary, Tally},
+    summary::{InputSummary, Status, Summary, Tally, Watch},
 };
+use store::Stored;
 
 /// Planes of a cube that are accumulated side by side, so that coordinates serve several.
 pub(crate) const PLANES_AT_ONCE: usize = 8;
+
+/// The engine for one type of output: compiled in this crate, and not again in every crate that calls it.
+pub trait Compiled: Sized {
+    /// [`Plan::run_window_with`], once shapes are known to fit.
+    ///
+    /// # Errors
+    /// As there.
+    fn run<'o>(
+        plan: &Plan<'_, '_>,
+        window: Window,
+        output: ArrayViewMutD<'o, Self>,
+        footprint: ArrayViewMutD<'o, Self>,
+        further: Planes<'o, Self>,
+    ) -> Result<Summary, Error>;
+
+    /// Measures the backgrounds of the whole plan, resampling what overlaps.
+    ///
+    /// # Errors
+    /// As [`Plan::match_backgrounds`].
+    fn measure(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error>;
+}
+
+macro_rules! compiled {
+    ($($pixel:ty),+) => {$(
+        impl Compiled for $pixel {
+            fn run<'o>(
+                plan: &Plan<'_, '_>,
+                window: Window,
+                output: ArrayViewMutD<'o, Self>,
+                footprint: ArrayViewMutD<'o, Self>,
+                further: Planes<'o, Self>,
+            ) -> Result<Summary, Error> {
+                Engine::run(plan, window, output, footprint, further)
+            }
+
+            fn measure(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error> {
+                Engine::measure::<$pixel>(plan)
+            }
+        }
+    )+};
+}
+compiled!(f32, f64);
 
 /// One tile's share of the output, for a few planes.
 struct Tile<'o, T> {
     number: usize,
     window: Window,
     first_plane: usize,
-    /// Output and footprint of each plane.
-    planes: Vec<(ArrayViewMut2<'o, T>, ArrayViewMut2<'o, T>)>,
+    planes: Vec<Views<'o, T>>,
 }
 
-/// A tile-sized piece of an input's resampled sub-grid: the samples of all planes, then their weights.
-struct Stored<'s, T> {
-    input: usize,
-    window: Window,
-    cells: &'s [T],
-}
-
-struct Workspace<T> {
+struct Workspace<'e, T> {
     sampling: sample::Workspace<T>,
     accumulators: Vec<Accumulator<T>>,
     rows: [Vec<T>; 2],
+    words: Vec<i32>,
     /// Samples with the background taken off.
     corrected: Vec<T>,
+    held: Held<'e>,
+}
+
+/// Bytes that somebody holds, counted until they are dropped.
+pub(crate) struct Held<'e> {
+    counter: &'e Counter,
     bytes: u64,
+}
+
+/// Bytes held now, and at most so far.
+#[derive(Default)]
+struct Counter {
+    now: AtomicU64,
+    most: AtomicU64,
+}
+
+impl Counter {
+    fn change(&self, before: u64, now: u64) {
+        let change = now.wrapping_sub(before);
+        let all = self.now.fetch_add(change, Ordering::Relaxed).wrapping_add(change);
+        self.most.fetch_max(all, Ordering::Relaxed);
+    }
+}
+
+impl Held<'_> {
+    /// Now it is so many.
+    pub(crate) fn set(&mut self, bytes: usize) {
+        self.counter.change(self.bytes, bytes as u64);
+        self.bytes = bytes as u64;
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.set(0);
+    }
 }
 
 /// A plan being carried out for one window of the target.
@@ -70,17 +145,26 @@ pub(crate) struct Engine<'r, 'a> {
     files: FitsCache,
     /// Bytes that a worker may use.
     share: usize,
+    wanted: Wanted,
+    needs: Needs,
     tallies: Mutex<Vec<Tally>>,
     /// Tiles that still have to read each input.
     unread: Vec<AtomicUsize>,
     backgrounds: Option<Arc<Backgrounds>>,
-    held: AtomicU64,
-    peak: AtomicU64,
+    bytes: Counter,
     covered: AtomicU64,
+    /// Nanoseconds that the workers took to combine what was stored, and to finish and write pixels.
+    finishing: AtomicU64,
 }
 
 impl<'r, 'a> Engine<'r, 'a> {
-    fn new(plan: &'r Plan<'r, 'a>, window: Window, crew: &'r Crew) -> Result<Self, Error> {
+    fn new(
+        plan: &'r Plan<'r, 'a>,
+        window: Window,
+        crew: &'r Crew,
+        wanted: Wanted,
+        needs: Needs,
+    ) -> Result<Self, Error> {
         Ok(Engine {
             plan,
             window,
@@ -88,34 +172,40 @@ impl<'r, 'a> Engine<'r, 'a> {
             crew,
             files: plan.files(),
             share: plan.share(crew.workers())?,
+            wanted,
+            needs,
             tallies: Mutex::new(vec![Tally::default(); plan.inputs().len()]),
             unread: (0..plan.inputs().len()).map(|_| AtomicUsize::new(0)).collect(),
             backgrounds: None,
-            held: AtomicU64::new(0),
-            peak: AtomicU64::new(0),
+            bytes: Counter::default(),
             covered: AtomicU64::new(0),
+            finishing: AtomicU64::new(0),
         })
     }
 
-    /// Measures the backgrounds of the whole plan, resampling what overlaps.
-    pub(crate) fn measure<T: Pixel>(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error> {
+    fn measure<T: Pixel>(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error> {
         let crew = Crew::hire(plan.options().parallel)?;
         let other = plan.for_backgrounds()?;
-        let plan = other.as_ref().unwrap_or(plan);
-        let engine = Engine::new(plan, plan.whole(), &crew)?;
-        background::measure::<T>(&engine, plan, &engine)
+        let tiled = other.as_ref().unwrap_or(plan);
+        let engine = Engine::new(tiled, tiled.whole(), &crew, Wanted::default(), Needs::default())?;
+        let measured = background::measure::<T>(&engine, tiled, &engine)?;
+        plan.matching_peak.fetch_max(engine.bytes.most.into_inner(), Ordering::Relaxed);
+        Ok(measured)
     }
 
-    pub(crate) fn run<T: Pixel>(
+    fn run<'o, T: Pixel>(
         plan: &'r Plan<'r, 'a>,
         window: Window,
-        output: ArrayViewMutD<'_, T>,
-        footprint: ArrayViewMutD<'_, T>,
+        output: ArrayViewMutD<'o, T>,
+        footprint: ArrayViewMutD<'o, T>,
+        further: Planes<'o, T>,
     ) -> Result<Summary, Error> {
         let crew = Crew::hire(plan.options().parallel)?;
         let planes = plan.planes();
         let tiles = plan.tiles_in(window);
-        let mut engine = Engine::new(plan, window, &crew)?;
+        let wanted = further.wanted();
+        let needs = Needs { variance: wanted.variance || plan.options().combine.needs_variance(), bits: wanted.mask };
+        let mut engine = Engine::new(plan, window, &crew, wanted, needs)?;
         let matching = plan.options().match_background != MatchBackground::None;
         // From the samples that this run stores if they are all there are.
         let stored_all = window == plan.whole() && plan.options().intermediate != Intermediate::None;
@@ -124,101 +214,44 @@ impl<'r, 'a> Engine<'r, 'a> {
         }
         let storage = match &plan.options().intermediate {
             Intermediate::None => {
-                engine.combine(&tiles, output, footprint, None)?;
-                return Ok(engine.summary());
+                engine.combine(planes::split(&tiles, output, footprint, further), &tiles, None)?;
+                return engine.summary();
             }
             Intermediate::Memory => Storage::Memory,
             Intermediate::Mapped { dir } => Storage::Mapped { dir: dir.clone() },
         };
         let pieces = engine.pieces(&tiles);
-        let cells: usize = pieces.iter().map(|(_, _, window)| 2 * planes * window.area()).sum();
+        let samples: usize = pieces.iter().map(|(_, _, window)| planes * window.area()).sum();
+        let (cells, words) = (engine.cells() * samples, if needs.bits { samples } else { 0 });
         if storage == Storage::Memory {
-            let bytes = (cells * size_of::<T>()) as u64;
+            let bytes = (cells * size_of::<T>() + words * size_of::<u32>()) as u64;
             plan.afford("the intermediates in memory", bytes)?;
             engine.hold(0, bytes);
         }
         let mut buffer = Buffer::<T>::new(cells, &storage, "the resampled sub-grids of the inputs")?;
-        engine.store(&pieces, buffer.as_mut_slice())?;
-        let mut stored: Vec<Vec<Stored<'_, T>>> = tiles.iter().map(|_| Vec::new()).collect();
-        let mut rest = buffer.as_slice();
-        for (tile, input, window) in pieces {
-            let (cells, after) = rest.split_at(2 * planes * window.area());
-            stored[tile].push(Stored { input, window, cells });
-            rest = after;
-        }
+        let mut flags = Buffer::<u32>::new(words, &storage, "the flags of the resampled sub-grids")?;
+        engine.store(&pieces, buffer.as_mut_slice(), flags.as_mut_slice())?;
+        let stored = engine.stored(pieces, tiles.len(), buffer.as_slice(), flags.as_slice());
         if matching && engine.backgrounds.is_none() {
             let other = plan.for_backgrounds()?;
             let measured =
                 background::measure::<T>(&engine, other.as_ref().unwrap_or(plan), &(plan, stored.as_slice()))?;
             engine.backgrounds = Some(Arc::clone(plan.known_backgrounds::<T>().get_or_init(|| Arc::new(measured))));
         }
-        engine.combine(&tiles, output, footprint, Some(&stored))?;
-        Ok(engine.summary())
-    }
-
-    /// The pieces of the inputs' sub-grids, input by input: (tile of the run, input, window).
-    fn pieces(&self, tiles: &[Window]) -> Vec<(usize, usize, Window)> {
-        let mut pieces = Vec::new();
-        for (tile, window) in tiles.iter().enumerate() {
-            let touching = self.plan.touching(*window);
-            pieces.extend(touching.filter_map(|input| Some((tile, input, self.plan.part(input, *window)?))));
-        }
-        pieces.sort_by_key(|(tile, input, _)| (*input, *tile));
-        pieces
-    }
-
-    /// Resamples every piece into its cells.
-    fn store<T: Pixel>(&self, pieces: &[(usize, usize, Window)], mut cells: &mut [T]) -> Result<(), Error> {
-        let mut jobs = Vec::with_capacity(pieces.len());
-        for (_, input, window) in pieces {
-            let (own, rest) = std::mem::take(&mut cells).split_at_mut(2 * self.planes * window.area());
-            jobs.push((*input, *window, own));
-            cells = rest;
-            self.unread[*input].fetch_add(1, Ordering::Relaxed);
-        }
-        let total = jobs.iter().map(|(_, window, _)| (window.area() * self.planes) as u64).sum();
-        let meter = Meter::new(self.plan.options().progress.as_ref(), Phase::Resampling, total);
-        self.crew.for_each(
-            jobs,
-            || self.workspace::<T>(),
-            |(input, window, cells), workspace| {
-                let (samples, weights) = cells.split_at_mut(self.planes * window.area());
-                // A sub-grid pixel that gets no sample keeps weight 0.
-                weights.fill(T::default());
-                samples.fill(T::default());
-                self.sample(
-                    input,
-                    window,
-                    0..self.planes,
-                    &mut workspace.sampling,
-                    &mut |plane, block, from, from_weights| {
-                        let plane = plane * window.area();
-                        for (row, y) in (block.y0..block.y0 + block.ny).enumerate() {
-                            let to = plane + (y - window.y0) * window.nx + (block.x0 - window.x0);
-                            let from_row = row * block.nx..(row + 1) * block.nx;
-                            samples[to..to + block.nx].copy_from_slice(&from[from_row.clone()]);
-                            weights[to..to + block.nx].copy_from_slice(&from_weights[from_row]);
-                        }
-                    },
-                )?;
-                self.read(input);
-                self.account(workspace);
-                meter.advance((window.area() * self.planes) as u64)
-            },
-        )
+        engine.combine(planes::split(&tiles, output, footprint, further), &tiles, Some(&stored))?;
+        engine.summary()
     }
 
     /// Combines tile by tile, from stored pieces (by tile) or resampling as it goes.
     fn combine<T: Pixel>(
         &self,
+        views: Vec<Vec<Views<'_, T>>>,
         tiles: &[Window],
-        output: ArrayViewMutD<'_, T>,
-        footprint: ArrayViewMutD<'_, T>,
         stored: Option<&[Vec<Stored<'_, T>>]>,
     ) -> Result<(), Error> {
         let total = (self.window.area() * self.planes) as u64;
         let meter = Meter::new(self.plan.options().progress.as_ref(), Phase::Combining, total);
-        let jobs = deal(tiles, output, footprint);
+        let jobs = deal(tiles, views);
         if stored.is_none() {
             for tile in &jobs {
                 self.plan.touching(tile.window).for_each(|input| {
@@ -234,8 +267,7 @@ impl<'r, 'a> Engine<'r, 'a> {
                     None => self.plan.touching(tile.window).collect(),
                     Some(stored) => stored[tile.number].iter().map(|piece| piece.input).collect(),
                 };
-                let per_pixel =
-                    tile.planes.len() * Accumulator::<T>::bytes_per_pixel(self.plan.options().combine, touching.len());
+                let per_pixel = tile.planes.len() * self.accumulator::<T>().bytes_per_pixel(touching.len());
                 for block in blocks(tile.window, self.share / 2 / per_pixel) {
                     self.block(&mut tile, block, &touching, stored, workspace)?;
                 }
@@ -255,49 +287,63 @@ impl<'r, 'a> Engine<'r, 'a> {
         block: Window,
         touching: &[usize],
         stored: Option<&[Vec<Stored<'_, T>>]>,
-        workspace: &mut Workspace<T>,
+        workspace: &mut Workspace<'_, T>,
     ) -> Result<(), Error> {
-        let Workspace { sampling, accumulators, rows, corrected, .. } = workspace;
+        let Workspace { sampling, accumulators, rows, words, corrected, .. } = workspace;
         let planes = tile.first_plane..tile.first_plane + tile.planes.len();
-        accumulators
-            .resize_with(planes.len().max(accumulators.len()), || Accumulator::new(self.plan.options().combine));
-        accumulators[..planes.len()].iter_mut().for_each(|accumulator| accumulator.start(block.area()));
+        accumulators.resize_with(planes.len().max(accumulators.len()), || self.accumulator());
+        let started = accumulators[..planes.len()].iter_mut();
+        started.for_each(|accumulator| accumulator.start(block.area(), touching.len()));
         for (order, input) in touching.iter().enumerate() {
-            accumulators[..planes.len()].iter_mut().for_each(Accumulator::next_input);
-            let mut add = |plane: usize, part: Window, samples: &[T], weights: &[T]| {
+            accumulators[..planes.len()].iter_mut().for_each(|accumulator| accumulator.next_input(*input));
+            let mut add = |plane: usize, part: Window, samples: &Samples<'_, T>| {
                 let accumulator = &mut accumulators[plane - planes.start];
-                let samples = self.corrected(*input, plane, part, samples, corrected);
-                let rows = samples.chunks_exact(part.nx).zip(weights.chunks_exact(part.nx));
-                for (y, (samples, weights)) in (part.y0..).zip(rows) {
-                    accumulator.add((y - block.y0) * block.nx + (part.x0 - block.x0), samples, weights);
+                let values = self.corrected(*input, plane, part, samples.values, corrected);
+                let samples = Samples { values, ..*samples };
+                for (y, row) in (part.y0..).zip(samples.rows(part.nx)) {
+                    accumulator.add((y - block.y0) * block.nx + (part.x0 - block.x0), &row);
                 }
             };
             match stored {
                 None => self.sample(*input, block, planes.clone(), sampling, &mut add)?,
-                Some(stored) => stored[tile.number][order].read(block, planes.clone(), self.planes, &mut add),
+                Some(stored) => {
+                    let mut watch = Watch::start();
+                    stored[tile.number][order].read(block, planes.clone(), self.planes, &mut add);
+                    self.finishing.fetch_add(watch.lap().as_nanos() as u64, Ordering::Relaxed);
+                }
             }
         }
+        let mut watch = Watch::start();
         let blank = T::from_f64(self.plan.options().blank);
         let mut covered = 0;
-        for ((output, footprint), accumulator) in tile.planes.iter_mut().zip(accumulators) {
+        for (views, accumulator) in tile.planes.iter_mut().zip(accumulators) {
             for y in 0..block.ny {
-                let at =
-                    (block.y0 + y - tile.window.y0, block.x0 - tile.window.x0..block.x0 - tile.window.x0 + block.nx);
-                let mut output = output.slice_mut(ndarray::s![at.0, at.1.clone()]);
-                let mut footprint = footprint.slice_mut(ndarray::s![at.0, at.1]);
+                let columns = block.x0 - tile.window.x0..block.x0 - tile.window.x0 + block.nx;
+                let at = ndarray::s![block.y0 + y - tile.window.y0, columns];
                 let start = y * block.nx;
+                let (mut output, mut footprint) = (views.output.slice_mut(at), views.footprint.slice_mut(at));
                 if let (Some(output), Some(footprint)) = (output.as_slice_mut(), footprint.as_slice_mut()) {
                     covered += accumulator.finish(start, blank, output, footprint);
                 } else {
                     rows.iter_mut().for_each(|row| row.resize(block.nx, blank));
                     let [out, foot] = rows;
-                    covered += accumulator.finish(start, blank, out, foot);
+                    covered += accumulator.finish(start, blank, &mut out[..block.nx], &mut foot[..block.nx]);
                     output.iter_mut().zip(out).for_each(|(to, from)| *to = *from);
                     footprint.iter_mut().zip(foot).for_each(|(to, from)| *to = *from);
+                }
+                if self.wanted.any() {
+                    let [variance, _] = rows;
+                    accumulator.tell_row(start, block.nx, &mut FurtherRow { variance, words });
+                    let written = views.variance.iter_mut().flat_map(|view| view.slice_mut(at).into_iter());
+                    written.zip(variance).for_each(|(to, from)| *to = *from);
+                    for (view, row) in views.words.iter_mut().zip(words.chunks_exact(block.nx)) {
+                        view.slice_mut(at).iter_mut().zip(row).for_each(|(to, from)| *to = *from);
+                    }
                 }
             }
         }
         self.covered.fetch_add(covered, Ordering::Relaxed);
+        self.finishing.fetch_add(watch.lap().as_nanos() as u64, Ordering::Relaxed);
         Ok(())
     }
 
@@ -326,7 +372,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         block: Window,
         planes: Range<usize>,
         workspace: &mut sample::Workspace<T>,
-        sink: &mut impl FnMut(usize, Window, &[T], &[T]),
+        sink: &mut impl FnMut(usize, Window, &Samples<'_, T>),
     ) -> Result<(), Error> {
         let sampled = self.plan.sampler(input).sample(&self.files, block, planes, workspace, sink);
         let tally = sampled.map_err(|error| error.of_input(input, self.plan.inputs()[input].name()))?;
@@ -356,40 +402,57 @@ impl<'r, 'a> Engine<'r, 'a> {
 
     pub(crate) fn sampling<T>(&self) -> sample::Workspace<T> {
         // An eighth of the share for each of pixels and weights: f64.
-        sample::Workspace::new(self.share / 8 / size_of::<f64>())
+        sample::Workspace::new(self.share / 8 / size_of::<f64>(), self.needs)
     }
 
-    fn workspace<T>(&self) -> Workspace<T> {
-        let sampling = self.sampling();
-        Workspace { sampling, accumulators: Vec::new(), rows: Default::default(), corrected: Vec::new(), bytes: 0 }
+    fn workspace<T>(&self) -> Workspace<'_, T> {
+        Workspace {
+            sampling: self.sampling(),
+            accumulators: Vec::new(),
+            rows: Default::default(),
+            words: Vec::new(),
+            corrected: Vec::new(),
+            held: self.held(),
+        }
     }
 
-    fn account<T: Pixel>(&self, workspace: &mut Workspace<T>) {
+    fn accumulator<T: Pixel>(&self) -> Accumulator<T> {
+        Accumulator::new(self.plan.options().combine, self.wanted, self.plan.weighted())
+    }
+
+    fn account<T: Pixel>(&self, workspace: &mut Workspace<'_, T>) {
         let accumulators: usize = workspace.accumulators.iter().map(Accumulator::bytes).sum();
-        let now = (workspace.sampling.bytes() + accumulators) as u64;
-        self.hold(workspace.bytes, now);
-        workspace.bytes = now;
+        workspace.held.set(workspace.sampling.bytes() + accumulators);
     }
 
+    /// Counts what somebody holds.
+    pub(crate) fn held(&self) -> Held<'_> {
+        Held { counter: &self.bytes, bytes: 0 }
+    }
+
+    /// Counts what grows or shrinks in many hands: from `before` to `now` bytes.
     pub(crate) fn hold(&self, before: u64, now: u64) {
-        let change = now.wrapping_sub(before);
-        let held = self.held.fetch_add(change, Ordering::Relaxed).wrapping_add(change);
-        self.peak.fetch_max(held, Ordering::Relaxed);
+        self.bytes.change(before, now);
     }
 
-    fn summary(self) -> Summary {
+    fn summary(self) -> Result<Summary, Error> {
+        let correlations = if self.wanted.variance { self.correlations()? } else { Vec::new() };
         let tallies = self.tallies.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut total = Tally::default();
         tallies.iter().for_each(|tally| total.merge(tally));
+        total.stages.combining += Duration::from_nanos(self.finishing.into_inner());
         let inputs = self.plan.inputs().iter().zip(&tallies).enumerate().map(|(index, (input, tally))| InputSummary {
             name: input.name().to_owned(),
             status: if tally.resampled > 0 { Status::Used } else { Status::NoOverlap },
             bounds: if tally.resampled > 0 { self.plan.bounds(index).to_vec() } else { Vec::new() },
             resampled_pixels: tally.resampled,
             max_coordinate_error: tally.grid.max_error,
+            noise_correlation: correlations.get(index).copied().flatten().filter(|_| tally.resampled > 0),
         });
-        Summary {
-            inputs: inputs.collect(),
+        let inputs: Vec<InputSummary> = inputs.collect();
+        Ok(Summary {
+            noise_correlation: Summary::correlation(&inputs),
+            inputs,
             covered_pixels: self.covered.into_inner(),
             output_pixels: (self.window.area() * self.planes) as u64,
             resampled_pixels: total.resampled,
@@ -398,12 +461,21 @@ impl<'r, 'a> Engine<'r, 'a> {
             exact_fraction: total.grid.exact_pixels as f64
                 / (total.grid.exact_pixels + total.grid.approximated_pixels).max(1) as f64,
             backgrounds: self.backgrounds,
-            peak_bytes: self.peak.into_inner(),
-        }
+            peak_bytes: self.bytes.most.into_inner().max(self.plan.matching_peak.load(Ordering::Relaxed)),
+            stages: total.stages,
+        })
+    }
+
+    /// How the noise of each input's samples is correlated.
+    fn correlations(&self) -> Result<Vec<Option<f64>>, Error> {
+        self.crew.map(self.plan.inputs().len(), |input| {
+            let largest = self.plan.bounds(input).iter().max_by_key(|window| window.area());
+            Ok(largest.and_then(|window| self.plan.sampler(input).noise_correlation(*window)))
+        })
     }
 }
 
-/// Backgrounds are measured from samples that are resampled for it ...
+/// ... or from samples that are resampled for it.
 impl<T: Pixel> background::Source<T> for Engine<'_, '_> {
     fn read(
         &self,
@@ -413,48 +485,9 @@ impl<T: Pixel> background::Source<T> for Engine<'_, '_> {
         workspace: &mut sample::Workspace<T>,
         sink: &mut dyn FnMut(usize, Window, &[T], &[T]),
     ) -> Result<(), Error> {
-        self.sample(input, block, planes, workspace, &mut |plane, part, samples, weights| {
-            sink(plane, part, samples, weights);
+        self.sample(input, block, planes, workspace, &mut |plane, part, samples| {
+            sink(plane, part, samples.values, samples.weights);
         })
-    }
-}
-
-/// ... or from stored ones, by tile of the plan.
-impl<T: Pixel> background::Source<T> for (&Plan<'_, '_>, &[Vec<Stored<'_, T>>]) {
-    fn read(
-        &self,
-        input: usize,
-        block: Window,
-        planes: Range<usize>,
-        _workspace: &mut sample::Workspace<T>,
-        sink: &mut dyn FnMut(usize, Window, &[T], &[T]),
-    ) -> Result<(), Error> {
-        let (plan, stored) = self;
-        for tile in plan.tiles_at(block) {
-            let pieces = &stored[tile];
-            if let Ok(piece) = pieces.binary_search_by_key(&input, |piece| piece.input) {
-                pieces[piece].read(block, planes.clone(), plan.planes(), &mut |plane, part, samples, weights| {
-                    sink(plane, part, samples, weights);
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<T> Stored<'_, T> {
-    /// Hands over what a block of the tile holds of this piece, row by row. `all` is the number of planes stored.
-    fn read(&self, block: Window, planes: Range<usize>, all: usize, sink: &mut impl FnMut(usize, Window, &[T], &[T])) {
-        let Some(part) = self.window.intersection(&block) else { return };
-        let (samples, weights) = self.cells.split_at(all * self.window.area());
-        for plane in planes {
-            for y in part.y0..part.y0 + part.ny {
-                let start =
-                    plane * self.window.area() + (y - self.window.y0) * self.window.nx + part.x0 - self.window.x0;
-                let row = Window { y0: y, ny: 1, ..part };
-                sink(plane, row, &samples[start..start + part.nx], &weights[start..start + part.nx]);
-            }
-        }
     }
 }
 
@@ -467,52 +500,18 @@ pub(crate) fn blocks(tile: Window, area: usize) -> Vec<Window> {
     rows.flat_map(|y| (0..tile.nx).step_by(nx).map(move |x| block(x, y))).collect()
 }
 
-/// Splits the output and footprint of a window into disjoint views, one pair per tile and plane, a few planes to a job.
-fn deal<'o, T>(tiles: &[Window], output: ArrayViewMutD<'o, T>, footprint: ArrayViewMutD<'o, T>) -> Vec<Tile<'o, T>> {
-    let planes: Vec<_> = planes_of(output).into_iter().zip(planes_of(footprint)).collect();
-    let chunks = planes.len().div_ceil(PLANES_AT_ONCE);
+/// A job per tile and a few planes, from the views plane by plane.
+fn deal<'o, T>(tiles: &[Window], views: Vec<Vec<Views<'o, T>>>) -> Vec<Tile<'o, T>> {
+    let chunks = views.len().div_ceil(PLANES_AT_ONCE);
     let mut jobs: Vec<Tile<'o, T>> = Vec::with_capacity(tiles.len() * chunks);
     for (number, window) in tiles.iter().enumerate() {
         let chunk = |chunk| Tile { number, window: *window, first_plane: chunk * PLANES_AT_ONCE, planes: Vec::new() };
         jobs.extend((0..chunks).map(chunk));
     }
-    for (plane, (output, footprint)) in planes.into_iter().enumerate() {
-        let views = cut(tiles, output).into_iter().zip(cut(tiles, footprint));
-        for (tile, views) in views.enumerate() {
+    for (plane, tiles) in views.into_iter().enumerate() {
+        for (tile, views) in tiles.into_iter().enumerate() {
             jobs[tile * chunks + plane / PLANES_AT_ONCE].planes.push(views);
         }
     }
     jobs
-}
-
-/// The two-dimensional planes of an array, all leading dimensions taken together, slowest first.
-fn planes_of<T>(array: ArrayViewMutD<'_, T>) -> Vec<ArrayViewMut2<'_, T>> {
-    if array.ndim() <= 2 {
-        return array.into_dimensionality().into_iter().collect();
-    }
-    let mut planes = Vec::new();
-    let mut rest = array;
-    while rest.len_of(Axis(0)) > 0 {
-        let (first, after) = rest.split_at(Axis(0), 1);
-        planes.extend(planes_of(first.index_axis_move(Axis(0), 0)));
-        rest = after;
-    }
-    planes
-}
-
-/// One view per tile, in the tiles' order (row by row from the left).
-fn cut<'o, T>(tiles: &[Window], plane: ArrayViewMut2<'o, T>) -> Vec<ArrayViewMut2<'o, T>> {
-    let mut views = Vec::with_capacity(tiles.len());
-    let mut below = plane;
-    for row in tiles.chunk_by(|a, b| a.y0 == b.y0) {
-        let height = row.first().map_or(0, |tile| tile.ny);
-        let (mut right, rest) = below.split_at(Axis(0), height);
-        below = rest;
-        for tile in row {
-            let (view, rest) = right.split_at(Axis(1), tile.nx);
-            views.push(view);
-            right = rest;
-        }
-    }
-    views
 }

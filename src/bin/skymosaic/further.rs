@@ -1,0 +1,202 @@
+//! Variances and masks of the inputs, the planes that are written beside the mosaic, and clipping.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use skymosaic::{Clip, Combine, Error, FitsElement, FitsOutput, Hdu, Header, Input, Pixel, Planes};
+
+use crate::{
+    Failure,
+    args::{Hdus, Mosaic, hdus},
+    mosaic::{Image, images_of},
+};
+
+/// Arguments of `mosaic` about variances, masks and clipping.
+#[derive(Args, Debug)]
+pub(crate) struct Further {
+    /// Variances: one FITS file per input, in the same order
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) variance: Vec<PathBuf>,
+    /// HDU of every variance file; without --variance, of the inputs themselves. Default: as --hdu
+    #[arg(long, value_name = "N|NAME|all", value_parser = hdus)]
+    pub(crate) variance_hdu: Option<Hdus>,
+    /// Masks of integer flags: one FITS file per input, in the same order
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) mask: Vec<PathBuf>,
+    /// HDU of every mask file; without --mask, of the inputs themselves. Default: as --hdu
+    #[arg(long, value_name = "N|NAME|all", value_parser = hdus)]
+    pub(crate) mask_hdu: Option<Hdus>,
+    /// Flags, added up, that make a pixel of an input missing; also hexadecimal, such as 0x11
+    #[arg(long, value_name = "BITS", default_value = "0", value_parser = bits)]
+    pub(crate) exclude_bits: u32,
+    /// FITS file for the variance of the mosaic
+    #[arg(long, value_name = "FILE")]
+    pub(crate) variance_out: Option<PathBuf>,
+    /// FITS file for the flags of all pixels that a pixel of the mosaic is made of
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mask_out: Option<PathBuf>,
+    /// FITS file for the number of images that a pixel of the mosaic is made of
+    #[arg(long, value_name = "FILE")]
+    pub(crate) count_out: Option<PathBuf>,
+    /// FITS file for which images these are: a bit for each, 32 to a plane
+    #[arg(long, value_name = "FILE")]
+    pub(crate) context_out: Option<PathBuf>,
+    /// With --combine clipped: standard deviations below the median that are kept. Default: 3
+    #[arg(long, value_name = "KAPPA", allow_negative_numbers = true)]
+    pub(crate) clip_low: Option<f64>,
+    /// With --combine clipped: standard deviations above the median that are kept. Default: 3
+    #[arg(long, value_name = "KAPPA", allow_negative_numbers = true)]
+    pub(crate) clip_high: Option<f64>,
+    /// With --combine clipped: how often at most. Default: 5
+    #[arg(long, value_name = "N")]
+    pub(crate) clip_iterations: Option<usize>,
+}
+
+/// Flags as a number.
+fn bits(text: &str) -> Result<u32, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    number.map_err(|_| "expected a number of 32 bits, such as 17 or 0x11".to_owned())
+}
+
+impl Further {
+    /// The combination, clipping as asked for.
+    pub(crate) fn combine(&self, combine: Combine) -> Result<Combine, Failure> {
+        let Combine::Clipped(default) = combine else {
+            if self.clip_low.is_some() || self.clip_high.is_some() || self.clip_iterations.is_some() {
+                return Err(Failure::usage("--clip-low, --clip-high and --clip-iterations go with --combine clipped"));
+            }
+            return Ok(combine);
+        };
+        let Clip { low, high, iterations, .. } = default;
+        Ok(Combine::Clipped(
+            Clip::default()
+                .low(self.clip_low.unwrap_or(low))
+                .high(self.clip_high.unwrap_or(high))
+                .iterations(self.clip_iterations.unwrap_or(iterations)),
+        ))
+    }
+
+    /// The files to be written, by option.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let files = [
+            ("--variance-out", &self.variance_out),
+            ("--mask-out", &self.mask_out),
+            ("--count-out", &self.count_out),
+            ("--context-out", &self.context_out),
+        ];
+        files.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
+    }
+
+    /// The files that are read beside inputs and weights.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &PathBuf> {
+        self.variance.iter().chain(&self.mask)
+    }
+
+    /// Gives variances and masks to the images of the inputs.
+    pub(crate) fn attach(&self, mut images: Vec<Image>, args: &Mosaic) -> Result<Vec<Image>, Failure> {
+        if self.variance_out.is_some() && self.variance.is_empty() && self.variance_hdu.is_none() {
+            return Err(Failure::usage("--variance-out needs --variance or --variance-hdu"));
+        }
+        let variance = (&self.variance[..], &self.variance_hdu);
+        attach(&mut images, args, ["--variance", "variances"], variance, |input, path, hdu| {
+            input.with_variance_fits(path, hdu)
+        })?;
+        let mask = (&self.mask[..], &self.mask_hdu);
+        attach(&mut images, args, ["--mask", "masks"], mask, |input, path, hdu| input.with_mask_fits(path, hdu))?;
+        Ok(images)
+    }
+}
+
+type With = fn(Input<'static>, &Path, &Hdu) -> Result<Input<'static>, Error>;
+
+/// Gives each image of the inputs the image of the same place in other files, or in other HDUs of the same.
+pub(crate) fn attach(
+    images: &mut [Image],
+    args: &Mosaic,
+    [option, what]: [&str; 2],
+    (files, hdu): (&[PathBuf], &Option<Hdus>),
+    with: With,
+) -> Result<(), Failure> {
+    let files = match (files, hdu) {
+        ([], None) => return Ok(()),
+        ([], Some(_)) => &args.inputs,
+        _ => files,
+    };
+    if files.len() != args.inputs.len() {
+        let counts = format!("{} {what} for {} inputs", files.len(), args.inputs.len());
+        return Err(Failure::usage(format!("{counts}: {option} takes one file per input, in the same order")));
+    }
+    let mut given = Vec::with_capacity(images.len());
+    for path in files {
+        let found = images_of(path, hdu.as_ref().unwrap_or(&args.hdu))?;
+        given.extend(found.iter().map(|image| (path, image.number())));
+    }
+    if given.len() != images.len() {
+        let counts = format!("{} images of {what} for {} images", given.len(), images.len());
+        return Err(
+            Failure::new(counts).help(format!("with HDU all, a file of {what} has as many images as its input"))
+        );
+    }
+    for (image, (path, number)) in images.iter_mut().zip(given) {
+        let about = |error| Failure::from(error).about(format!("{option} {} HDU {number}", path.display()));
+        image.input = with(image.input.clone(), path, &Hdu::Number(number)).map_err(about)?;
+    }
+    Ok(())
+}
+
+/// The files of the planes beside the mosaic.
+pub(crate) struct Files<P> {
+    variance: Option<FitsOutput<P>>,
+    mask: Option<FitsOutput<i32>>,
+    count: Option<FitsOutput<i32>>,
+    context: Option<FitsOutput<i32>>,
+}
+
+impl<P: Pixel> Files<P> {
+    pub(crate) fn create(args: &Mosaic, header: &Header, shape: &[usize], inputs: usize) -> Result<Files<P>, Failure> {
+        let further = &args.further;
+        let mut plain = header.clone();
+        plain.remove("BUNIT");
+        let mut squared = plain.clone();
+        if let Ok(Some(unit)) = header.text("BUNIT") {
+            squared.set("BUNIT", format!("({unit})**2"), "unit of the pixels");
+        }
+        let words: Vec<usize> = std::iter::once(inputs.div_ceil(32)).chain(shape.iter().copied()).collect();
+        let overwrite = args.overwrite;
+        Ok(Files {
+            variance: create(&further.variance_out, &squared, shape, overwrite)?,
+            mask: create(&further.mask_out, &plain, shape, overwrite)?,
+            count: create(&further.count_out, &plain, shape, overwrite)?,
+            context: create(&further.context_out, &plain, &words, overwrite)?,
+        })
+    }
+
+    pub(crate) fn planes(&mut self) -> Planes<'_, P> {
+        let mut planes = Planes::default();
+        planes.variance = self.variance.as_mut().map(FitsOutput::view_mut);
+        planes.mask = self.mask.as_mut().map(FitsOutput::view_mut);
+        planes.count = self.count.as_mut().map(FitsOutput::view_mut);
+        planes.context = self.context.as_mut().map(FitsOutput::view_mut);
+        planes
+    }
+
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        self.variance.map_or(Ok(()), FitsOutput::finish)?;
+        for file in [self.mask, self.count, self.context].into_iter().flatten() {
+            file.finish()?;
+        }
+        Ok(())
+    }
+}
+
+fn create<Q: FitsElement>(
+    path: &Option<PathBuf>,
+    header: &Header,
+    shape: &[usize],
+    overwrite: bool,
+) -> Result<Option<FitsOutput<Q>>, Failure> {
+    Ok(path.as_ref().map(|path| FitsOutput::create(path, header, shape, overwrite)).transpose()?)
+}

@@ -1,0 +1,376 @@
+//! From the samples of a block of output pixels to their values: the one place where samples meet.
+//!
+//! ```text
+//! for each input, in order:  add(samples)      f64 sums; first/last/min/max: the one kept; medians and clipping: all
+//! finish:                    value, footprint and further planes of each pixel, rounded to the output's type once
+//! ```
+//!
+//! The further planes tell of the samples that the value is made of. Variances, σ² being those of the samples:
+//!
+//! ```text
+//! mean, clipped        Σw²σ² / (Σw)²              sum   Σw²σ²               first, last, min, max   σ² of the sample kept
+//! inverse variance     1 / Σ(1/σ²)                median, weighted median   see stack
+//! ```
+
+mod select;
+mod stack;
+
+use crate::{Combine, Pixel, planes::Wanted, sample::Samples, vector::widest};
+use stack::Stack;
+
+/// Accumulates the samples of the pixels of one block.
+pub(crate) struct Accumulator<T> {
+    combine: Combine,
+    wanted: Wanted,
+    /// Σwv, Σv/σ², or the sample kept.
+    value: Vec<f64>,
+    /// Σw.
+    weight: Vec<f64>,
+    /// The pixels from here on hold what the last block left: the first samples of a pixel take its place, which saves writing zeros first.
+    fresh: usize,
+    tale: Tale,
+    stack: Stack<T>,
+    pixels: usize,
+    /// The input whose samples are being added.
+    input: usize,
+}
+
+/// What is told of the samples that a value is made of; a plane that nobody wants is empty.
+#[derive(Default)]
+struct Tale {
+    /// Variance of the value, or the sum that it comes from.
+    variance: Vec<f64>,
+    bits: Vec<u32>,
+    count: Vec<u32>,
+    /// One plane for every 32 inputs.
+    context: Vec<u32>,
+    /// The input of the sample kept.
+    kept: Vec<u32>,
+}
+
+impl Tale {
+    fn start(&mut self, pixels: usize, wanted: &Wanted, combine: Combine) {
+        let clear = |plane: &mut Vec<u32>, wanted: bool, size: usize| {
+            plane.clear();
+            plane.resize(if wanted { size } else { 0 }, 0);
+        };
+        self.variance.clear();
+        self.variance.resize(if wanted.variance || combine.needs_variance() { pixels } else { 0 }, 0.0);
+        clear(&mut self.bits, wanted.mask, pixels);
+        clear(&mut self.count, wanted.count, pixels);
+        clear(&mut self.context, wanted.context > 0, wanted.context * pixels);
+        clear(&mut self.kept, wanted.context > 0 && keeps_one(combine), pixels);
+    }
+
+    fn bytes(&self) -> usize {
+        let words = self.bits.capacity() + self.count.capacity() + self.context.capacity() + self.kept.capacity();
+        8 * self.variance.capacity() + 4 * words
+    }
+
+    /// A sample of an input has a part in the value of `pixel`, one of `pixels`.
+    fn contributes(&mut self, pixel: usize, pixels: usize, input: usize, bits: Option<&u32>) {
+        if let (Some(all), Some(bits)) = (self.bits.get_mut(pixel), bits) {
+            *all |= bits;
+        }
+        if let Some(count) = self.count.get_mut(pixel) {
+            *count += 1;
+        }
+        if let Some(word) = self.context.get_mut(input / 32 * pixels + pixel) {
+            *word |= 1 << (input % 32);
+        }
+    }
+
+    /// A sample is the only one with a part in the value of `pixel`.
+    fn replace(&mut self, pixel: usize, input: usize, variance: Option<f64>, bits: Option<&u32>) {
+        if let (Some(kept), Some(variance)) = (self.variance.get_mut(pixel), variance) {
+            *kept = variance;
+        }
+        if let (Some(kept), Some(bits)) = (self.bits.get_mut(pixel), bits) {
+            *kept = *bits;
+        }
+        if let Some(count) = self.count.get_mut(pixel) {
+            *count = 1;
+        }
+        if let Some(kept) = self.kept.get_mut(pixel) {
+            *kept = input as u32;
+        }
+    }
+}
+
+/// A row of finished further planes.
+pub(crate) struct FurtherRow<'r, T> {
+    pub(crate) variance: &'r mut Vec<T>,
+    /// Mask, count, and a plane of context after the other, as far as they are wanted.
+    pub(crate) words: &'r mut Vec<i32>,
+}
+
+impl<T: Pixel> Accumulator<T> {
+    /// `weighted`: whether a sample may have another weight than 1.
+    pub(crate) fn new(combine: Combine, wanted: Wanted, weighted: bool) -> Self {
+        Accumulator {
+            combine,
+            wanted,
+            value: Vec::new(),
+            weight: Vec::new(),
+            fresh: 0,
+            tale: Tale::default(),
+            stack: Stack::new(combine, &wanted, weighted),
+            pixels: 0,
+            input: 0,
+        }
+    }
+
+    /// Bytes per pixel of a block to which `inputs` inputs add samples.
+    pub(crate) fn bytes_per_pixel(&self, inputs: usize) -> usize {
+        let tale = if self.wanted.any() { 24 + 4 * self.wanted.context } else { 0 };
+        16 + tale + if keeps_samples(self.combine) { inputs * self.stack.bytes_per_sample() } else { 0 }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        (self.value.capacity() + self.weight.capacity()) * size_of::<f64>() + self.tale.bytes() + self.stack.bytes()
+    }
+
+    /// Forgets the last block and makes ready for one of `pixels` pixels and at most `inputs` inputs.
+    pub(crate) fn start(&mut self, pixels: usize, inputs: usize) {
+        self.pixels = pixels;
+        self.value.resize(pixels, 0.0);
+        self.weight.resize(pixels, 0.0);
+        self.fresh = 0;
+        self.tale.start(pixels, &self.wanted, self.combine);
+        self.stack.start(pixels, if keeps_samples(self.combine) { inputs } else { 0 });
+    }
+
+    /// Makes zeros of what the last block left before `end`.
+    fn clear_to(&mut self, end: usize) {
+        if end > self.fresh {
+            self.value[self.fresh..end].fill(0.0);
+            self.weight[self.fresh..end].fill(0.0);
+            self.fresh = end;
+        }
+    }
+
+    /// Makes ready for the samples of an input, wherever in the block it has any.
+    pub(crate) fn next_input(&mut self, input: usize) {
+        self.input = input;
+        if keeps_samples(self.combine) {
+            self.stack.next_input(input);
+        }
+    }
+
+    /// Adds samples of the current input for the pixels from `start` on. Where the weight is 0 the sample is not there.
+    pub(crate) fn add(&mut self, start: usize, samples: &Samples<'_, T>) {
+        let end = start + samples.values.len();
+        self.clear_to(if matches!(self.combine, Combine::Mean | Combine::Sum) { start } else { end });
+        if self.wanted.any() && !keeps_samples(self.combine) {
+            self.tell(start, samples);
+        }
+        let kept = self.value[start..end].iter_mut().zip(&mut self.weight[start..end]);
+        let added = samples.values.iter().zip(samples.weights).map(|(v, w)| (v.to_f64(), w.to_f64()));
+        match self.combine {
+            Combine::Mean | Combine::Sum => {
+                let known = self.fresh.min(end) - start;
+                add_weighted(
+                    known,
+                    &mut self.value[start..end],
+                    &mut self.weight[start..end],
+                    samples.values,
+                    samples.weights,
+                );
+                self.fresh = self.fresh.max(end);
+            }
+            Combine::First => replace(kept, added, wins::<0>),
+            Combine::Last => replace(kept, added, wins::<1>),
+            Combine::Min => replace(kept, added, wins::<2>),
+            Combine::Max => replace(kept, added, wins::<3>),
+            Combine::InverseVariance => {
+                let sums = kept.zip(&mut self.tale.variance[start..end]);
+                for (((value, weight), sum), ((v, w), variance)) in sums.zip(added.zip(samples.variances)) {
+                    let variance = variance.to_f64();
+                    if w > 0.0 && weighs(variance) {
+                        *value += v / variance;
+                        *sum += 1.0 / variance;
+                        *weight += w;
+                    }
+                }
+            }
+            Combine::Median | Combine::WeightedMedian | Combine::Clipped(_) => {
+                kept.zip(added).for_each(|((_, weight), (_, w))| *weight += w);
+                self.stack.add(start, samples);
+            }
+        }
+    }
+
+    /// Tells of samples that are about to be added.
+    fn tell(&mut self, start: usize, samples: &Samples<'_, T>) {
+        let wins = match self.combine {
+            Combine::First => wins::<0>,
+            Combine::Last => wins::<1>,
+            Combine::Min => wins::<2>,
+            _ => wins::<3>,
+        };
+        for (k, (v, w)) in samples.values.iter().zip(samples.weights).enumerate() {
+            let (v, w, pixel) = (v.to_f64(), w.to_f64(), start + k);
+            let (variance, bits) = (samples.variances.get(k).map(|variance| variance.to_f64()), samples.bits.get(k));
+            if !(w > 0.0) {
+                continue;
+            }
+            if keeps_one(self.combine) {
+                if wins(self.value[pixel], self.weight[pixel], v) {
+                    self.tale.replace(pixel, self.input, variance, bits);
+                }
+            } else if self.combine == Combine::InverseVariance {
+                if variance.is_some_and(weighs) {
+                    self.tale.contributes(pixel, self.pixels, self.input, bits);
+                }
+            } else {
+                self.tale.contributes(pixel, self.pixels, self.input, bits);
+                if let (Some(sum), Some(variance)) = (self.tale.variance.get_mut(pixel), variance) {
+                    *sum += w * w * variance;
+                }
+            }
+        }
+    }
+
+    /// Value and footprint of the pixels from `start` on; returns how many have a footprint.
+    pub(crate) fn finish(&mut self, start: usize, blank: T, output: &mut [T], footprint: &mut [T]) -> u64 {
+        let end = start + output.len();
+        self.clear_to(end);
+        if keeps_samples(self.combine) {
+            let (value, weight) = (&mut self.value[start..end], &mut self.weight[start..end]);
+            self.stack.finish(start, value, weight, &mut self.tale);
+        }
+        let (value, weight) = (&mut self.value[start..end], &self.weight[start..end]);
+        match self.combine {
+            Combine::Mean => divide(value, weight),
+            Combine::InverseVariance => divide(value, &self.tale.variance[start..end]),
+            _ => {}
+        }
+        write(value, weight, blank, output, footprint)
+    }
+
+    /// The further planes of the `n` pixels from `start` on, once these are finished.
+    pub(crate) fn tell_row(&mut self, start: usize, n: usize, row: &mut FurtherRow<'_, T>) {
+        let range = start..start + n;
+        let weight = &self.weight[range.clone()];
+        row.variance.clear();
+        if self.wanted.variance {
+            row.variance.extend(self.tale.variance[range.clone()].iter().zip(weight).map(|(variance, weight)| {
+                if !(*weight > 0.0) {
+                    return T::NAN;
+                }
+                T::from_f64(match self.combine {
+                    Combine::Mean => variance / (weight * weight),
+                    Combine::InverseVariance => 1.0 / variance,
+                    _ => *variance,
+                })
+            }));
+        }
+        if !self.tale.kept.is_empty() {
+            for pixel in range.clone().filter(|pixel| self.weight[*pixel] > 0.0) {
+                let kept = self.tale.kept[pixel] as usize;
+                if let Some(word) = self.tale.context.get_mut(kept / 32 * self.pixels + pixel) {
+                    *word = 1 << (kept % 32);
+                }
+            }
+        }
+        row.words.clear();
+        for plane in [&self.tale.bits, &self.tale.count].into_iter().filter(|plane| !plane.is_empty()) {
+            row.words.extend(plane[range.clone()].iter().map(|word| word.cast_signed()));
+        }
+        for plane in self.tale.context.chunks_exact(self.pixels.max(1)) {
+            row.words.extend(plane[range.clone()].iter().map(|word| word.cast_signed()));
+        }
+    }
+}
+
+fn keeps_samples(combine: Combine) -> bool {
+    matches!(combine, Combine::Median | Combine::WeightedMedian | Combine::Clipped(_))
+}
+
+fn keeps_one(combine: Combine) -> bool {
+    matches!(combine, Combine::First | Combine::Last | Combine::Min | Combine::Max)
+}
+
+/// Whether 1/σ² is a weight.
+fn weighs(variance: f64) -> bool {
+    variance > 0.0 && variance.is_finite()
+}
+
+/// Whether a sample takes the place of the value so far: the first (0), last (1), smallest (2) or largest (3).
+fn wins<const HOW: usize>(value: f64, weight: f64, sample: f64) -> bool {
+    match HOW {
+        0 => weight == 0.0,
+        1 => true,
+        2 => weight == 0.0 || sample < value,
+        _ => weight == 0.0 || sample > value,
+    }
+}
+
+/// Sums weights, and replaces the value by a sample that is there where `wins(value, weight so far, sample)`.
+fn replace<'a>(
+    kept: impl Iterator<Item = (&'a mut f64, &'a mut f64)>,
+    added: impl Iterator<Item = (f64, f64)>,
+    wins: impl Fn(f64, f64, f64) -> bool,
+) {
+    for ((value, weight), (v, w)) in kept.zip(added) {
+        if w > 0.0 {
+            if wins(*value, *weight, v) {
+                *value = v;
+            }
+            *weight += w;
+        }
+    }
+}
+
+/// Σwv and Σw. The first `known` pixels have sums already.
+fn add_weighted<T: Pixel>(known: usize, values: &mut [f64], weights: &mut [f64], samples: &[T], added: &[T]) {
+    widest(
+        #[inline(always)]
+        || {
+            let term = |v: &T, w: &T| if w.to_f64() > 0.0 { w.to_f64() * v.to_f64() } else { 0.0 };
+            let ((old_values, new_values), (old_weights, new_weights)) =
+                (values.split_at_mut(known), weights.split_at_mut(known));
+            let added = samples.iter().zip(added);
+            for ((value, weight), (v, w)) in old_values.iter_mut().zip(old_weights).zip(added.clone()) {
+                *value += term(v, w);
+                *weight += w.to_f64();
+            }
+            for ((value, weight), (v, w)) in new_values.iter_mut().zip(new_weights).zip(added.skip(known)) {
+                // Zero plus a sample: -0 makes 0, as in any sum.
+                *value = 0.0 + term(v, w);
+                *weight = w.to_f64();
+            }
+        },
+    )
+}
+
+/// Quotients. Most pixels have one sample of weight 1: those are left as they are, which is what a division makes of them, only slowly.
+fn divide(values: &mut [f64], by: &[f64]) {
+    widest(
+        #[inline(always)]
+        || {
+            for (values, by) in values.chunks_mut(16).zip(by.chunks(16)) {
+                if by.iter().any(|by| *by != 1.0) {
+                    values.iter_mut().zip(by).for_each(|(value, by)| *value /= by);
+                }
+            }
+        },
+    )
+}
+
+/// Rounds to the output's type; returns how many pixels have a footprint.
+fn write<T: Pixel>(values: &[f64], weights: &[f64], blank: T, output: &mut [T], footprint: &mut [T]) -> u64 {
+    widest(
+        #[inline(always)]
+        || {
+            let mut covered = 0;
+            for ((value, weight), (out, foot)) in values.iter().zip(weights).zip(output.iter_mut().zip(footprint)) {
+                let there = *weight > 0.0;
+                *out = if there { T::from_f64(*value) } else { blank };
+                *foot = T::from_f64(*weight);
+                covered += u64::from(there);
+            }
+            covered
+        },
+    )
+}

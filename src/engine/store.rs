@@ -1,0 +1,158 @@
+//! Resampled sub-grids that are kept: what `Intermediate::Memory` and `Mapped` write in one pass and read in the next.
+
+use std::{ops::Range, sync::atomic::Ordering};
+
+use super::Engine;
+use crate::{
+    Error, Pixel, background,
+    plan::{Plan, Window},
+    progress::{Meter, Phase},
+    sample::{self, Samples},
+};
+
+/// A tile-sized piece of an input's resampled sub-grid: the samples of all planes, then their weights, then their variances if needed.
+pub(super) struct Stored<'s, T> {
+    pub(super) input: usize,
+    window: Window,
+    cells: &'s [T],
+    /// Flags of the samples; empty unless needed.
+    bits: &'s [u32],
+}
+
+impl Engine<'_, '_> {
+    /// Numbers that are stored of a sample.
+    pub(super) fn cells(&self) -> usize {
+        2 + usize::from(self.needs.variance)
+    }
+
+    /// The pieces of the inputs' sub-grids, input by input: (tile of the run, input, window).
+    pub(super) fn pieces(&self, tiles: &[Window]) -> Vec<(usize, usize, Window)> {
+        let mut pieces = Vec::new();
+        for (tile, window) in tiles.iter().enumerate() {
+            let touching = self.plan.touching(*window);
+            pieces.extend(touching.filter_map(|input| Some((tile, input, self.plan.part(input, *window)?))));
+        }
+        pieces.sort_by_key(|(tile, input, _)| (*input, *tile));
+        pieces
+    }
+
+    /// Resamples every piece into its cells.
+    pub(super) fn store<T: Pixel>(
+        &self,
+        pieces: &[(usize, usize, Window)],
+        mut cells: &mut [T],
+        mut flags: &mut [u32],
+    ) -> Result<(), Error> {
+        let mut jobs = Vec::with_capacity(pieces.len());
+        for (_, input, window) in pieces {
+            let samples = self.planes * window.area();
+            let (own, rest) = std::mem::take(&mut cells).split_at_mut(self.cells() * samples);
+            let (bits, rest_bits) = std::mem::take(&mut flags).split_at_mut(if self.needs.bits { samples } else { 0 });
+            jobs.push((*input, *window, own, bits));
+            (cells, flags) = (rest, rest_bits);
+            self.unread[*input].fetch_add(1, Ordering::Relaxed);
+        }
+        let total = jobs.iter().map(|(_, window, ..)| (window.area() * self.planes) as u64).sum();
+        let meter = Meter::new(self.plan.options().progress.as_ref(), Phase::Resampling, total);
+        self.crew.for_each(
+            jobs,
+            || self.workspace::<T>(),
+            |(input, window, cells, bits), workspace| {
+                // A sub-grid pixel that gets no sample keeps weight 0.
+                cells.fill(T::default());
+                let size = self.planes * window.area();
+                let (values, rest) = cells.split_at_mut(size);
+                let (weights, variances) = rest.split_at_mut(size);
+                self.sample(input, window, 0..self.planes, &mut workspace.sampling, &mut |plane, block, samples| {
+                    let plane = plane * window.area();
+                    for (y, row) in (block.y0..).zip(samples.rows(block.nx)) {
+                        let to = plane + (y - window.y0) * window.nx + (block.x0 - window.x0);
+                        let to = to..to + block.nx;
+                        values[to.clone()].copy_from_slice(row.values);
+                        weights[to.clone()].copy_from_slice(row.weights);
+                        if self.needs.variance {
+                            variances[to.clone()].copy_from_slice(row.variances);
+                        }
+                        if self.needs.bits {
+                            bits[to].copy_from_slice(row.bits);
+                        }
+                    }
+                })?;
+                self.read(input);
+                self.account(workspace);
+                meter.advance((window.area() * self.planes) as u64)
+            },
+        )
+    }
+
+    /// The stored pieces, by tile of the run.
+    pub(super) fn stored<'s, T>(
+        &self,
+        pieces: Vec<(usize, usize, Window)>,
+        tiles: usize,
+        mut cells: &'s [T],
+        mut flags: &'s [u32],
+    ) -> Vec<Vec<Stored<'s, T>>> {
+        let mut stored: Vec<Vec<Stored<'s, T>>> = (0..tiles).map(|_| Vec::new()).collect();
+        for (tile, input, window) in pieces {
+            let samples = self.planes * window.area();
+            let (own, rest) = cells.split_at(self.cells() * samples);
+            let (bits, rest_bits) = flags.split_at(if self.needs.bits { samples } else { 0 });
+            stored[tile].push(Stored { input, window, cells: own, bits });
+            (cells, flags) = (rest, rest_bits);
+        }
+        stored
+    }
+}
+
+impl<T> Stored<'_, T> {
+    /// Hands over what a block of the tile holds of this piece, row by row. `all` is the number of planes stored.
+    pub(super) fn read(
+        &self,
+        block: Window,
+        planes: Range<usize>,
+        all: usize,
+        sink: &mut impl FnMut(usize, Window, &Samples<'_, T>),
+    ) {
+        let Some(part) = self.window.intersection(&block) else { return };
+        let (values, rest) = self.cells.split_at(all * self.window.area());
+        let (weights, variances) = rest.split_at(all * self.window.area());
+        for plane in planes {
+            for y in part.y0..part.y0 + part.ny {
+                let start =
+                    plane * self.window.area() + (y - self.window.y0) * self.window.nx + part.x0 - self.window.x0;
+                let at = start..start + part.nx;
+                let row = Samples {
+                    values: &values[at.clone()],
+                    weights: &weights[at.clone()],
+                    variances: variances.get(at.clone()).unwrap_or_default(),
+                    bits: self.bits.get(at).unwrap_or_default(),
+                };
+                sink(plane, Window { y0: y, ny: 1, ..part }, &row);
+            }
+        }
+    }
+}
+
+/// Backgrounds are measured from stored samples, by tile of the plan, ...
+impl<T: Pixel> background::Source<T> for (&Plan<'_, '_>, &[Vec<Stored<'_, T>>]) {
+    fn read(
+        &self,
+        input: usize,
+        block: Window,
+        planes: Range<usize>,
+        _workspace: &mut sample::Workspace<T>,
+        sink: &mut dyn FnMut(usize, Window, &[T], &[T]),
+    ) -> Result<(), Error> {
+        let (plan, stored) = self;
+        for tile in plan.tiles_at(block) {
+            let pieces = &stored[tile];
+            if let Ok(piece) = pieces.binary_search_by_key(&input, |piece| piece.input) {
+                pieces[piece].read(block, planes.clone(), plan.planes(), &mut |plane, part, samples| {
+                    sink(plane, part, samples.values, samples.weights);
+                });
+            }
+        }
+        Ok(())
+    }
+}

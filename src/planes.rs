@@ -1,0 +1,209 @@
+//! The planes beside output and footprint that a run can fill, and all of them cut into tiles.
+
+use ndarray::{ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis, Dimension};
+
+use crate::{Error, plan::Window};
+
+/// Planes that a run fills beside output and footprint: those that are given, in one pass, from the same coordinates and kernel weights. They
+/// belong to the caller, have any strides and may lie in memory maps.
+///
+/// They tell of the samples that the value of a pixel is made of: all that are there for a mean, a sum or a median; those
+/// left for a clipped mean; the one kept for first, last, min and max. Integers are 32 bits, bit 31 being the sign.
+///
+/// ```
+/// use ndarray::Array2;
+/// use skymosaic::Planes;
+/// let (mut variance, mut count) = (Array2::<f32>::zeros((100, 200)), Array2::<i32>::zeros((100, 200)));
+/// let planes = Planes::default().variance(variance.view_mut()).count(count.view_mut());
+/// assert!(planes.mask.is_none());
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Planes<'o, T> {
+    /// Variance of the value, of the output's shape; NaN where the footprint is 0. Every input must have a variance.
+    ///
+    /// Noise is taken to be independent from one input pixel to the next and from one input to another; see
+    /// [`InputSummary::noise_correlation`](crate::InputSummary::noise_correlation) for what resampling does to it. A spline's kernel weights are
+    /// those of its prefilter and basis together, exact to 1e-6 of the variance; near missing pixels, which it fills, they are approximate (10 %).
+    /// What stands for a pixel that is not there ([`Boundary`](crate::Boundary), `bad_fill`) has no noise. A photometric scale multiplies variances by
+    /// its square; what matches the backgrounds leaves them alone.
+    ///
+    /// A mean or clipped mean has Σw²σ²/(Σw)², a sum Σw²σ², an inverse-variance mean 1/Σ(1/σ²), first, last, min and max that of
+    /// the sample, a median (π/2) n/(Σ1/σ)², a weighted median (π/2) Σw²/(Σw/σ)², both with π/2 replaced by what holds for few normal
+    /// samples (1 for one and two).
+    /// Default: none.
+    pub variance: Option<ArrayViewMutD<'o, T>>,
+    /// Flags: the bitwise or of the mask bits of all input pixels that the value is made of, those with a non-zero kernel weight (of a spline, the 3 × 3
+    /// or 4 × 4 pixels under its basis); of the output's shape. Inputs without a mask have none. Default: none.
+    pub mask: Option<ArrayViewMutD<'o, i32>>,
+    /// How many samples the value is made of; of the output's shape. Default: none.
+    pub count: Option<ArrayViewMutD<'o, i32>>,
+    /// Which inputs the value is made of, as drizzle has it: bit b of plane k is input 32 k + b; of shape (⌈inputs / 32⌉, ..., ny, nx). Default: none.
+    pub context: Option<ArrayViewMutD<'o, i32>>,
+}
+
+impl<T> Default for Planes<'_, T> {
+    fn default() -> Self {
+        Planes { variance: None, mask: None, count: None, context: None }
+    }
+}
+
+impl<'o, T> Planes<'o, T> {
+    /// Sets [`variance`](Self#structfield.variance).
+    #[must_use]
+    pub fn variance<D: Dimension>(mut self, view: ArrayViewMut<'o, T, D>) -> Self {
+        self.variance = Some(view.into_dyn());
+        self
+    }
+
+    /// Sets [`mask`](Self#structfield.mask).
+    #[must_use]
+    pub fn mask<D: Dimension>(mut self, view: ArrayViewMut<'o, i32, D>) -> Self {
+        self.mask = Some(view.into_dyn());
+        self
+    }
+
+    /// Sets [`count`](Self#structfield.count).
+    #[must_use]
+    pub fn count<D: Dimension>(mut self, view: ArrayViewMut<'o, i32, D>) -> Self {
+        self.count = Some(view.into_dyn());
+        self
+    }
+
+    /// Sets [`context`](Self#structfield.context).
+    #[must_use]
+    pub fn context<D: Dimension>(mut self, view: ArrayViewMut<'o, i32, D>) -> Self {
+        self.context = Some(view.into_dyn());
+        self
+    }
+
+    /// The same planes, for no longer than something else lasts.
+    pub(crate) fn shortened<'s>(self) -> Planes<'s, T>
+    where
+        'o: 's,
+    {
+        let integers = |view: Option<ArrayViewMutD<'o, i32>>| view.map(|view| -> ArrayViewMutD<'s, i32> { view });
+        Planes {
+            variance: self.variance.map(|view| -> ArrayViewMutD<'s, T> { view }),
+            mask: integers(self.mask),
+            count: integers(self.count),
+            context: integers(self.context),
+        }
+    }
+
+    /// Which planes there are.
+    pub(crate) fn wanted(&self) -> Wanted {
+        Wanted {
+            variance: self.variance.is_some(),
+            mask: self.mask.is_some(),
+            count: self.count.is_some(),
+            context: self.context.as_ref().map_or(0, |context| *context.shape().first().unwrap_or(&0)),
+        }
+    }
+
+    /// Checks the shapes, that of the output being given.
+    pub(crate) fn validate(&self, shape: &[usize], inputs: usize) -> Result<(), Error> {
+        let words: Vec<usize> = std::iter::once(inputs.div_ceil(32)).chain(shape.iter().copied()).collect();
+        let given = [
+            ("the variance", self.variance.as_ref().map(|view| view.shape()), shape),
+            ("the mask", self.mask.as_ref().map(|view| view.shape()), shape),
+            ("the count", self.count.as_ref().map(|view| view.shape()), shape),
+            ("the context", self.context.as_ref().map(|view| view.shape()), &words),
+        ];
+        for (what, got, expected) in given {
+            if let Some(got) = got.filter(|got| *got != expected) {
+                let expected = format!("{expected:?} as planned");
+                return Err(Error::Shape { what: what.to_owned(), got: got.to_vec(), expected });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Which planes are filled beside output and footprint.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) variance: bool,
+    pub(crate) mask: bool,
+    pub(crate) count: bool,
+    /// Planes of context.
+    pub(crate) context: usize,
+}
+
+impl Wanted {
+    pub(crate) fn any(&self) -> bool {
+        self.variance || self.mask || self.count || self.context > 0
+    }
+}
+
+/// All that is written of one plane of a tile.
+pub(crate) struct Views<'o, T> {
+    pub(crate) output: ArrayViewMut2<'o, T>,
+    pub(crate) footprint: ArrayViewMut2<'o, T>,
+    pub(crate) variance: Option<ArrayViewMut2<'o, T>>,
+    /// Mask, count and the planes of context, as far as they are there.
+    pub(crate) words: Vec<ArrayViewMut2<'o, i32>>,
+}
+
+/// Splits everything that a run writes into disjoint views: plane by plane, tile by tile.
+pub(crate) fn split<'o, T>(
+    tiles: &[Window],
+    output: ArrayViewMutD<'o, T>,
+    footprint: ArrayViewMutD<'o, T>,
+    further: Planes<'o, T>,
+) -> Vec<Vec<Views<'o, T>>> {
+    let cut_all = |array| planes_of(array).into_iter().map(|plane| cut(tiles, plane)).collect::<Vec<_>>();
+    let mut planes: Vec<Vec<Views<'o, T>>> = Vec::new();
+    for (output, footprint) in cut_all(output).into_iter().zip(cut_all(footprint)) {
+        let pair = output.into_iter().zip(footprint);
+        let views = pair.map(|(output, footprint)| Views { output, footprint, variance: None, words: Vec::new() });
+        planes.push(views.collect());
+    }
+    if let Some(variance) = further.variance {
+        let flat = planes.iter_mut().flatten().zip(cut_all(variance).into_iter().flatten());
+        flat.for_each(|(views, variance)| views.variance = Some(variance));
+    }
+    let context = further.context.into_iter().flat_map(|context| along_first(context));
+    for words in further.mask.into_iter().chain(further.count).chain(context) {
+        let cut = planes_of(words).into_iter().flat_map(|plane| cut(tiles, plane));
+        planes.iter_mut().flatten().zip(cut).for_each(|(views, words)| views.words.push(words));
+    }
+    planes
+}
+
+/// The two-dimensional planes of an array, all leading dimensions taken together, slowest first.
+fn planes_of<T>(array: ArrayViewMutD<'_, T>) -> Vec<ArrayViewMut2<'_, T>> {
+    if array.ndim() <= 2 {
+        return array.into_dimensionality().into_iter().collect();
+    }
+    along_first(array).into_iter().flat_map(planes_of).collect()
+}
+
+/// The parts of an array along its first axis.
+fn along_first<T>(array: ArrayViewMutD<'_, T>) -> Vec<ArrayViewMutD<'_, T>> {
+    let mut parts = Vec::new();
+    let mut rest = array;
+    while rest.len_of(Axis(0)) > 0 {
+        let (first, after) = rest.split_at(Axis(0), 1);
+        parts.push(first.index_axis_move(Axis(0), 0));
+        rest = after;
+    }
+    parts
+}
+
+/// One view per tile, in the tiles' order (row by row from the left).
+fn cut<'o, T>(tiles: &[Window], plane: ArrayViewMut2<'o, T>) -> Vec<ArrayViewMut2<'o, T>> {
+    let mut views = Vec::with_capacity(tiles.len());
+    let mut below = plane;
+    for row in tiles.chunk_by(|a, b| a.y0 == b.y0) {
+        let height = row.first().map_or(0, |tile| tile.ny);
+        let (mut right, rest) = below.split_at(Axis(0), height);
+        below = rest;
+        for tile in row {
+            let (view, rest) = right.split_at(Axis(1), tile.nx);
+            views.push(view);
+            right = rest;
+        }
+    }
+    views
+}

@@ -1,0 +1,360 @@
+//! What comes of a sample's kernel weights beside its value: variance, mask, and the correlation of its noise with that of its neighbours.
+//!
+//! ```text
+//! value = Σ k p        variance = Σ k² σ²        mask = bitwise or of the masks of the pixels with k ≠ 0
+//! ```
+//!
+//! k are the weights that pixels have in the end: those of taps that mirroring sends to one pixel added up, divided by their sum where
+//! missing pixels are left out. A spline's are those of its prefilter and its basis together; its mask is that of the pixels under the basis.
+
+use super::{
+    Patch,
+    interpolate::mirror,
+    spline::{self, RESPONSE},
+};
+use crate::{Resample, plan::Window};
+
+/// What is known of an input pixel beside its value.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Known {
+    /// NaN where the pixel is missing.
+    pub(crate) variance: f64,
+    pub(crate) bits: u32,
+}
+
+/// Is told the kernel weights of the samples of a block as they are computed. Of a sample that is not there it may be told anything.
+pub(crate) trait Further {
+    /// Whether it wants to know at all.
+    const WANTED: bool = true;
+    /// The next samples are counted from this one of the block.
+    fn start(&mut self, _sample: usize) {}
+    /// Sample `k` is made of separable taps, the first one on pixel (y, x), mirrored at the edges.
+    fn taps(&mut self, k: usize, first: [isize; 2], wy: &[f64], wx: &[f64]);
+    /// Sample `k` is the pixel (y, x).
+    fn pixel(&mut self, k: usize, pixel: [usize; 2]);
+    /// Sample `k` has some of the pixel (y, x) in it.
+    fn part(&mut self, k: usize, pixel: [usize; 2], weight: f64);
+    /// The parts of sample `k` are all there: their weights are to be divided by `norm`.
+    fn whole(&mut self, k: usize, norm: f64);
+    /// Sample `k` has been multiplied by a number.
+    fn scale(&mut self, k: usize, factor: f64);
+}
+
+/// Nobody wants to know.
+impl Further for () {
+    const WANTED: bool = false;
+    #[inline(always)]
+    fn taps(&mut self, _: usize, _: [isize; 2], _: &[f64], _: &[f64]) {}
+    #[inline(always)]
+    fn pixel(&mut self, _: usize, _: [usize; 2]) {}
+    #[inline(always)]
+    fn part(&mut self, _: usize, _: [usize; 2], _: f64) {}
+    #[inline(always)]
+    fn whole(&mut self, _: usize, _: f64) {}
+    #[inline(always)]
+    fn scale(&mut self, _: usize, _: f64) {}
+}
+
+/// The weights of a pixel's taps on one axis, by pixel.
+#[derive(Debug, Default)]
+struct Line {
+    /// (pixel, weight), each pixel once.
+    pixels: Vec<(usize, f64)>,
+    spread: Vec<f64>,
+}
+
+impl Line {
+    /// Folds taps at the edges of an image of `n` pixels.
+    fn fold(&mut self, first: isize, weights: &[f64], n: usize) {
+        self.pixels.clear();
+        for (i, w) in (first..).zip(weights) {
+            let i = mirror(i, n);
+            match self.pixels.iter_mut().find(|(pixel, _)| *pixel == i) {
+                Some((_, sum)) => *sum += w,
+                None => self.pixels.push((i, *w)),
+            }
+        }
+    }
+
+    /// Weights of the pixels that a spline's coefficients are made of, from weights on the coefficients.
+    fn spread(&mut self, first: isize, weights: &[f64], response: &[f64; RESPONSE]) -> isize {
+        let far = RESPONSE - 1;
+        self.spread.clear();
+        self.spread.resize(weights.len() + 2 * far, 0.0);
+        for (k, w) in weights.iter().enumerate() {
+            for (d, to) in self.spread[k..=k + 2 * far].iter_mut().enumerate() {
+                *to += w * response[d.abs_diff(far)];
+            }
+        }
+        first - far as isize
+    }
+}
+
+/// The weights on pixels of taps that may reach over the edges, on missing pixels or on a spline's coefficients.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    y: Line,
+    x: Line,
+}
+
+impl Lines {
+    /// Calls `pixel([y, x], weight)` for every pixel with a weight.
+    fn each(
+        &mut self,
+        [first_y, first_x]: [isize; 2],
+        [wy, wx]: [&[f64]; 2],
+        response: Option<&[f64; RESPONSE]>,
+        image: [usize; 2],
+        mut pixel: impl FnMut([usize; 2], f64),
+    ) {
+        for (line, first, weights, n) in [(&mut self.y, first_y, wy, image[0]), (&mut self.x, first_x, wx, image[1])] {
+            match response {
+                None => line.fold(first, weights, n),
+                Some(response) => {
+                    let first = line.spread(first, weights, response);
+                    let spread = std::mem::take(&mut line.spread);
+                    line.fold(first, &spread, n);
+                    line.spread = spread;
+                }
+            }
+        }
+        for (y, wy) in &self.y.pixels {
+            for (x, wx) in &self.x.pixels {
+                let w = wy * wx;
+                if w != 0.0 {
+                    pixel([*y, *x], w);
+                }
+            }
+        }
+    }
+}
+
+/// The response of a kernel's prefilter, if it has one.
+fn response(resample: Resample) -> Option<[f64; RESPONSE]> {
+    match resample {
+        Resample::Biquadratic => Some(spline::response(2)),
+        Resample::Bicubic => Some(spline::response(3)),
+        _ => None,
+    }
+}
+
+/// Variance and mask of the samples of a block.
+#[derive(Debug, Default)]
+pub(crate) struct Propagated {
+    pub(crate) variances: Vec<f64>,
+    pub(crate) bits: Vec<u32>,
+    lines: Lines,
+}
+
+impl Propagated {
+    pub(crate) fn bytes(&self) -> usize {
+        8 * self.variances.capacity() + 4 * self.bits.capacity()
+    }
+
+    /// Makes ready for `samples` samples of an image of which `known` is the patch that the kernel works on.
+    pub(super) fn start<'p>(
+        &'p mut self,
+        samples: usize,
+        known: &'p Patch<'p, Known>,
+        resample: Resample,
+    ) -> Propagate<'p> {
+        self.variances.clear();
+        self.variances.resize(samples, 0.0);
+        self.bits.clear();
+        self.bits.resize(samples, 0);
+        Propagate { known, response: response(resample), first: 0, to: self }
+    }
+}
+
+pub(super) struct Propagate<'p> {
+    known: &'p Patch<'p, Known>,
+    response: Option<[f64; RESPONSE]>,
+    first: usize,
+    to: &'p mut Propagated,
+}
+
+impl Propagate<'_> {
+    fn set(&mut self, k: usize, variance: f64, bits: u32) {
+        if let (Some(to), Some(all)) = (self.to.variances.get_mut(self.first + k), self.to.bits.get_mut(self.first + k))
+        {
+            (*to, *all) = (variance, bits);
+        }
+    }
+
+    fn known(&self, [y, x]: [usize; 2]) -> Known {
+        self.known.run(y, x, 1).and_then(<[Known]>::first).copied().unwrap_or(Known { variance: f64::NAN, bits: 0 })
+    }
+
+    /// Where all taps lie on pixels that are there. Inlined, the number of taps is known.
+    #[inline(always)]
+    fn plain(&self, [y, x]: [isize; 2], wy: &[f64], wx: &[f64]) -> Option<(f64, u32)> {
+        let within = |first: isize, taps: usize, n: usize| first >= 0 && first as usize + taps <= n;
+        let [ny, nx] = self.known.image;
+        if self.response.is_some() || !within(y, wy.len(), ny) || !within(x, wx.len(), nx) {
+            return None;
+        }
+        let (mut variance, mut bits) = (0.0, 0);
+        for (y, wy) in (y as usize..).zip(wy) {
+            let mut sum = 0.0;
+            for (wx, known) in wx.iter().zip(self.known.run(y, x as usize, wx.len())?) {
+                sum += wx * wx * known.variance;
+                bits |= if wx * wy != 0.0 { known.bits } else { 0 };
+            }
+            variance += wy * wy * sum;
+        }
+        (!variance.is_nan()).then_some((variance, bits))
+    }
+}
+
+impl Propagate<'_> {
+    /// Tap by tap: at the edges, where pixels are missing, and through a prefilter.
+    fn careful(&mut self, k: usize, first: [isize; 2], wy: &[f64], wx: &[f64]) {
+        let mut lines = std::mem::take(&mut self.to.lines);
+        let (mut variance, mut bits, mut weight, mut whole) = (0.0, 0, 0.0, true);
+        lines.each(first, [wy, wx], self.response.as_ref(), self.known.image, |pixel, w| {
+            let known = self.known(pixel);
+            if known.variance.is_nan() {
+                whole = false;
+            } else {
+                variance += w * w * known.variance;
+                weight += w;
+                bits |= known.bits;
+            }
+        });
+        if self.response.is_some() {
+            bits = 0;
+            lines.each(first, [wy, wx], None, self.known.image, |pixel, _| {
+                let known = self.known(pixel);
+                bits |= if known.variance.is_nan() { 0 } else { known.bits };
+            });
+        }
+        self.to.lines = lines;
+        self.set(k, if whole { variance } else { variance / (weight * weight) }, bits);
+    }
+}
+
+impl Further for Propagate<'_> {
+    fn start(&mut self, sample: usize) {
+        self.first = sample;
+    }
+
+    #[inline(always)]
+    fn taps(&mut self, k: usize, first: [isize; 2], wy: &[f64], wx: &[f64]) {
+        match self.plain(first, wy, wx) {
+            Some((variance, bits)) => self.set(k, variance, bits),
+            None => self.careful(k, first, wy, wx),
+        }
+    }
+
+    fn pixel(&mut self, k: usize, pixel: [usize; 2]) {
+        let Known { variance, bits } = self.known(pixel);
+        self.set(k, variance, bits);
+    }
+
+    fn part(&mut self, k: usize, pixel: [usize; 2], weight: f64) {
+        let known = self.known(pixel);
+        let k = self.first + k;
+        if let (Some(to), Some(bits)) = (self.to.variances.get_mut(k), self.to.bits.get_mut(k)) {
+            *to += weight * weight * known.variance;
+            *bits |= known.bits;
+        }
+    }
+
+    fn whole(&mut self, k: usize, norm: f64) {
+        self.scale(k, 1.0 / norm);
+    }
+
+    fn scale(&mut self, k: usize, factor: f64) {
+        if let Some(variance) = self.to.variances.get_mut(self.first + k) {
+            *variance *= factor * factor;
+        }
+    }
+}
+
+/// The weights of all pixels in all samples of a block.
+#[derive(Debug)]
+pub(crate) struct Correlation {
+    samples: Vec<Weights>,
+    /// The pixels of the image that are in the patch.
+    window: Window,
+    image: [usize; 2],
+    response: Option<[f64; RESPONSE]>,
+    first: usize,
+    lines: Lines,
+}
+
+/// The weights of one sample: pixels of the patch and what they have to be divided by.
+#[derive(Clone, Debug)]
+struct Weights {
+    pixels: Vec<(usize, f64)>,
+    norm: f64,
+}
+
+impl Correlation {
+    pub(super) fn new<P>(samples: usize, patch: &Patch<'_, P>, resample: Resample) -> Correlation {
+        Correlation {
+            samples: vec![Weights { pixels: Vec::new(), norm: 1.0 }; samples],
+            window: patch.window,
+            image: patch.image,
+            response: response(resample),
+            first: 0,
+            lines: Lines::default(),
+        }
+    }
+
+    /// Sums over the samples that `counts`, for noise of variance 1 that is independent from pixel to pixel: of their covariances
+    /// with all samples of the block, and of their variances.
+    pub(super) fn sums(&self, counts: impl Fn(usize) -> bool) -> [f64; 2] {
+        let mut columns = vec![0.0; self.window.area()];
+        // A sample that is not there is divided by nothing.
+        let samples = || self.samples.iter().enumerate().filter(|(_, sample)| sample.norm.is_normal());
+        for (_, Weights { pixels, norm }) in samples() {
+            pixels.iter().for_each(|(pixel, w)| columns[*pixel] += w / norm);
+        }
+        let mut sums = [0.0; 2];
+        for (_, Weights { pixels, norm }) in samples().filter(|(sample, _)| counts(*sample)) {
+            for (pixel, w) in pixels {
+                let w = w / norm;
+                sums[0] += w * columns[*pixel];
+                sums[1] += w * w;
+            }
+        }
+        sums
+    }
+}
+
+impl Further for Correlation {
+    fn start(&mut self, sample: usize) {
+        self.first = sample;
+    }
+
+    fn taps(&mut self, k: usize, first: [isize; 2], wy: &[f64], wx: &[f64]) {
+        let mut lines = std::mem::take(&mut self.lines);
+        // A sample may be made anew: widened, or found to lie on the centre of a pixel.
+        self.samples.get_mut(self.first + k).into_iter().for_each(|sample| sample.pixels.clear());
+        let (response, image) = (self.response, self.image);
+        lines.each(first, [wy, wx], response.as_ref(), image, |pixel, w| self.part(k, pixel, w));
+        self.lines = lines;
+    }
+
+    fn pixel(&mut self, k: usize, pixel: [usize; 2]) {
+        self.samples.get_mut(self.first + k).into_iter().for_each(|sample| sample.pixels.clear());
+        self.part(k, pixel, 1.0);
+    }
+
+    fn part(&mut self, k: usize, [y, x]: [usize; 2], weight: f64) {
+        let (y, x) = (y.wrapping_sub(self.window.y0), x.wrapping_sub(self.window.x0));
+        if let Some(sample) = self.samples.get_mut(self.first + k).filter(|_| x < self.window.nx && y < self.window.ny)
+        {
+            sample.pixels.push((y * self.window.nx + x, weight));
+        }
+    }
+
+    fn whole(&mut self, k: usize, norm: f64) {
+        self.samples.get_mut(self.first + k).into_iter().for_each(|sample| sample.norm *= norm);
+    }
+
+    fn scale(&mut self, k: usize, factor: f64) {
+        self.whole(k, 1.0 / factor);
+    }
+}
