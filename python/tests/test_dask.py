@@ -155,7 +155,7 @@ def kill_one(client):
 def test_lost_worker(images, files, common, tmp_path, kind, how):
     """A worker is killed after a third of the windows; its windows, and what it held, are done again."""
     given, further = inputs(kind, images, files, tmp_path)
-    arguments = {**common, **further, "match_background": True, "block_size": (16, 16)}
+    arguments = {**common, **further, "match_background": True, "block_size": (22, 26)}
     expected = reproject_and_coadd(given, **arguments)
     with dask.config.set({"distributed.comm.timeouts.connect": "10s"}):
         with LocalCluster(**TWO) as cluster, Client(cluster) as client:

@@ -97,8 +97,9 @@ def test_progress(images, common):
 
 def large(kernel="adaptive"):
     """Some seconds of work."""
-    target = tan(shape=(3000, 3000), scale=1e-4)
-    images = [(smooth((3000, 3000), phase).astype("f4"), tan(shape=(3000, 3000), scale=1e-4, angle=10 * phase)) for phase in range(6)]
+    shape = (2000, 2000)
+    target, pixels = tan(shape=shape, scale=1e-4), smooth(shape).astype("f4")
+    images = [(pixels, tan(shape=shape, scale=1e-4, angle=10 * number)) for number in range(4)]
     return images, {"output_projection": target, "reproject_function": kernel}
 
 
@@ -137,7 +138,7 @@ def test_keyboard_interrupt():
     command = [sys.executable, "-c", textwrap.dedent(program), os.path.dirname(__file__)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
-        time.sleep(0.7)
+        time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         sent = time.time()
         said, _, when = process.stdout.readline().partition(" ")

