@@ -24,7 +24,7 @@ pub struct Planes<'o, T> {
     ///
     /// Noise is taken to be independent from one input pixel to the next and from one input to another; see
     /// [`InputSummary::noise_correlation`](crate::InputSummary::noise_correlation) for what resampling does to it. A spline's kernel weights are
-    /// those of its prefilter and basis together, exact to 1e-6 of the variance; near missing pixels, which it fills, they are approximate (10 %).
+    /// those of its prefilter and basis together, exact to 1e-6 of the variance; near missing pixels, which it fills, they are approximate (20 %).
     /// What stands for a pixel that is not there ([`Boundary`](crate::Boundary), `bad_fill`) has no noise. A photometric scale multiplies variances by
     /// its square; what matches the backgrounds leaves them alone.
     ///
@@ -82,12 +82,11 @@ impl<'o, T> Planes<'o, T> {
     where
         'o: 's,
     {
-        let integers = |view: Option<ArrayViewMutD<'o, i32>>| view.map(|view| -> ArrayViewMutD<'s, i32> { view });
         Planes {
-            variance: self.variance.map(|view| -> ArrayViewMutD<'s, T> { view }),
-            mask: integers(self.mask),
-            count: integers(self.count),
-            context: integers(self.context),
+            variance: self.variance.map(ArrayViewMut::reborrow),
+            mask: self.mask.map(ArrayViewMut::reborrow),
+            count: self.count.map(ArrayViewMut::reborrow),
+            context: self.context.map(ArrayViewMut::reborrow),
         }
     }
 

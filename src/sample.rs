@@ -83,6 +83,11 @@ impl Needs {
     pub(crate) fn any(self) -> bool {
         self.variance || self.bits
     }
+
+    /// Numbers that are stored of a sample beside its bits: value, weight and variance.
+    pub(crate) fn stored_numbers(self) -> usize {
+        2 + usize::from(self.variance)
+    }
 }
 
 /// What a worker needs to sample; reused from block to block.
@@ -104,8 +109,9 @@ pub(crate) struct Workspace<T> {
 
 /// What is needed where inputs have variances or masks.
 struct FurtherSpace<T> {
-    read: Vec<f64>,
-    known: Vec<Known>,
+    flags: Vec<f64>,
+    pixel_variances: Vec<f64>,
+    pixel_bits: Vec<u32>,
     propagated: Propagated,
     variances: Vec<T>,
     bits: Vec<u32>,
@@ -114,8 +120,9 @@ struct FurtherSpace<T> {
 impl<T> Workspace<T> {
     pub(crate) fn new(max_patch: usize, needs: Needs) -> Self {
         let further = FurtherSpace {
-            read: Vec::new(),
-            known: Vec::new(),
+            flags: Vec::new(),
+            pixel_variances: Vec::new(),
+            pixel_bits: Vec::new(),
             propagated: Propagated::default(),
             variances: Vec::new(),
             bits: Vec::new(),
@@ -137,8 +144,9 @@ impl<T> Workspace<T> {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let doubles = self.double.capacity() + self.weight_pixels.capacity() + self.further.read.capacity();
-        let further = self.further.known.capacity() * size_of::<Known>()
+        let doubles = self.double.capacity() + self.weight_pixels.capacity() + self.further.flags.capacity();
+        let further = self.further.pixel_variances.capacity() * 8
+            + self.further.pixel_bits.capacity() * 4
             + self.further.propagated.bytes()
             + self.further.variances.capacity() * size_of::<T>()
             + self.further.bits.capacity() * 4;
@@ -211,12 +219,14 @@ impl<'p> Sampler<'p, '_> {
         let mut tally = Tally::default();
         let mut watch = Watch::start();
         let [image_sky, weights_sky] = &self.sky;
-        let Some(mut place) = self.place(&*self.map, block, &self.input.image, image_sky, &mut tally) else {
+        let Some(mut place) =
+            self.place(&*self.map, block, &self.input.image, image_sky, &mut workspace.scratch, &mut tally)
+        else {
             return Ok(tally);
         };
         let mut weights_place = match (&self.weights_map, &self.input.weights) {
             (Some(map), Some(weights)) => {
-                let place = self.place(&**map, block, &weights.image, weights_sky, &mut tally);
+                let place = self.place(&**map, block, &weights.image, weights_sky, &mut workspace.scratch, &mut tally);
                 // Where the weights end the weight is 0.
                 if place.is_none() {
                     return Ok(tally);
@@ -263,6 +273,7 @@ impl<'p> Sampler<'p, '_> {
                 stages
             };
         }
+        workspace.scratch.recycle(place.linear);
         Ok(tally)
     }
 
@@ -273,6 +284,7 @@ impl<'p> Sampler<'p, '_> {
         block: Window,
         pixels: &Pixels<'_>,
         index: &SkyIndex,
+        scratch: &mut Scratch,
         tally: &mut Tally,
     ) -> Option<Place<'m>> {
         let image @ [ny, nx] = pixels.plane();
@@ -281,7 +293,7 @@ impl<'p> Sampler<'p, '_> {
         let margin = self.kernel.margin(steps.shortest());
         let grid = CoordGrid::new(map, block, margin, self.coordinate_error, image, reach);
         tally.grid.merge(&grid.report());
-        let linear = self.kernel.linear(&grid, block, self.target);
+        let linear = self.kernel.linear(&grid, block, self.target, scratch);
         let reach = self.kernel.reach_on(&grid, linear.as_ref(), block, reach);
         let axis = |low: f64, high: f64, n: usize| {
             // Saturating casts; positions in the outer half pixel need the edge pixel.
@@ -339,8 +351,8 @@ impl<'p> Sampler<'p, '_> {
             }
         };
         self.find_known(files, plane, place.window, pixels, *needs, further)?;
-        let FurtherSpace { known, propagated, variances, bits, .. } = further;
-        let known = Patch { pixels: &known[..], window: place.window, image: place.image };
+        let FurtherSpace { pixel_variances, pixel_bits, propagated, variances, bits, .. } = further;
+        let known = Known { variances: pixel_variances, bits: pixel_bits, window: place.window, image: place.image };
         let mut scene = place.scene(pixels);
         let weights_scene = match weights_scene {
             Some(own) if self.kernel.needs_forward() => {
@@ -399,10 +411,10 @@ impl<'p> Sampler<'p, '_> {
         needs: Needs,
         space: &mut FurtherSpace<T>,
     ) -> Result<(), Error> {
-        let FurtherSpace { read, known, .. } = space;
+        let FurtherSpace { flags: read, pixel_variances: variances, pixel_bits, .. } = space;
         let plane_of = |given: &Pixels<'_>| if given.planes() == 1 { 0 } else { plane };
-        known.clear();
-        known.resize(if needs.any() { pixels.len() } else { 0 }, Known::default());
+        pixel_bits.clear();
+        pixel_bits.resize(if needs.bits { pixels.len() } else { 0 }, 0);
         if let Some(mask) = &self.input.mask {
             let width = mask.integer_bits().unwrap_or(64);
             mask.gather(files, plane_of(mask), window, read)?;
@@ -411,26 +423,26 @@ impl<'p> Sampler<'p, '_> {
                 if flags.is_none_or(|bits| bits & self.exclude_bits != 0) {
                     *pixel = P::NAN;
                 }
-                if let (Some(known), Some(bits)) = (known.get_mut(k), flags) {
-                    known.bits = bits;
+                if let (Some(known), Some(bits)) = (pixel_bits.get_mut(k), flags) {
+                    *known = bits;
                 }
             }
         }
-        if let Some(variance) = &self.input.variance {
-            variance.gather(files, plane_of(variance), window, read)?;
-            for (k, (pixel, variance)) in pixels.iter_mut().zip(&*read).enumerate() {
-                if !(*variance >= 0.0 && variance.is_finite()) {
-                    *pixel = P::NAN;
-                }
-                if let Some(known) = known.get_mut(k) {
-                    known.variance = *variance;
-                }
+        match &self.input.variance {
+            Some(variance) => {
+                variance.gather(files, plane_of(variance), window, variances)?;
+                let bad = |variance: f64| !(variance >= 0.0 && variance.is_finite());
+                let pixels = pixels.iter_mut().zip(&*variances);
+                pixels.filter(|(_, variance)| bad(**variance)).for_each(|(pixel, _)| *pixel = P::NAN);
+            }
+            None => {
+                variances.clear();
+                variances.resize(if needs.any() { pixels.len() } else { 0 }, 0.0);
             }
         }
-        for (known, pixel) in known.iter_mut().zip(&*pixels) {
-            if self.kernel.is_missing(pixel.to_f64()) {
-                known.variance = f64::NAN;
-            }
+        if needs.any() {
+            let known = variances.iter_mut().zip(&*pixels);
+            known.filter(|(_, pixel)| self.kernel.is_missing(pixel.to_f64())).for_each(|(known, _)| *known = f64::NAN);
         }
         Ok(())
     }
@@ -449,7 +461,14 @@ impl<'p> Sampler<'p, '_> {
         // Samples farther apart share no pixel that matters.
         let apart = 2.0 * self.kernel.reach(longest).min(8.0 + 2.0 * longest) / longest * 1.5 + 2.0;
         let block = around(CORRELATED + (apart.ceil() as usize).min(8 * CORRELATED))?;
-        let mut place = self.place(&*self.map, block, &self.input.image, &self.sky[0], &mut Tally::default())?;
+        let mut place = self.place(
+            &*self.map,
+            block,
+            &self.input.image,
+            &self.sky[0],
+            &mut Scratch::default(),
+            &mut Tally::default(),
+        )?;
         if place.cost() > MOST_CORRELATED {
             return None;
         }

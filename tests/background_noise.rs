@@ -2,37 +2,44 @@
 
 mod common;
 
-use std::time::Instant;
-
 use common::backgrounds::{Errors, field, spread};
 use skymosaic::{MatchBackground, Matching, Options, Plan};
 
-/// The errors of a field of side × side images, and the seconds that finding the corrections took.
+/// The errors of a field of side × side images, and the seconds of processor time that finding the corrections took.
 fn errors(side: usize, pixels: usize, slope: f64, planes: bool, seed: u64) -> (Errors, f64) {
     let field = field(side, pixels, 20.0, slope, seed);
     let matching = Matching::default();
     let how = if planes { MatchBackground::Plane(matching) } else { MatchBackground::Constant(matching) };
     let inputs = field.inputs();
     let plan = Plan::new(&inputs, &field.target, &field.shape, &Options::default().match_background(how)).unwrap();
-    let started = Instant::now();
+    let started = processor();
     let matched = plan.match_backgrounds::<f32>().unwrap();
-    let seconds = started.elapsed().as_secs_f64();
+    let seconds = processor() - started;
     (field.errors(&plan, &matched.planes[0], planes), seconds)
+}
+
+/// Processor time of all threads so far, seconds.
+fn processor() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / 100.0
 }
 
 /// Whether errors are those that noise makes, no more and no less; returns the root mean square of the steps.
 fn check(what: &str, errors: &Errors) -> f64 {
+    let (square, freedom) = (errors.square, errors.freedom);
+    println!("{what}: square of the errors over that of the noise {square:.3}, {freedom} degrees of freedom");
+    // χ² over its degrees of freedom scatters by √(2/freedom). The median of smoothed noise is better than that of
+    // independent numbers, which the limit is made of, but not better than the mean, 2/π of it.
+    let scatter = 3.5 * (2.0 / freedom).sqrt();
+    assert!(square < 1.0 + scatter && square > 2.0 / std::f64::consts::PI - scatter, "{what}: {square}");
     let mut left = 0.0;
     for (name, errors) in [("corrections", &errors.corrections), ("steps", &errors.steps)] {
         let [size, worst] = spread(errors.iter().map(|[error, _]| *error));
-        let [deviations, most] = spread(errors.iter().map(|[error, deviation]| error / deviation));
-        println!(
-            "{what}, {name}: {size:.5} of the noise, worst {worst:.5}; in deviations {deviations:.2}, worst {most:.2}"
-        );
-        // 25 errors or more: their root mean square scatters by 1/√50, the largest of 2,000 is 4.5 once in a hundred times. A median of
-        // smoothed noise is a little better than one of independent numbers, which is what the deviation is that of.
-        let count = errors.len() as f64;
-        assert!(deviations < 1.0 + 3.0 / (2.0 * count).sqrt() && deviations > 0.6, "{what}, {name}: {deviations}");
+        let [_, most] = spread(errors.iter().map(|[error, deviation]| error / deviation));
+        println!("{what}, {name}: {size:.5} of the noise, worst {worst:.5}; {most:.2} deviations at most");
+        // The largest of 2,000 normal numbers is 4.5 once in a hundred times.
         assert!(most < 4.5, "{what}, {name}: {most}");
         left = size;
     }

@@ -7,6 +7,7 @@ mod common;
 mod harness;
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -99,11 +100,13 @@ fn fuzz(name: &str, runs: usize, target: impl Fn(&[u8])) {
         let mut pick = || &corpus[(random.uniform() * corpus.len() as f64) as usize].1;
         let (bytes, other) = (pick(), pick());
         let bytes = damaged(&mut random, bytes, other);
-        // What panics is kept: copy it to the corpus.
-        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{name}"));
-        std::fs::write(&kept, &bytes).unwrap();
         let one = Instant::now();
-        target(&bytes);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(&bytes))) {
+            let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{name}"));
+            std::fs::write(&kept, &bytes).unwrap();
+            println!("{} panics: once that is repaired, it belongs in the corpus", kept.display());
+            resume_unwind(panic);
+        }
         if one.elapsed() > slowest.0 {
             slowest = (one.elapsed(), bytes);
         }

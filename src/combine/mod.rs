@@ -183,15 +183,12 @@ impl<T: Pixel> Accumulator<T> {
             Combine::Min => replace(kept, added, wins::<2>),
             Combine::Max => replace(kept, added, wins::<3>),
             Combine::InverseVariance => {
-                let sums = kept.zip(&mut self.tale.variance[start..end]);
-                for (((value, weight), sum), ((v, w), variance)) in sums.zip(added.zip(samples.variances)) {
-                    let variance = variance.to_f64();
-                    if w > 0.0 && weighs(variance) {
-                        *value += v / variance;
-                        *sum += 1.0 / variance;
-                        *weight += w;
-                    }
-                }
+                add_inverse(
+                    &mut self.value[start..end],
+                    &mut self.weight[start..end],
+                    &mut self.tale.variance[start..end],
+                    samples,
+                );
             }
             Combine::Median | Combine::WeightedMedian | Combine::Clipped(_) => {
                 kept.zip(added).for_each(|((_, weight), (_, w))| *weight += w);
@@ -292,8 +289,9 @@ fn keeps_one(combine: Combine) -> bool {
 }
 
 /// Whether 1/σ² is a weight.
+#[inline(always)]
 fn weighs(variance: f64) -> bool {
-    variance > 0.0 && variance.is_finite()
+    (f64::MIN_POSITIVE..f64::INFINITY).contains(&variance)
 }
 
 /// Whether a sample takes the place of the value so far: the first (0), last (1), smallest (2) or largest (3).
@@ -339,6 +337,25 @@ fn add_weighted<T: Pixel>(known: usize, values: &mut [f64], weights: &mut [f64],
                 // Zero plus a sample: -0 makes 0, as in any sum.
                 *value = 0.0 + term(v, w);
                 *weight = w.to_f64();
+            }
+        },
+    )
+}
+
+/// Σv/σ², Σw and Σ1/σ².
+fn add_inverse<T: Pixel>(values: &mut [f64], weights: &mut [f64], precisions: &mut [f64], samples: &Samples<'_, T>) {
+    widest(
+        #[inline(always)]
+        || {
+            let sums = values.iter_mut().zip(weights).zip(precisions);
+            let added = samples.values.iter().zip(samples.weights).zip(samples.variances);
+            for (((value, weight), sum), ((v, w), variance)) in sums.zip(added) {
+                let (v, w, variance) = (v.to_f64(), w.to_f64(), variance.to_f64());
+                let there = (w > 0.0) & weighs(variance);
+                let precision = if there { 1.0 / variance } else { 0.0 };
+                *value += if there { v * precision } else { 0.0 };
+                *weight += if there { w } else { 0.0 };
+                *sum += precision;
             }
         },
     )

@@ -204,7 +204,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         let planes = plan.planes();
         let tiles = plan.tiles_in(window);
         let wanted = further.wanted();
-        let needs = Needs { variance: wanted.variance || plan.options().combine.needs_variance(), bits: wanted.mask };
+        let needs = plan.needs(wanted.variance, wanted.mask);
         let mut engine = Engine::new(plan, window, &crew, wanted, needs)?;
         let matching = plan.options().match_background != MatchBackground::None;
         // From the samples that this run stores if they are all there are.
@@ -220,9 +220,9 @@ impl<'r, 'a> Engine<'r, 'a> {
             Intermediate::Memory => Storage::Memory,
             Intermediate::Mapped { dir } => Storage::Mapped { dir: dir.clone() },
         };
-        let pieces = engine.pieces(&tiles);
+        let pieces = plan.pieces(&tiles);
         let samples: usize = pieces.iter().map(|(_, _, window)| planes * window.area()).sum();
-        let (cells, words) = (engine.cells() * samples, if needs.bits { samples } else { 0 });
+        let (cells, words) = (needs.stored_numbers() * samples, if needs.bits { samples } else { 0 });
         if storage == Storage::Memory {
             let bytes = (cells * size_of::<T>() + words * size_of::<u32>()) as u64;
             plan.afford("the intermediates in memory", bytes)?;

@@ -20,22 +20,6 @@ pub(super) struct Stored<'s, T> {
 }
 
 impl Engine<'_, '_> {
-    /// Numbers that are stored of a sample.
-    pub(super) fn cells(&self) -> usize {
-        2 + usize::from(self.needs.variance)
-    }
-
-    /// The pieces of the inputs' sub-grids, input by input: (tile of the run, input, window).
-    pub(super) fn pieces(&self, tiles: &[Window]) -> Vec<(usize, usize, Window)> {
-        let mut pieces = Vec::new();
-        for (tile, window) in tiles.iter().enumerate() {
-            let touching = self.plan.touching(*window);
-            pieces.extend(touching.filter_map(|input| Some((tile, input, self.plan.part(input, *window)?))));
-        }
-        pieces.sort_by_key(|(tile, input, _)| (*input, *tile));
-        pieces
-    }
-
     /// Resamples every piece into its cells.
     pub(super) fn store<T: Pixel>(
         &self,
@@ -46,7 +30,7 @@ impl Engine<'_, '_> {
         let mut jobs = Vec::with_capacity(pieces.len());
         for (_, input, window) in pieces {
             let samples = self.planes * window.area();
-            let (own, rest) = std::mem::take(&mut cells).split_at_mut(self.cells() * samples);
+            let (own, rest) = std::mem::take(&mut cells).split_at_mut(self.needs.stored_numbers() * samples);
             let (bits, rest_bits) = std::mem::take(&mut flags).split_at_mut(if self.needs.bits { samples } else { 0 });
             jobs.push((*input, *window, own, bits));
             (cells, flags) = (rest, rest_bits);
@@ -96,7 +80,7 @@ impl Engine<'_, '_> {
         let mut stored: Vec<Vec<Stored<'s, T>>> = (0..tiles).map(|_| Vec::new()).collect();
         for (tile, input, window) in pieces {
             let samples = self.planes * window.area();
-            let (own, rest) = cells.split_at(self.cells() * samples);
+            let (own, rest) = cells.split_at(self.needs.stored_numbers() * samples);
             let (bits, rest_bits) = flags.split_at(if self.needs.bits { samples } else { 0 });
             stored[tile].push(Stored { input, window, cells: own, bits });
             (cells, flags) = (rest, rest_bits);

@@ -1,6 +1,7 @@
 //! Which inputs touch which part of the output, and what carrying it out will take.
 
 mod bounds;
+mod needed;
 mod overlap;
 mod window;
 

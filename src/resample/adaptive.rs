@@ -115,8 +115,7 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     Kernel { missing, flux, stretch, .. }: Kernel,
     block: Window,
     buffers: &mut Buffers,
-    values: &mut [T],
-    coverage: &mut [T],
+    (values, coverage): (&mut [T], &mut [T]),
     further: &mut impl Further,
 ) {
     values.fill(T::default());

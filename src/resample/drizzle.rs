@@ -91,8 +91,7 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     flux: Flux,
     block: Window,
     scratch: &mut Scratch,
-    values: &mut [T],
-    coverage: &mut [T],
+    (values, coverage): (&mut [T], &mut [T]),
     further: &mut impl Further,
 ) {
     let Buffers { centres, below, above, cover, sums } = &mut scratch.drizzle;

@@ -14,7 +14,7 @@ use super::Patch;
 use crate::{Pixel, plan::Window, vector::widest};
 
 /// Side of the tiles over which W is summed up, anchored to the image's first pixel: so small that sums stay small and little is lost in differences.
-pub(super) const TILE: usize = 64;
+pub(super) const TILE: usize = 128;
 /// 1.5 · 2⁵²: the sum of it and a number has that number, rounded to an integer, in its lowest bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
@@ -142,7 +142,10 @@ impl RowSums {
                 end.iter_mut().zip(given).for_each(|(to, from)| *to = *from);
             }
             cut(&ends, self.window, self.stride, self.tiles, &mut self.cuts);
-            edges.extend((0..n).map(|k| self.integrate(k)));
+            widest(
+                #[inline(always)]
+                || edges.extend((0..n).map(|k| self.integrate(k))),
+            );
         }
     }
 

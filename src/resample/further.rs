@@ -14,12 +14,30 @@ use super::{
 };
 use crate::{Resample, plan::Window};
 
-/// What is known of an input pixel beside its value.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Known {
+/// What is known of the pixels of a patch beside their values.
+pub(crate) struct Known<'p> {
     /// NaN where the pixel is missing.
-    pub(crate) variance: f64,
-    pub(crate) bits: u32,
+    pub(crate) variances: &'p [f64],
+    /// Empty if nobody wants them.
+    pub(crate) bits: &'p [u32],
+    /// Where the patch lies in the image.
+    pub(crate) window: Window,
+    /// Shape (ny, nx) of the whole image.
+    pub(crate) image: [usize; 2],
+}
+
+impl Known<'_> {
+    /// The place of the pixel (y, x) in the patch.
+    fn place(&self, [y, x]: [usize; 2]) -> Option<usize> {
+        let (x, y) = (x.checked_sub(self.window.x0)?, y.checked_sub(self.window.y0)?);
+        (x < self.window.nx).then_some(y * self.window.nx + x)
+    }
+
+    /// Variance and flags of the pixel (y, x); a variance of NaN where it is missing or not in the patch.
+    fn at(&self, pixel: [usize; 2]) -> (f64, u32) {
+        let place = self.place(pixel).unwrap_or(usize::MAX);
+        (self.variances.get(place).map_or(f64::NAN, |v| *v), self.bits.get(place).map_or(0, |bits| *bits))
+    }
 }
 
 /// Is told the kernel weights of the samples of a block as they are computed. Of a sample that is not there it may be told anything.
@@ -152,57 +170,61 @@ impl Propagated {
     }
 
     /// Makes ready for `samples` samples of an image of which `known` is the patch that the kernel works on.
-    pub(super) fn start<'p>(
-        &'p mut self,
-        samples: usize,
-        known: &'p Patch<'p, Known>,
-        resample: Resample,
-    ) -> Propagate<'p> {
+    pub(super) fn start<'p>(&'p mut self, samples: usize, known: &'p Known<'p>, resample: Resample) -> Propagate<'p> {
         self.variances.clear();
         self.variances.resize(samples, 0.0);
         self.bits.clear();
-        self.bits.resize(samples, 0);
+        self.bits.resize(if known.bits.is_empty() { 0 } else { samples }, 0);
         Propagate { known, response: response(resample), first: 0, to: self }
     }
 }
 
 pub(super) struct Propagate<'p> {
-    known: &'p Patch<'p, Known>,
+    known: &'p Known<'p>,
     response: Option<[f64; RESPONSE]>,
     first: usize,
     to: &'p mut Propagated,
 }
 
 impl Propagate<'_> {
-    fn set(&mut self, k: usize, variance: f64, bits: u32) {
-        if let (Some(to), Some(all)) = (self.to.variances.get_mut(self.first + k), self.to.bits.get_mut(self.first + k))
-        {
-            (*to, *all) = (variance, bits);
+    #[inline(always)]
+    fn set(&mut self, k: usize, (variance, bits): (f64, u32)) {
+        if let Some(to) = self.to.variances.get_mut(self.first + k) {
+            *to = variance;
         }
-    }
-
-    fn known(&self, [y, x]: [usize; 2]) -> Known {
-        self.known.run(y, x, 1).and_then(<[Known]>::first).copied().unwrap_or(Known { variance: f64::NAN, bits: 0 })
+        if let Some(to) = self.to.bits.get_mut(self.first + k) {
+            *to = bits;
+        }
     }
 
     /// Where all taps lie on pixels that are there. Inlined, the number of taps is known.
     #[inline(always)]
     fn plain(&self, [y, x]: [isize; 2], wy: &[f64], wx: &[f64]) -> Option<(f64, u32)> {
-        let within = |first: isize, taps: usize, n: usize| first >= 0 && first as usize + taps <= n;
-        let [ny, nx] = self.known.image;
-        if self.response.is_some() || !within(y, wy.len(), ny) || !within(x, wx.len(), nx) {
+        let Known { variances, bits: flags, window, .. } = *self.known;
+        // A first tap outside of the patch is larger than any patch.
+        let (y, x) = ((y as usize).wrapping_sub(window.y0), (x as usize).wrapping_sub(window.x0));
+        let within = |first: usize, taps: usize, n: usize| first < n && first + taps <= n;
+        if self.response.is_some() || !within(y, wy.len(), window.ny) || !within(x, wx.len(), window.nx) {
             return None;
         }
-        let (mut variance, mut bits) = (0.0, 0);
-        for (y, wy) in (y as usize..).zip(wy) {
-            let mut sum = 0.0;
-            for (wx, known) in wx.iter().zip(self.known.run(y, x as usize, wx.len())?) {
-                sum += wx * wx * known.variance;
-                bits |= if wx * wy != 0.0 { known.bits } else { 0 };
-            }
+        let rows = (y * window.nx + x..).step_by(window.nx).zip(wy);
+        let mut variance = 0.0;
+        for (from, wy) in rows.clone() {
+            let row = variances.get(from..)?.get(..wx.len())?;
+            let sum = wx.iter().zip(row).fold(0.0, |sum, (wx, variance)| sum + wx * wx * variance);
             variance += wy * wy * sum;
         }
-        (!variance.is_nan()).then_some((variance, bits))
+        if variance.is_nan() {
+            return None;
+        }
+        let mut bits = 0;
+        if !flags.is_empty() {
+            for (from, wy) in rows {
+                let row = flags.get(from..)?.get(..wx.len())?;
+                wx.iter().zip(row).for_each(|(wx, flags)| bits |= if wx * wy != 0.0 { *flags } else { 0 });
+            }
+        }
+        Some((variance, bits))
     }
 }
 
@@ -212,24 +234,24 @@ impl Propagate<'_> {
         let mut lines = std::mem::take(&mut self.to.lines);
         let (mut variance, mut bits, mut weight, mut whole) = (0.0, 0, 0.0, true);
         lines.each(first, [wy, wx], self.response.as_ref(), self.known.image, |pixel, w| {
-            let known = self.known(pixel);
-            if known.variance.is_nan() {
+            let (own, flags) = self.known.at(pixel);
+            if own.is_nan() {
                 whole = false;
             } else {
-                variance += w * w * known.variance;
+                variance += w * w * own;
                 weight += w;
-                bits |= known.bits;
+                bits |= flags;
             }
         });
         if self.response.is_some() {
             bits = 0;
             lines.each(first, [wy, wx], None, self.known.image, |pixel, _| {
-                let known = self.known(pixel);
-                bits |= if known.variance.is_nan() { 0 } else { known.bits };
+                let (own, flags) = self.known.at(pixel);
+                bits |= if own.is_nan() { 0 } else { flags };
             });
         }
         self.to.lines = lines;
-        self.set(k, if whole { variance } else { variance / (weight * weight) }, bits);
+        self.set(k, (if whole { variance } else { variance / (weight * weight) }, bits));
     }
 }
 
@@ -241,22 +263,22 @@ impl Further for Propagate<'_> {
     #[inline(always)]
     fn taps(&mut self, k: usize, first: [isize; 2], wy: &[f64], wx: &[f64]) {
         match self.plain(first, wy, wx) {
-            Some((variance, bits)) => self.set(k, variance, bits),
+            Some(told) => self.set(k, told),
             None => self.careful(k, first, wy, wx),
         }
     }
 
     fn pixel(&mut self, k: usize, pixel: [usize; 2]) {
-        let Known { variance, bits } = self.known(pixel);
-        self.set(k, variance, bits);
+        self.set(k, self.known.at(pixel));
     }
 
     fn part(&mut self, k: usize, pixel: [usize; 2], weight: f64) {
-        let known = self.known(pixel);
-        let k = self.first + k;
-        if let (Some(to), Some(bits)) = (self.to.variances.get_mut(k), self.to.bits.get_mut(k)) {
-            *to += weight * weight * known.variance;
-            *bits |= known.bits;
+        let (variance, bits) = self.known.at(pixel);
+        if let Some(to) = self.to.variances.get_mut(self.first + k) {
+            *to += weight * weight * variance;
+        }
+        if let Some(to) = self.to.bits.get_mut(self.first + k) {
+            *to |= bits;
         }
     }
 

@@ -8,7 +8,7 @@
 //! ```
 
 use super::jacobian::{Jacobians, slope};
-use crate::{Adaptive, map::CoordGrid, plan::Window};
+use crate::{Adaptive, map::CoordGrid, plan::Window, vector::widest};
 
 /// How many times |J|² may be above its neighbours' lower quartile.
 const SPIKE: f64 = 10.0;
@@ -16,13 +16,21 @@ const SPIKE: f64 = 10.0;
 /// Positions and Jacobians of the pixels of a block.
 pub(crate) struct Linear {
     window: Window,
-    /// x, y, ∂x/∂u, ∂x/∂v, ∂y/∂u, ∂y/∂v.
-    numbers: [Vec<f64>; 6],
+    numbers: Numbers,
 }
 
+/// x, y, ∂x/∂u, ∂x/∂v, ∂y/∂u, ∂y/∂v.
+pub(crate) type Numbers = [Vec<f64>; 6];
+
 impl Linear {
-    /// `target` is the shape (ny, nx) of the output: no pixel outside of it is anybody's neighbour.
-    pub(crate) fn new(grid: &CoordGrid<'_>, block: Window, adaptive: &Adaptive, target: [usize; 2]) -> Linear {
+    /// `target` is the shape (ny, nx) of the output: no pixel outside of it is anybody's neighbour. `numbers` are those of one that is done with.
+    pub(crate) fn new(
+        grid: &CoordGrid<'_>,
+        block: Window,
+        adaptive: &Adaptive,
+        target: [usize; 2],
+        numbers: Numbers,
+    ) -> Linear {
         let around = |first: usize, n: usize, end: usize| {
             let low = first.saturating_sub(1);
             (low, (first + n + 1).min(end) - low)
@@ -33,7 +41,9 @@ impl Linear {
         } else {
             block
         };
-        let mut linear = Linear::zeros(window);
+        // What is left of the numbers is written over.
+        let mut linear = Linear { window, numbers };
+        linear.numbers.iter_mut().for_each(|numbers| numbers.resize(window.area(), 0.0));
         if adaptive.center_jacobian {
             linear.centred(grid)
         } else {
@@ -42,8 +52,8 @@ impl Linear {
         if adaptive.despike_jacobian { linear.despiked(block) } else { linear }
     }
 
-    fn zeros(window: Window) -> Linear {
-        Linear { window, numbers: std::array::from_fn(|_| vec![0.0; window.area()]) }
+    pub(crate) fn into_numbers(self) -> Numbers {
+        self.numbers
     }
 
     /// The rows, with their numbers.
@@ -83,20 +93,25 @@ impl Linear {
             ys.copy_from_slice(centre[1]);
             let (xu, xv, yu, yv) = (&mut xu[..nx], &mut xv[..nx], &mut yu[..nx], &mut yv[..nx]);
             let [left, centre, right, low, high] = [left, centre, right, low, high].map(|[x, y]| (&x[..nx], &y[..nx]));
-            for k in 0..nx {
-                let here = [centre.0[k], centre.1[k]];
-                [xu[k], yu[k]] = slope([left.0[k], left.1[k]], here, [right.0[k], right.1[k]]);
-                [xv[k], yv[k]] = slope([low.0[k], low.1[k]], here, [high.0[k], high.1[k]]);
-            }
-            for derivatives in [xu, xv, yu, yv] {
-                derivatives.iter_mut().for_each(|d| *d *= 0.5);
-            }
+            widest(
+                #[inline(always)]
+                || {
+                    for k in 0..nx {
+                        let here = [centre.0[k], centre.1[k]];
+                        [xu[k], yu[k]] = slope([left.0[k], left.1[k]], here, [right.0[k], right.1[k]]);
+                        [xv[k], yv[k]] = slope([low.0[k], low.1[k]], here, [high.0[k], high.1[k]]);
+                    }
+                    for derivatives in [xu, xv, yu, yv] {
+                        derivatives.iter_mut().for_each(|d| *d *= 0.5);
+                    }
+                },
+            );
         }
     }
 
     /// The block out of a window around it, without spikes.
     fn despiked(&self, block: Window) -> Linear {
-        let mut smooth = Linear::zeros(block);
+        let mut smooth = Linear { window: block, numbers: std::array::from_fn(|_| vec![0.0; block.area()]) };
         for (y, [xs, ys, xu, xv, yu, yv]) in smooth.rows() {
             let positions = xs.iter_mut().zip(ys);
             let out = positions.zip(xu.iter_mut().zip(xv).zip(yu.iter_mut().zip(yv)));
@@ -138,16 +153,21 @@ impl Linear {
     pub(super) fn widest(&self) -> f64 {
         let [_, _, xu, xv, yu, yv] = &self.numbers;
         // A few maxima side by side; NaN and infinity do not count.
-        let mut widest = [0.0_f64; 8];
+        let mut sizes = [0.0_f64; 8];
         let chunks = xu.chunks(8).zip(xv.chunks(8)).zip(yu.chunks(8).zip(yv.chunks(8)));
-        for ((xu, xv), (yu, yv)) in chunks {
-            let sizes = xu.iter().zip(xv).zip(yu.iter().zip(yv));
-            for (widest, ((xu, xv), (yu, yv))) in widest.iter_mut().zip(sizes) {
-                let size = xu * xu + xv * xv + yu * yu + yv * yv;
-                *widest = if (size > *widest) & (size < f64::INFINITY) { size } else { *widest };
-            }
-        }
-        widest.into_iter().fold(0.0, f64::max).sqrt()
+        widest(
+            #[inline(always)]
+            || {
+                for ((xu, xv), (yu, yv)) in chunks {
+                    let derivatives = xu.iter().zip(xv).zip(yu.iter().zip(yv));
+                    for (largest, ((xu, xv), (yu, yv))) in sizes.iter_mut().zip(derivatives) {
+                        let size = xu * xu + xv * xv + yu * yu + yv * yv;
+                        *largest = if (size > *largest) & (size < f64::INFINITY) { size } else { *largest };
+                    }
+                }
+            },
+        );
+        sizes.into_iter().fold(0.0, f64::max).sqrt()
     }
 }
 

@@ -152,9 +152,18 @@ impl Kernel {
     }
 
     /// What kernels fitted to the output pixels have to know of those of a block; `target` is the shape (ny, nx) of the output.
-    pub(crate) fn linear(&self, grid: &CoordGrid<'_>, block: Window, target: [usize; 2]) -> Option<Linear> {
+    pub(crate) fn linear(
+        &self,
+        grid: &CoordGrid<'_>,
+        block: Window,
+        target: [usize; 2],
+        scratch: &mut Scratch,
+    ) -> Option<Linear> {
         match &self.resample {
-            Resample::Adaptive(adaptive) => Some(Linear::new(grid, block, adaptive, target)),
+            Resample::Adaptive(adaptive) => {
+                let numbers = std::mem::take(&mut scratch.linear);
+                Some(Linear::new(grid, block, adaptive, target, numbers))
+            }
             _ => None,
         }
     }
@@ -228,7 +237,7 @@ impl Kernel {
     pub(crate) fn propagate<P: Pixel, T: Pixel>(
         &self,
         scene: &Scene<'_, P>,
-        known: &Patch<'_, Known>,
+        known: &Known<'_>,
         block: Window,
         scratch: &mut Scratch,
         values: &mut [T],
@@ -265,10 +274,18 @@ impl Kernel {
         match &self.resample {
             Resample::Exact => return exact::block(scene, self, block, scratch, values, coverage, further),
             Resample::Drizzle(drizzle) => {
-                return drizzle::block(scene, drizzle, self.flux, block, scratch, values, coverage, further);
+                return drizzle::block(scene, drizzle, self.flux, block, scratch, (values, coverage), further);
             }
             Resample::Adaptive(adaptive) => {
-                return adaptive::block(scene, adaptive, *self, block, &mut scratch.series, values, coverage, further);
+                return adaptive::block(
+                    scene,
+                    adaptive,
+                    *self,
+                    block,
+                    &mut scratch.series,
+                    (values, coverage),
+                    further,
+                );
             }
             _ => {}
         }
@@ -391,6 +408,7 @@ pub(crate) struct Scratch {
     exact: exact::Buffers,
     drizzle: drizzle::Buffers,
     series: series::Buffers,
+    linear: linear::Numbers,
 }
 
 impl Scratch {
@@ -402,6 +420,14 @@ impl Scratch {
             + self.exact.bytes()
             + self.drizzle.bytes()
             + self.series.bytes()
+            + self.linear.iter().map(|numbers| numbers.capacity() * size_of::<f64>()).sum::<usize>()
+    }
+
+    /// Takes back what a block is done with.
+    pub(crate) fn recycle(&mut self, linear: Option<Linear>) {
+        if let Some(linear) = linear {
+            self.linear = linear.into_numbers();
+        }
     }
 
     /// Input coordinates of the output positions (x0 + i, y), i < n.

@@ -24,12 +24,16 @@ use super::{
     further::Further,
     interpolate::{Taps, as_index, floor, mirror},
 };
-use crate::{Pixel, plan::Window};
+use crate::{Pixel, plan::Window, vector::widest};
 
 /// Pixels on each side of a coefficient that it is made of.
 const SPAN: usize = 31;
 /// How far a missing pixel looks for others: what is farther away changes a sample by less than 1e-16 of it.
 const FILL: usize = 28;
+/// Positions that are looked at together.
+const RUN: usize = 64;
+/// Columns filtered side by side: as many as stay in the cache from top to bottom of a tile.
+const STRIP: usize = 16;
 /// Pixels around the coefficients that the patch has to hold.
 pub(super) const MARGIN: usize = SPAN + FILL;
 
@@ -130,6 +134,32 @@ impl Prefilter {
     fn steps(&self) -> impl Iterator<Item = (usize, f64)> {
         [16, 8, 4, 2, 1].into_iter().zip(self.steps)
     }
+
+    /// Filters a line into one shorter by the span at each end; `next` is for what comes between.
+    #[inline(always)]
+    fn along(&self, line: &mut Vec<f64>, next: &mut Vec<f64>) {
+        for (m, a) in self.steps() {
+            next.clear();
+            let triples = line.iter().zip(line.get(m..).unwrap_or_default()).zip(line.get(2 * m..).unwrap_or_default());
+            next.extend(triples.map(|((left, middle), right)| middle + a * (left + right)));
+            std::mem::swap(line, next);
+        }
+    }
+
+    /// Filters columns side by side, down to where they end; the results are in the first rows.
+    #[inline(always)]
+    fn down(&self, rows: &mut [[f64; STRIP]]) {
+        let mut n = rows.len();
+        for (m, a) in self.steps() {
+            n = n.saturating_sub(2 * m);
+            for y in 0..n {
+                let (middle, high) = (rows[y + m], rows[y + 2 * m]);
+                for ((low, middle), high) in rows[y].iter_mut().zip(middle).zip(high) {
+                    *low = middle + a * (*low + high);
+                }
+            }
+        }
+    }
 }
 
 /// The coefficients of a patch, NaN on missing pixels.
@@ -142,12 +172,14 @@ pub(crate) struct Coefficients {
     filled: Vec<f64>,
     sums: Vec<[f64; 2]>,
     lines: [Vec<f64>; 2],
+    strip: Vec<[f64; STRIP]>,
 }
 
 impl Coefficients {
     pub(super) fn bytes(&self) -> usize {
         let lines: usize = self.lines.iter().map(Vec::capacity).sum();
         8 * (self.values.capacity() + self.filled.capacity() + 2 * self.sums.capacity() + lines)
+            + size_of::<[f64; STRIP]>() * self.strip.capacity()
     }
 
     pub(super) fn patch(&self) -> Patch<'_, f64> {
@@ -208,24 +240,26 @@ impl Coefficients {
                 None => line.extend(direct.clone().map(mirrored)),
             }
             line.extend((direct.end..wanted.end).map(mirrored));
-            for (m, a) in filter.steps() {
-                next.clear();
-                let triples =
-                    line.iter().zip(line.get(m..).unwrap_or_default()).zip(line.get(2 * m..).unwrap_or_default());
-                next.extend(triples.map(|((left, middle), right)| middle + a * (left + right)));
-                std::mem::swap(line, next);
-            }
+            widest(
+                #[inline(always)]
+                || filter.along(line, next),
+            );
             self.values.extend(line.iter().map(|c| filter.gain * c));
         }
-        let mut rows = ny + 2 * SPAN;
-        for (m, a) in filter.steps() {
-            rows -= 2 * m;
-            for y in 0..rows {
-                let (low, rest) = self.values.split_at_mut((y + m) * nx);
-                let (middle, high) = rest.split_at(m * nx);
-                for ((low, middle), high) in low[y * nx..][..nx].iter_mut().zip(middle).zip(high) {
-                    *low = middle + a * (*low + high);
-                }
+        for x in (0..nx).step_by(STRIP) {
+            let width = STRIP.min(nx - x);
+            self.strip.clear();
+            self.strip.extend(self.values.chunks_exact(nx).map(|row| {
+                let mut cells = [0.0; STRIP];
+                cells[..width].copy_from_slice(&row[x..x + width]);
+                cells
+            }));
+            widest(
+                #[inline(always)]
+                || filter.down(&mut self.strip),
+            );
+            for (row, cells) in self.values.chunks_exact_mut(nx).zip(&self.strip).take(ny) {
+                row[x..x + width].copy_from_slice(&cells[..width]);
             }
         }
         self.values.truncate(nx * ny);
@@ -295,21 +329,27 @@ pub(super) fn at_centres<P: Pixel, T: Pixel>(
     further: &mut impl Further,
 ) {
     let [y_last, x_last] = patch.image.map(|n| n as f64 - 1.0);
-    for (k, (((x, y), value), cover)) in xs.iter().zip(ys).zip(values).zip(coverage).enumerate() {
-        let clamped = x.max(0.0).min(x_last);
-        let column = floor(clamped);
-        if column != clamped {
+    let clamp = |x: f64, last: f64| x.max(0.0).min(last);
+    let is_whole = |x: f64| floor(x) == x;
+    let runs = xs.chunks(RUN).zip(ys.chunks(RUN)).zip(values.chunks_mut(RUN).zip(coverage.chunks_mut(RUN)));
+    for (start, ((xs, ys), (values, coverage))) in (0..).step_by(RUN).zip(runs) {
+        let any = widest(
+            #[inline(always)]
+            || xs.iter().fold(false, |any, x| any | is_whole(clamp(*x, x_last))),
+        );
+        if !any {
             continue;
         }
-        let inside = *x >= -0.5 && *x < x_last + 0.5 && *y >= -0.5 && *y < y_last + 0.5;
-        let clamped = y.max(0.0).min(y_last);
-        let line = floor(clamped);
-        if inside && line == clamped {
-            let pixel = patch.at(as_index(line), as_index(column));
-            if pixel.is_finite() {
-                *value = T::from_f64(pixel);
-                *cover = T::from_f64(1.0);
-                further.pixel(k, [as_index(line), as_index(column)]);
+        for (k, (((x, y), value), cover)) in (start..).zip(xs.iter().zip(ys).zip(values).zip(coverage)) {
+            let inside = *x >= -0.5 && *x < x_last + 0.5 && *y >= -0.5 && *y < y_last + 0.5;
+            let (column, line) = (clamp(*x, x_last), clamp(*y, y_last));
+            if inside && is_whole(column) && is_whole(line) {
+                let pixel = patch.at(as_index(line), as_index(column));
+                if pixel.is_finite() {
+                    *value = T::from_f64(pixel);
+                    *cover = T::from_f64(1.0);
+                    further.pixel(k, [as_index(line), as_index(column)]);
+                }
             }
         }
     }

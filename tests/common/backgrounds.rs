@@ -3,10 +3,11 @@
 //! ```text
 //! an overlap of N pixels gives the difference of two backgrounds to a variance 2 c² σ² / N, and its slopes to that over their second moments
 //! c² = π/2 for a median, 1/0.95 for the biweight; resampling smooths noise but leaves sums over an area as they are
-//! least squares over all overlaps: the covariance of all corrections is the pseudo-inverse of the matrix of its normal equations
+//! where m images overlap their m (m - 1)/2 differences share noise, and count m/2 times what they are worth
+//! least squares over all overlaps, its normal equations N, and S alike but with m/2 for each pixel: the covariance of all corrections is N⁺ S N⁺
 //! ```
 
-use ndarray::{Array2, s};
+use ndarray::{Array1, Array2, s};
 use skymosaic::{Correction, Input, Pair, Plan, PlaneBackgrounds, Wcs};
 
 use super::field::{Random, tan};
@@ -59,11 +60,14 @@ impl Field {
     }
 }
 
-/// Errors of what has been found, each over the deviation that noise gives it.
+/// Errors of what has been found.
 pub(crate) struct Errors {
-    /// Of the corrections, at the centres of their images, but for the common plane that nothing can tell.
+    /// Square of all of them together, over what noise makes it on average, and how many numbers it counts.
+    pub(crate) square: f64,
+    pub(crate) freedom: f64,
+    /// Of the corrections, at the centres of their images, but for the common plane that nothing can tell; and the deviations that noise gives them.
     pub(crate) corrections: Vec<[f64; 2]>,
-    /// Of the steps that are left at the centres of the overlaps.
+    /// Of the steps that are left at the centres of the overlaps, alike.
     pub(crate) steps: Vec<[f64; 2]>,
 }
 
@@ -74,96 +78,119 @@ pub(crate) fn spread(values: impl Iterator<Item = f64> + Clone) -> [f64; 2] {
     [(square / count).sqrt(), values.fold(0.0, |largest, v| largest.max(v.abs()))]
 }
 
+/// What noise of deviation 1 does to corrections: value at the centre of the target, and slopes in [`Field::unit`]s, in order of the inputs.
+struct Noise {
+    /// Of the normal equations.
+    normal: Array2<f64>,
+    covariance: Array2<f64>,
+    /// Expected of errors squared by `normal`.
+    square: f64,
+    /// Of the overlaps.
+    middles: Vec<[f64; 2]>,
+}
+
 impl Field {
     /// `matched` are constants, or planes.
     pub(crate) fn errors(&self, plan: &Plan<'_, '_>, matched: &PlaneBackgrounds, planes: bool) -> Errors {
         assert_eq!(matched.groups.len(), 1);
-        let count = self.images.len();
-        let wrong = matched.corrections.iter().zip(&self.truth);
-        let wrong: Vec<[f64; 3]> = wrong
+        let (count, size) = (self.images.len(), if planes { 3 } else { 1 });
+        let (unit, centre) = (self.unit(), self.truth[0].centre);
+        let mut wrong: Vec<[f64; 3]> = matched
+            .corrections
+            .iter()
+            .zip(&self.truth)
             .map(|(got, truth)| {
-                [got.offset - truth.offset, got.slope[0] - truth.slope[0], got.slope[1] - truth.slope[1]]
+                let [x, y] = [0, 1].map(|k| (got.slope[k] - truth.slope[k]) * unit);
+                [got.offset - truth.offset, x, y]
             })
             .collect();
         let common: [f64; 3] = std::array::from_fn(|k| wrong.iter().map(|one| one[k]).sum::<f64>() / count as f64);
-        let limit = self.covariance(plan, matched, planes);
-        let size = if planes { 3 } else { 1 };
-        let base = |[x, y]: [f64; 2]| [1.0, x - self.truth[0].centre[0], y - self.truth[0].centre[1]];
-        let error = |at: &[(usize, f64)], place: [f64; 2]| {
-            let base = base(place);
-            let own: f64 = at
-                .iter()
-                .map(|(k, sign)| sign * (0..3).map(|p| base[p] * (wrong[*k][p] - common[p])).sum::<f64>())
-                .sum();
+        wrong.iter_mut().for_each(|one| (0..3).for_each(|k| one[k] -= common[k]));
+        let noise = self.noise(plan, matched, planes);
+        let error = |at: &[(usize, f64)], [x, y]: [f64; 2]| {
+            let base = [1.0, (x - centre[0]) / unit, (y - centre[1]) / unit];
+            let value = |k: usize| (0..3).map(|p| base[p] * wrong[k][p]).sum::<f64>();
             let mut variance = 0.0;
             for (i, si) in at {
                 for (j, sj) in at {
-                    let block = limit.slice(s![i * size..(i + 1) * size, j * size..(j + 1) * size]);
+                    let block = noise.covariance.slice(s![i * size..(i + 1) * size, j * size..(j + 1) * size]);
                     variance += si * sj * block.indexed_iter().map(|((p, q), c)| base[p] * base[q] * c).sum::<f64>();
                 }
             }
-            [own, variance.sqrt()]
+            [at.iter().map(|(k, sign)| sign * value(*k)).sum::<f64>(), variance.sqrt()]
         };
-        let centre = |k: usize| {
+        let middle = |k: usize| {
             let window = plan.bounds(k)[0];
             [window.x0 as f64 + window.nx as f64 / 2.0, window.y0 as f64 + window.ny as f64 / 2.0]
         };
+        let vector = Array1::from_iter(wrong.iter().flat_map(|one| one.iter().copied().take(size)));
+        let pairs = matched.pairs.iter().zip(&noise.middles);
         Errors {
-            corrections: (0..count).map(|k| error(&[(k, 1.0)], centre(k))).collect(),
-            steps: matched
-                .pairs
-                .iter()
-                .map(|pair| error(&[(pair.inputs[0], 1.0), (pair.inputs[1], -1.0)], self.overlap(plan, pair)[0]))
+            square: vector.dot(&noise.normal.dot(&vector)) / noise.square,
+            freedom: ((count - 1) * size) as f64,
+            corrections: (0..count).map(|k| error(&[(k, 1.0)], middle(k))).collect(),
+            steps: pairs
+                .map(|(pair, middle)| error(&[(pair.inputs[0], 1.0), (pair.inputs[1], -1.0)], *middle))
                 .collect(),
         }
     }
 
-    /// Mean position and second moments xx, xy, yy of an overlap, the latter as [xx, xy], [xy, yy].
-    fn overlap(&self, plan: &Plan<'_, '_>, pair: &Pair) -> [[f64; 2]; 3] {
+    /// Pixels in which slopes are counted, so that all numbers are about equal.
+    fn unit(&self) -> f64 {
+        0.5 * self.shape[0] as f64
+    }
+
+    /// Places in an overlap, even over it, and how many images have each.
+    fn overlap(&self, plan: &Plan<'_, '_>, pair: &Pair) -> Vec<([f64; 2], f64)> {
+        const ALONG: usize = 48;
         let [a, b] = pair.inputs;
         let window = plan.bounds(a)[0].intersection(&plan.bounds(b)[0]).unwrap();
-        let along =
-            |first: usize, n: usize| (0..48).map(move |k| first as f64 - 0.5 + (f64::from(k) + 0.5) / 48.0 * n as f64);
+        let along = |first: usize, n: usize| {
+            (0..ALONG).map(move |k| first as f64 - 0.5 + (k as f64 + 0.5) / ALONG as f64 * n as f64)
+        };
         let (mut xs, mut ys): (Vec<f64>, Vec<f64>) =
             along(window.y0, window.ny).flat_map(|y| along(window.x0, window.nx).map(move |x| (x, y))).unzip();
         let places: Vec<[f64; 2]> = xs.iter().zip(&ys).map(|(x, y)| [*x, *y]).collect();
         self.target.pixel_to_celestial(&mut xs, &mut ys);
-        let inside = |k: usize| {
+        let inside = |k: usize| -> Vec<bool> {
             let (image, wcs) = &self.images[k];
             let (mut x, mut y) = (xs.clone(), ys.clone());
             wcs.celestial_to_pixel(&mut x, &mut y);
-            let within = move |v: f64, n: usize| v >= -0.5 && v < n as f64 - 0.5;
-            let [ny, nx] = [image.nrows(), image.ncols()];
-            x.into_iter().zip(y).map(move |(x, y)| within(x, nx) && within(y, ny)).collect::<Vec<bool>>()
+            let within = |v: f64, n: usize| v >= -0.5 && v < n as f64 - 0.5;
+            x.into_iter().zip(y).map(|(x, y)| within(x, image.ncols()) && within(y, image.nrows())).collect()
         };
+        let mut images = vec![0.0; places.len()];
+        for k in (0..self.images.len()).filter(|k| plan.bounds(*k)[0].intersection(&window).is_some()) {
+            images.iter_mut().zip(inside(k)).for_each(|(images, there)| *images += f64::from(u8::from(there)));
+        }
         let both = inside(a).into_iter().zip(inside(b)).map(|(a, b)| a && b);
-        let there: Vec<[f64; 2]> =
-            places.into_iter().zip(both).filter(|(_, both)| *both).map(|(place, _)| place).collect();
-        let n = there.len() as f64;
-        let mean = [0, 1].map(|k| there.iter().map(|p| p[k]).sum::<f64>() / n);
-        let moment = |i: usize, j: usize| there.iter().map(|p| (p[i] - mean[i]) * (p[j] - mean[j])).sum::<f64>() / n;
-        [mean, [moment(0, 0), moment(0, 1)], [moment(1, 0), moment(1, 1)]]
+        places.into_iter().zip(images).zip(both).filter(|(_, both)| *both).map(|(place, _)| place).collect()
     }
 
-    /// The covariance of all corrections (value at the centre of the target; slopes), in order of the inputs, that noise of deviation 1 gives them.
-    fn covariance(&self, plan: &Plan<'_, '_>, matched: &PlaneBackgrounds, planes: bool) -> Array2<f64> {
+    fn noise(&self, plan: &Plan<'_, '_>, matched: &PlaneBackgrounds, planes: bool) -> Noise {
         let (count, size) = (self.images.len(), if planes { 3 } else { 1 });
         let efficiency = if planes { 1.0 / 0.95 } else { std::f64::consts::FRAC_PI_2 };
-        let centre = self.truth[0].centre;
-        // Slopes in units that make all numbers about equal.
-        let unit = 0.5 * self.shape[0] as f64;
+        let (unit, centre) = (self.unit(), self.truth[0].centre);
         let mut normal = Array2::<f64>::zeros((count * size, count * size));
+        let mut score = normal.clone();
+        let mut middles = Vec::with_capacity(matched.pairs.len());
         for pair in &matched.pairs {
-            let [mean, x, y] = self.overlap(plan, pair);
-            let base = [1.0, (mean[0] - centre[0]) / unit, (mean[1] - centre[1]) / unit];
-            let weight = pair.pixels as f64 / (2.0 * efficiency);
-            for p in 0..size {
-                for q in 0..size {
-                    let moment = if p > 0 && q > 0 { [x, y][p - 1][q - 1] / (unit * unit) } else { 0.0 };
-                    let element = weight * (base[p] * base[q] + moment);
-                    for (i, j, sign) in [(0, 0, 1.0), (1, 1, 1.0), (0, 1, -1.0), (1, 0, -1.0)] {
-                        normal[[pair.inputs[i] * size + p, pair.inputs[j] * size + q]] += sign * element;
-                    }
+            let places = self.overlap(plan, pair);
+            let n = places.len() as f64;
+            middles.push([0, 1].map(|k| places.iter().map(|(place, _)| place[k]).sum::<f64>() / n));
+            let weight = pair.pixels as f64 / (2.0 * efficiency * n);
+            let mut blocks = [[[0.0; 3]; 3]; 2];
+            for ([x, y], images) in places {
+                let base = [1.0, (x - centre[0]) / unit, (y - centre[1]) / unit];
+                for (block, weight) in blocks.iter_mut().zip([weight, weight * images / 2.0]) {
+                    (0..9).for_each(|k| block[k / 3][k % 3] += weight * base[k / 3] * base[k % 3]);
+                }
+            }
+            for (matrix, block) in [&mut normal, &mut score].into_iter().zip(blocks) {
+                for (i, j, sign) in [(0, 0, 1.0), (1, 1, 1.0), (0, 1, -1.0), (1, 0, -1.0)] {
+                    let [i, j] = [pair.inputs[i] * size, pair.inputs[j] * size];
+                    let mut part = matrix.slice_mut(s![i..i + size, j..j + size]);
+                    part.indexed_iter_mut().for_each(|((p, q), element)| *element += sign * block[p][q]);
                 }
             }
         }
@@ -171,12 +198,10 @@ impl Field {
         let stiffness = normal.diag().sum() / (count * size) as f64;
         let common =
             Array2::from_shape_fn(normal.dim(), |(i, j)| f64::from(u8::from(i % size == j % size)) / count as f64);
-        normal.scaled_add(stiffness, &common);
-        let mut covariance = inverse(normal);
-        covariance.scaled_add(-1.0 / stiffness, &common);
-        let scale = |k: usize| if k % size > 0 { 1.0 / unit } else { 1.0 };
-        covariance.indexed_iter_mut().for_each(|((i, j), c)| *c *= scale(i) * scale(j));
-        covariance
+        let mut pseudo = inverse(&normal + &common * stiffness);
+        pseudo.scaled_add(-1.0 / stiffness, &common);
+        let mixed = pseudo.dot(&score);
+        Noise { square: mixed.diag().sum(), covariance: mixed.dot(&pseudo), normal, middles }
     }
 }
 

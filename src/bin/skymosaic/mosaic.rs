@@ -101,15 +101,10 @@ pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
     let plan = Plan::new(&inputs, &target, &shape, &options)?;
     timing.plan = started.elapsed().as_secs_f64() - timing.open;
     if args.plan {
-        let size = match args.dtype {
-            Dtype::F32 => 4,
-            Dtype::F64 => 8,
-        };
-        return say(&plan::describe(
-            &plan,
-            size,
-            1 + u64::from(args.footprint.is_some()) + args.further.files().count() as u64,
-        ));
+        return say(&match args.dtype {
+            Dtype::F32 => plan::describe::<f32>(&plan, args),
+            Dtype::F64 => plan::describe::<f64>(&plan, args),
+        });
     }
     if (0..inputs.len()).all(|input| plan.bounds(input).is_empty()) {
         return Err(no_overlap());

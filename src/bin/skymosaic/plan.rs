@@ -2,18 +2,28 @@
 
 use std::fmt::Write;
 
-use skymosaic::{Intermediate, Plan, Window};
+use skymosaic::{Intermediate, Pixel, Plan, Window};
 
-/// What a plan comes to, as text. `size` is that of a pixel in bytes; `outputs` is how many images of the target's
-/// size are written.
-pub(crate) fn describe(plan: &Plan<'_, '_>, size: usize, outputs: u64) -> String {
+use crate::args::Mosaic;
+
+/// What a plan comes to, as text.
+pub(crate) fn describe<P: Pixel>(plan: &Plan<'_, '_>, args: &Mosaic) -> String {
     let mut text = String::new();
-    let _ = write_to(&mut text, plan, size, outputs);
+    let _ = write_to::<P>(&mut text, plan, args);
     text
 }
 
-fn write_to(text: &mut String, plan: &Plan<'_, '_>, size: usize, outputs: u64) -> std::fmt::Result {
+/// Pixels of all files that are written.
+fn output_bytes<P: Pixel>(plan: &Plan<'_, '_>, args: &Mosaic) -> u64 {
+    let further = &args.further;
     let area: u64 = plan.shape().iter().map(|&length| length as u64).product();
+    let floats = 1 + u64::from(args.footprint.is_some()) + u64::from(further.variance_out.is_some());
+    let words = if further.context_out.is_some() { plan.inputs().len().div_ceil(32) as u64 } else { 0 };
+    let integers = u64::from(further.mask_out.is_some()) + u64::from(further.count_out.is_some()) + words;
+    area * (floats * size_of::<P>() as u64 + integers * size_of::<i32>() as u64)
+}
+
+fn write_to<P: Pixel>(text: &mut String, plan: &Plan<'_, '_>, args: &Mosaic) -> std::fmt::Result {
     writeln!(text, "target   {} pixels", shape(plan.shape()))?;
     let count = plan.inputs().len();
     writeln!(
@@ -38,8 +48,8 @@ fn write_to(text: &mut String, plan: &Plan<'_, '_>, size: usize, outputs: u64) -
             100.0 * share
         )?;
     }
-    let stored = stored_bytes(plan, size);
-    writeln!(text, "disk     {} for the output", bytes(area * size as u64 * outputs))?;
+    let stored = plan.intermediate_bytes::<P>(args.further.variance_out.is_some(), args.further.mask_out.is_some());
+    writeln!(text, "disk     {} for the output", bytes(output_bytes::<P>(plan, args)))?;
     match &plan.options().intermediate {
         Intermediate::None => {}
         Intermediate::Memory => writeln!(text, "memory   {} for intermediates", bytes(stored))?,
@@ -49,13 +59,6 @@ fn write_to(text: &mut String, plan: &Plan<'_, '_>, size: usize, outputs: u64) -
         Some(limit) => writeln!(text, "memory   {} at most", bytes(limit)),
         None => writeln!(text, "memory   about 100 MB a thread at most; --memory-limit sets a limit"),
     }
-}
-
-/// Samples and weights of every input's sub-grid.
-fn stored_bytes(plan: &Plan<'_, '_>, size: usize) -> u64 {
-    let planes: usize = plan.shape().iter().rev().skip(2).product();
-    let area: usize = (0..plan.inputs().len()).flat_map(|input| plan.bounds(input)).map(Window::area).sum();
-    2 * (planes * area * size) as u64
 }
 
 fn touch(a: &[Window], b: &[Window]) -> bool {

@@ -1,0 +1,39 @@
+//! What carrying a plan out takes.
+
+use super::{Plan, Window};
+use crate::{Intermediate, Pixel, sample::Needs};
+
+impl Plan<'_, '_> {
+    /// Bytes of the intermediates of a run over the whole target for outputs of type `T`, `variance` and `mask` telling whether it fills
+    /// [`Planes::variance`](crate::Planes::variance) and [`Planes::mask`](crate::Planes::mask): in memory or on disk, as
+    /// [`Options::intermediate`](crate::Options::intermediate) says; 0 for [`Intermediate::None`]. With
+    /// [`Intermediate::Memory`] it is part of [`Summary::peak_bytes`](crate::Summary::peak_bytes).
+    ///
+    /// It looks at the sub-grids of all inputs, as [`bounds`](Self::bounds) does.
+    pub fn intermediate_bytes<T: Pixel>(&self, variance: bool, mask: bool) -> u64 {
+        if self.options.intermediate == Intermediate::None {
+            return 0;
+        }
+        let needs = self.needs(variance, mask);
+        let pieces = self.pieces(&self.tiles_in(self.whole()));
+        let samples: u64 = pieces.iter().map(|(_, _, window)| (self.planes() * window.area()) as u64).sum();
+        let bits = if needs.bits { size_of::<u32>() } else { 0 };
+        samples * (needs.stored_numbers() * size_of::<T>() + bits) as u64
+    }
+
+    /// What a run needs of each sample that fills these planes.
+    pub(crate) fn needs(&self, variance: bool, mask: bool) -> Needs {
+        Needs { variance: variance || self.options.combine.needs_variance(), bits: mask }
+    }
+
+    /// The pieces of the inputs' sub-grids, input by input: (tile of the run, input, window).
+    pub(crate) fn pieces(&self, tiles: &[Window]) -> Vec<(usize, usize, Window)> {
+        let mut pieces = Vec::new();
+        for (tile, window) in tiles.iter().enumerate() {
+            let touching = self.touching(*window);
+            pieces.extend(touching.filter_map(|input| Some((tile, input, self.part(input, *window)?))));
+        }
+        pieces.sort_by_key(|(tile, input, _)| (*input, *tile));
+        pieces
+    }
+}
