@@ -59,7 +59,7 @@ def main():
         axis.set_xlabel("right ascension")
         axis.set_ylabel("declination")
     picture = sys.argv[1] if len(sys.argv) > 1 else "mosaic.png"
-    figure.savefig(picture, dpi=90, bbox_inches="tight")
+    figure.savefig(picture, dpi=60, bbox_inches="tight")
     print(f"{len(images)} exposures onto {shape[1]} × {shape[0]} pixels: {picture}")
 
 
