@@ -267,4 +267,4 @@ def build(image, weights, target, roundtrip=True):
         return made.with_weights_fits(weights.path, weights.hdu)
     if weights.path is not None:
         weights = Image(shape=weights.shape, array=fits.getdata(weights.path, weights.hdu), wcs=weights.wcs)
-    return made.with_weights(native(weights.array), **({} if weights.wcs is None else place(weights)))
+    return made.with_weights(native(weights.array), **({} if weights.wcs is None and weights.cards is None else place(weights)))

@@ -28,6 +28,44 @@ def find_optimal_celestial_wcs(
     reference=None,
     negative_lon_cdelt=None,
 ):
+    """The WCS and shape that suit a set of images.
+
+    Signature and meaning are those of ``reproject.mosaicking.find_optimal_celestial_wcs``. For FITS WCS in frames of directions the edges of the images are
+    followed, where reproject looks at their corners: images whose edges curve in the output, that hold a pole of it or cross its seam are
+    held whole.
+
+    Parameters
+    ----------
+    input_data : iterable or a single image
+        As for `reproject_and_coadd`; or tuples of shape and WCS or header; or WCS that have an ``array_shape``.
+    hdu_in : int, str or tuple, optional
+        The HDU of files and HDULists. Default: the only one that holds an image.
+    frame : str or `~astropy.coordinates.BaseCoordinateFrame`, optional
+        Frame of the output. Default: that of the first image.
+    auto_rotate : bool
+        Whether to turn the output so that its area is the smallest. Frames that only astropy knows need shapely for this. Default: False.
+    projection : str
+        Three-letter code. Default: ``'TAN'``.
+    resolution : `~astropy.units.Quantity`, optional
+        Size of a pixel. Default: the smallest pixel side of any image.
+    reference : `~astropy.coordinates.SkyCoord`, optional
+        Reference point of the output. Default: the mean of those of the images (their centres, for WCS that are not FITS).
+    negative_lon_cdelt : bool or 'auto', optional
+        Whether longitude grows to the left; ``'auto'`` is yes for RA, GLON, ELON, HLON and SLON. Default: yes, with a DeprecationWarning where
+        ``'auto'`` says no, as in reproject 0.21.
+
+    Returns
+    -------
+    wcs : `~astropy.wcs.WCS`
+        The output's WCS.
+    shape : tuple
+        Its shape (ny, nx).
+
+    Raises
+    ------
+    ValueError, TypeError
+        For images that are not two-dimensional or not on the sky, and outputs that no projection can show or no machine can hold.
+    """
     if isinstance(frame, str):
         frame = frame_transform_graph.lookup_name(frame)()
     images = [parse_shape(one, hdu_in) for one in _several(input_data)]

@@ -64,16 +64,21 @@ def native_cards(wcs):
 def _cards(wcs):
     """Header text of a two-dimensional celestial WCS. Values are written so that they are read back as they are."""
     w = wcs.wcs
+    # wcslib shows a distorted projection as the plain one; the header that it writes tells.
+    header = wcs.to_header(relax=True)
+    distorted = wcs.sip is None and any(header[f"CTYPE{axis}"].strip() != ctype.strip() for axis, ctype in enumerate(w.ctype, 1))
     suffix = "-SIP" if wcs.sip is not None else ""
     cards = {}
     for axis, ctype in enumerate(w.ctype, 1):
-        cards[f"CTYPE{axis}"] = ctype.removesuffix("-SIP") + suffix
+        cards[f"CTYPE{axis}"] = header[f"CTYPE{axis}"] if distorted else ctype.removesuffix("-SIP") + suffix
         cards[f"CUNIT{axis}"] = "deg"
         cards[f"CRPIX{axis}"] = w.crpix[axis - 1]
         cards[f"CRVAL{axis}"] = w.crval[axis - 1]
         cards[f"CDELT{axis}"] = w.get_cdelt()[axis - 1]
         for other, value in enumerate(w.get_pc()[axis - 1], 1):
             cards[f"PC{axis}_{other}"] = value
+    if distorted:
+        cards |= {keyword: header[keyword] for keyword in header if keyword.startswith(("PV1_", "PV2_"))}
     for axis, m, value in w.get_pv():
         cards[f"PV{axis}_{m}"] = value
     cards["LONPOLE"], cards["LATPOLE"] = w.lonpole, w.latpole

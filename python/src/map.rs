@@ -39,6 +39,10 @@ impl PythonMap {
     /// Replaces the coordinates by what the function makes of the first two; NaN in all where one is not finite, or all over
     /// after an exception, which stops the run.
     fn call<const N: usize>(&self, function: &Py<PyAny>, mut coordinates: [&mut [f64]; N]) {
+        let n = coordinates.first().map_or(0, |x| x.len());
+        if n == 0 {
+            return;
+        }
         let done = !self.has_failed()
             && match Python::attach(|py| called(py, function, &mut coordinates)) {
                 Ok(()) => true,
@@ -47,7 +51,6 @@ impl PythonMap {
                     false
                 }
             };
-        let n = coordinates.first().map_or(0, |x| x.len());
         for k in 0..n {
             if !done || coordinates.iter().any(|axis| !axis[k].is_finite()) {
                 coordinates.iter_mut().for_each(|axis| axis[k] = f64::NAN);

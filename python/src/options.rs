@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
 use skymosaic::{
-    Adaptive, AdaptiveKernel, Boundary, Combine, CoordinateError, Drizzle, DrizzleKernel, Flux, Intermediate,
+    Adaptive, AdaptiveKernel, Boundary, Clip, Combine, CoordinateError, Drizzle, DrizzleKernel, Flux, Intermediate,
     MatchBackground, Matching, Missing, Options, PairWeight, Parallel, Resample,
 };
 
@@ -145,7 +145,17 @@ fn combine(entries: &Entries<'_>) -> PyResult<Combine> {
         Some("min") => Combine::Min,
         Some("max") => Combine::Max,
         Some("median") => Combine::Median,
-        Some(other) => return refuse("combine", other, "'mean', 'sum', 'first', 'last', 'min', 'max', 'median'"),
+        Some("weighted_median") => Combine::WeightedMedian,
+        Some("clipped") => {
+            let clip = Clip::default();
+            let clip =
+                clip.low(entries.number("sigma_lower", clip.low)?).high(entries.number("sigma_upper", clip.high)?);
+            Combine::Clipped(clip.iterations(entries.get("maxiters")?.unwrap_or(clip.iterations)))
+        }
+        Some(other) => {
+            let known = "'mean', 'sum', 'first', 'last', 'min', 'max', 'median', 'weighted_median', 'clipped'";
+            return refuse("combine", other, known);
+        }
     })
 }
 

@@ -132,6 +132,12 @@ impl Plan {
         Ok(bounds.iter().map(rectangle).collect())
     }
 
+    /// The inputs that may have samples in a window (y0, x0, ny, nx).
+    fn inputs_in(&self, window: [usize; 4]) -> Vec<usize> {
+        let [y0, x0, ny, nx] = window;
+        self.plan().inputs_in(Window::new(x0, y0, nx, ny))
+    }
+
     /// Shape of the output.
     #[getter]
     fn shape(&self) -> Vec<usize> {

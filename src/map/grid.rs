@@ -7,6 +7,7 @@ use super::PixelMap;
 use super::polynomial::{Polynomial, SAMPLES, sample_points};
 use super::rectangle::{Rectangle, enlarged, hull, intersection};
 use crate::plan::Window;
+use std::sync::OnceLock;
 
 mod cover;
 
@@ -21,6 +22,8 @@ const LEAF: usize = SMALLEST as usize;
 const SAFETY: f64 = 4.0;
 /// Cells sampled in one call of the map.
 const BATCH: usize = 64;
+/// Pixels of a window whose exact coordinates are kept: 4 MB.
+const MOST_AT_ONCE: usize = 1 << 18;
 
 /// How far the coordinates used may be from the exact ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -120,6 +123,8 @@ pub struct CoordGrid<'m> {
     bounds: Option<Rectangle>,
     region: Region,
     report: GridReport,
+    /// Exact coordinates of all pixel centres of the window, once a row of them is asked for.
+    all: OnceLock<(Vec<f64>, Vec<f64>)>,
 }
 
 /// What a grid is for.
@@ -181,6 +186,7 @@ impl<'m> CoordGrid<'m> {
             bounds: None,
             region,
             report: GridReport::default(),
+            all: OnceLock::new(),
         };
         let mut level: Vec<_> = (0..grid.cells.len()).map(|k| (k, grid.top_square(k))).collect();
         let mut leaves = Vec::new();
@@ -312,6 +318,9 @@ impl<'m> CoordGrid<'m> {
     pub fn row(&self, x0: f64, y: f64, xs: &mut [f64], ys: &mut [f64]) {
         let n = xs.len().min(ys.len());
         let x0 = on_lattice(x0);
+        if self.exact && self.exact_row(x0, y, &mut xs[..n], &mut ys[..n]) {
+            return;
+        }
         let mut waiting = 0;
         let mut i = 0;
         while i < n {
@@ -337,6 +346,28 @@ impl<'m> CoordGrid<'m> {
             i = end;
         }
         self.evaluate(x0, y, waiting..n, xs, ys);
+    }
+
+    /// Copies exact coordinates of pixel centres, which are evaluated in one call for the whole window: a map may cost more a call than a
+    /// point. `false` if these are no pixel centres of the window, or it has too many.
+    fn exact_row(&self, x0: f64, y: f64, xs: &mut [f64], ys: &mut [f64]) -> bool {
+        let [[left, right], [low, high]] = self.region.window;
+        let (nx, ny) = ((right - left) as usize, (high - low) as usize);
+        let (column, row) = (x0 - left - 0.5, y - low - 0.5);
+        let inside = column >= 0.0 && row >= 0.0 && column + xs.len() as f64 <= nx as f64 && row < ny as f64;
+        if !inside || column.fract() != 0.0 || row.fract() != 0.0 || nx.saturating_mul(ny) > MOST_AT_ONCE {
+            return false;
+        }
+        let (all_x, all_y) = self.all.get_or_init(|| {
+            let mut all_x: Vec<f64> = (0..ny).flat_map(|_| (0..nx).map(|x| left + 0.5 + x as f64)).collect();
+            let mut all_y: Vec<f64> = (0..ny).flat_map(|y| (0..nx).map(move |_| low + 0.5 + y as f64)).collect();
+            self.map.to_input(&mut all_x, &mut all_y);
+            (all_x, all_y)
+        });
+        let from = row as usize * nx + column as usize;
+        xs.copy_from_slice(&all_x[from..from + xs.len()]);
+        ys.copy_from_slice(&all_y[from..from + ys.len()]);
+        true
     }
 
     fn evaluate(&self, x0: f64, y: f64, run: std::ops::Range<usize>, xs: &mut [f64], ys: &mut [f64]) {

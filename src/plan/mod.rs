@@ -10,7 +10,10 @@ use overlap::TileTree;
 pub(crate) use window::Tiles;
 pub use window::Window;
 
-use std::sync::{Arc, OnceLock, atomic::AtomicU64};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock, atomic::AtomicU64},
+};
 
 use ndarray::{ArrayViewMut, Dimension};
 
@@ -118,11 +121,16 @@ impl<'p, 'a> Plan<'p, 'a> {
         })?;
         let touched = crew.map(inputs.len(), |index| {
             let input = &inputs[index];
-            let Some(wcs) = input.wcs() else { return Ok(tree.all()) };
-            if samplers[index].kernel.is_everywhere() {
+            let Sampler { kernel, map, .. } = &samplers[index];
+            if kernel.is_everywhere() || (input.wcs().is_none() && kernel.likes_whole_blocks()) {
                 return Ok(tree.all());
             }
-            let pad = samplers[index].kernel.reach(stretch(target, wcs));
+            let Some(wcs) = input.wcs() else {
+                let pad = |window: Window| kernel.reach(Steps::of(&**map, window).longest());
+                let plane = input.image.plane();
+                return Ok(overlap::touched_by_map(&**map, &tiles, window_of(shape), plane, pad));
+            };
+            let pad = kernel.reach(stretch(target, wcs));
             let extent = overlap::extent_of_wcs(wcs, input.image.plane(), pad, target.frame())?;
             Ok(extent.map_or_else(Vec::new, |extent| tree.touched(&extent)))
         })?;
@@ -312,6 +320,14 @@ impl<'p, 'a> Plan<'p, 'a> {
     /// The inputs, in order.
     pub fn inputs(&self) -> &'p [Input<'a>] {
         self.inputs
+    }
+
+    /// The inputs, by position and in order, that may have samples in a window: none is left out, some may turn out to have none.
+    pub fn inputs_in(&self, window: Window) -> Vec<usize> {
+        let Some(window) = window.intersection(&self.whole()) else { return Vec::new() };
+        let inputs: BTreeSet<usize> =
+            self.tiles_at(window).flat_map(|tile| &self.touching[tile]).map(|input| *input as usize).collect();
+        inputs.into_iter().collect()
     }
 
     /// The sub-grids of an input: windows of the target that, together, hold every output pixel that it covers, few pixels larger than

@@ -152,6 +152,36 @@ fn rectangle(map: &dyn PixelMap, tiles: &Tiles, group: &[u32], input_shape: [usi
     Some(Window { x0, y0, nx: right.x0 + right.nx - x0, ny: high.y0 + high.ny - y0 })
 }
 
+/// Pixels along a side of the pieces of the output that are looked at together: four of the largest cells of a grid.
+const PIECE: usize = 2048;
+
+/// The tiles in which an input that only a map relates to the output may have samples of a kernel that interpolates; `pad` is the kernel's reach for
+/// input pixels a step.
+pub(crate) fn touched_by_map(
+    map: &dyn PixelMap,
+    tiles: &Tiles,
+    whole: Window,
+    input_shape: [usize; 2],
+    pad: impl Fn(Window) -> f64,
+) -> Vec<u32> {
+    let pieces = Tiles::new(whole, PIECE);
+    let mut touched = std::collections::BTreeSet::new();
+    for piece in (0..pieces.count()).map(|piece| pieces.window(piece)) {
+        let bound = CoordinateError::Pixels(0.1);
+        let grid = CoordGrid::new(map, piece, 0, bound, input_shape, pad(piece));
+        let (first, last) =
+            (tiles.holding(piece.x0, piece.y0), tiles.holding(piece.x0 + piece.nx - 1, piece.y0 + piece.ny - 1));
+        let ((x0, y0), (x1, y1)) = (tiles.place(first), tiles.place(last));
+        for tile in (y0..=y1).flat_map(|y| (x0..=x1).map(move |x| y * tiles.columns() + x)) {
+            let part = tiles.window(tile).intersection(&piece);
+            if part.is_some_and(|part| grid.covered_part(part).is_some()) {
+                touched.insert(tile as u32);
+            }
+        }
+    }
+    touched.into_iter().collect()
+}
+
 /// Connected groups of tiles, corners counting as contact, each in order, by their first tile.
 fn groups(tiles: &Tiles, touched: &[u32]) -> Vec<Vec<u32>> {
     let mut left: std::collections::BTreeSet<u32> = touched.iter().copied().collect();

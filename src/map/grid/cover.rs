@@ -12,22 +12,32 @@ impl CoordGrid<'_> {
     /// The rectangle of pixels of the window that contains all whose centre falls into the padded input: at most 8 pixels too
     /// wide on each side where the map hardly curves. `None` if there is none.
     pub fn covered(&self) -> Option<Window> {
+        self.covered_in(&self.region.window)
+    }
+
+    /// The same for a part of the window.
+    pub(crate) fn covered_part(&self, part: Window) -> Option<Window> {
+        let range = |first: usize, n: usize| [first as f64 - 0.5, (first + n) as f64 - 0.5];
+        self.covered_in(&[range(part.x0, part.nx), range(part.y0, part.ny)])
+    }
+
+    fn covered_in(&self, window: &Rectangle) -> Option<Window> {
         let mut found = None;
         for (k, cell) in self.cells.iter().take(self.count[0] * self.count[1]).enumerate() {
-            self.cover(*cell, &self.top_square(k), &mut found);
+            self.cover(*cell, &self.top_square(k), window, &mut found);
         }
         let [x, y]: Rectangle = found?;
         let (x0, y0) = ((x[0] + 0.5) as usize, (y[0] + 0.5) as usize);
         Some(Window { x0, y0, nx: (x[1] - x[0]) as usize, ny: (y[1] - y[0]) as usize })
     }
 
-    fn cover(&self, cell: Cell, square: &Square, found: &mut Option<Rectangle>) {
-        let Some(part) = square.clip(&self.region.window) else { return };
+    fn cover(&self, cell: Cell, square: &Square, window: &Rectangle, found: &mut Option<Rectangle>) {
+        let Some(part) = square.clip(window) else { return };
         match cell {
             Cell::Unbuilt | Cell::Outside => {}
             Cell::Split(first) => {
                 for k in 0..4 {
-                    self.cover(self.cells[first + k], &square.quarter(k), found);
+                    self.cover(self.cells[first + k], &square.quarter(k), window, found);
                 }
             }
             Cell::Polynomial(k) => cover_piece(&self.polynomials[k], &part, &self.region.input, found),

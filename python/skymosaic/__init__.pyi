@@ -1,0 +1,87 @@
+from collections.abc import Callable, Iterable, Sequence
+from os import PathLike
+from typing import Any, Literal, overload
+
+import dask.array as da
+import numpy as np
+import zarr
+from astropy.coordinates import BaseCoordinateFrame, SkyCoord
+from astropy.io.fits import CompImageHDU, HDUList, Header, ImageHDU, PrimaryHDU
+from astropy.nddata import NDDataBase
+from astropy.units import Quantity
+from astropy.wcs import WCS
+from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
+from numpy.typing import NDArray
+
+__version__: str
+
+_Path = str | PathLike[str]
+_Hdu = PrimaryHDU | ImageHDU | CompImageHDU
+_Wcs = BaseLowLevelWCS | BaseHighLevelWCS
+_Array = NDArray[Any] | da.Array
+_Image = _Path | HDUList | _Hdu | NDDataBase | tuple[_Array, _Wcs | Header]
+_Shaped = _Image | _Wcs | tuple[tuple[int, ...], _Wcs | Header]
+_Weights = _Path | HDUList | _Hdu | _Array
+_HduName = int | str | tuple[str, int]
+_Function = (
+    Callable[..., Any]
+    | Literal[
+        "interp", "adaptive", "exact", "nearest", "bilinear", "biquadratic", "bicubic", "cubic",
+        "lanczos2", "lanczos3", "lanczos4", "lanczos5", "drizzle",
+    ]
+)
+_Combine = Literal["mean", "sum", "first", "last", "min", "max", "median", "weighted_median", "clipped"]
+
+@overload
+def reproject_and_coadd(
+    input_data: Sequence[_Image],
+    output_projection: _Wcs | Header | _Path,
+    shape_out: Sequence[int] | None = None,
+    input_weights: Iterable[_Weights] | None = None,
+    hdu_in: _HduName | None = None,
+    hdu_weights: _HduName | None = None,
+    reproject_function: _Function | None = None,
+    combine_function: _Combine = "mean",
+    match_background: bool | Literal["constant", "plane"] = False,
+    background_reference: int | None = None,
+    output_array: NDArray[Any] | None = None,
+    output_footprint: NDArray[Any] | None = None,
+    block_sizes: Any = None,
+    progress_bar: Callable[[Iterable[int]], Iterable[int]] | None = None,
+    blank_pixel_value: float = 0,
+    intermediate_memmap: bool = False,
+    *,
+    non_reprojected_dims: tuple[int, ...] | None = None,
+    return_type: Literal["numpy"] | None = None,
+    zarr_path: None = None,
+    **kwargs: Any,
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]: ...
+@overload
+def reproject_and_coadd(
+    input_data: Sequence[_Image],
+    output_projection: _Wcs | Header | _Path,
+    shape_out: Sequence[int] | None = None,
+    *,
+    return_type: Literal["dask"],
+    **kwargs: Any,
+) -> tuple[da.Array, da.Array]: ...
+@overload
+def reproject_and_coadd(
+    input_data: Sequence[_Image],
+    output_projection: _Wcs | Header | _Path,
+    shape_out: Sequence[int] | None = None,
+    *,
+    return_type: Literal["zarr"],
+    zarr_path: _Path,
+    **kwargs: Any,
+) -> tuple[zarr.Array, zarr.Array]: ...
+def find_optimal_celestial_wcs(
+    input_data: _Shaped | Iterable[_Shaped],
+    hdu_in: _HduName | None = None,
+    frame: str | BaseCoordinateFrame | None = None,
+    auto_rotate: bool = False,
+    projection: str = "TAN",
+    resolution: Quantity | None = None,
+    reference: SkyCoord | None = None,
+    negative_lon_cdelt: bool | Literal["auto"] | None = None,
+) -> tuple[WCS, tuple[int, int]]: ...

@@ -1,0 +1,86 @@
+"""The native part. What is here may change; `skymosaic` is the interface."""
+
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Coordinates = NDArray[np.float64]
+_Tell = Callable[[str, float], Any]
+
+class _Map(Protocol):
+    """Pixels of the output to those of an input and back; the last three may be None."""
+
+    def to_input(self, x: _Coordinates, y: _Coordinates, /) -> list[_Coordinates]: ...
+    to_output: Callable[[_Coordinates, _Coordinates], list[_Coordinates]] | None
+    output_to_sky: Callable[[_Coordinates, _Coordinates], list[_Coordinates]] | None
+    input_to_sky: Callable[[_Coordinates, _Coordinates], list[_Coordinates]] | None
+
+class Wcs:
+    """A celestial WCS from header text, one card a line."""
+
+    def __new__(cls, header: str) -> Wcs: ...
+    @property
+    def frame(self) -> str: ...
+    @property
+    def shape(self) -> list[int] | None: ...
+    def to_header(self) -> str: ...
+    def pixel_to_celestial(self, x: _Coordinates, y: _Coordinates) -> tuple[_Coordinates, _Coordinates]: ...
+
+class Input:
+    """An image, where it lies, and its weights."""
+
+    @staticmethod
+    def fits(
+        path: str | PathLike[str],
+        hdu: int | str | tuple[str, int] | None = None,
+        wcs: Wcs | None = None,
+        map: _Map | None = None,
+    ) -> Input: ...
+    @staticmethod
+    def array(array: NDArray[Any], wcs: Wcs | None = None, map: _Map | None = None) -> Input: ...
+    def with_weights(self, weights: NDArray[Any], wcs: Wcs | None = None, map: _Map | None = None) -> Input: ...
+    def with_weights_fits(
+        self, path: str | PathLike[str], hdu: int | str | tuple[str, int] | None = None
+    ) -> Input: ...
+    @property
+    def shape(self) -> list[int]: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def wcs(self) -> Wcs | None: ...
+    @property
+    def header(self) -> str | None: ...
+
+class Plan:
+    """What touches what, known before a pixel is read."""
+
+    def __new__(
+        cls, inputs: list[Input], target: Wcs | None, shape: tuple[int, ...], settings: dict[str, Any]
+    ) -> Plan: ...
+    def run(
+        self,
+        output: NDArray[Any],
+        footprint: NDArray[Any],
+        window: tuple[int, int, int, int] | None = None,
+        tell: _Tell | None = None,
+    ) -> dict[str, Any]: ...
+    def match_backgrounds(self, double: bool, tell: _Tell | None = None) -> bytes: ...
+    def use_backgrounds(self, backgrounds: bytes, double: bool) -> None: ...
+    def bounds(self, input: int) -> list[list[int]]: ...
+    def inputs_in(self, window: tuple[int, int, int, int]) -> list[int]: ...
+    @property
+    def shape(self) -> list[int]: ...
+
+def find_optimal_celestial_wcs(
+    inputs: list[tuple[Wcs, tuple[int, int]]],
+    *,
+    frame: Wcs | None = None,
+    projection: str = "TAN",
+    resolution: float | None = None,
+    reference: tuple[float, float] | None = None,
+    auto_rotate: bool = False,
+    negative_lon_cdelt: bool | None = None,
+) -> tuple[Wcs, list[int]]: ...
