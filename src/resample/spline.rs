@@ -29,7 +29,7 @@ use crate::{Pixel, plan::Window};
 /// Pixels on each side of a coefficient that it is made of.
 const SPAN: usize = 31;
 /// How far a missing pixel looks for others: what is farther away changes a sample by less than 1e-16 of it.
-const FILL: usize = 28;
+pub(super) const FILL: usize = 28;
 /// Pixels around the coefficients that the patch has to hold.
 pub(super) const MARGIN: usize = SPAN + FILL;
 
