@@ -24,7 +24,7 @@ pub struct Planes<'o, T> {
     ///
     /// Noise is taken to be independent from one input pixel to the next and from one input to another; see
     /// [`InputSummary::noise_correlation`](crate::InputSummary::noise_correlation) for what resampling does to it. A spline's kernel weights are
-    /// those of its prefilter and basis together, exact to 1e-6 of the variance; near missing pixels, which it fills, they are approximate (20 %).
+    /// those of its prefilter and basis together, and of what it fills missing pixels with, exact to 1e-6 of the variance.
     /// What stands for a pixel that is not there ([`Boundary`](crate::Boundary), `bad_fill`) has no noise. A photometric scale multiplies variances by
     /// its square; what matches the backgrounds leaves them alone.
     ///

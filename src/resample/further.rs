@@ -7,10 +7,12 @@
 //! k are the weights that pixels have in the end: those of taps that mirroring sends to one pixel added up, divided by their sum where
 //! missing pixels are left out. A spline's are those of its prefilter and its basis together; its mask is that of the pixels under the basis.
 
+use std::collections::BTreeMap;
+
 use super::{
     Patch,
     interpolate::mirror,
-    spline::{self, RESPONSE},
+    spline::{self, FILL, RESPONSE},
 };
 use crate::{Resample, plan::Window};
 
@@ -251,7 +253,52 @@ impl Propagate<'_> {
             });
         }
         self.to.lines = lines;
-        self.set(k, (if whole { variance } else { variance / (weight * weight) }, bits));
+        let variance = match &self.response {
+            _ if whole => variance,
+            Some(response) => self.around_holes(first, [wy, wx], response),
+            None => variance / (weight * weight),
+        };
+        self.set(k, (variance, bits));
+    }
+
+    /// Through a prefilter where pixels are missing: taps on these are left out, as the sample does; the others see what they were filled with.
+    fn around_holes(&self, first: [isize; 2], [wy, wx]: [&[f64]; 2], response: &[f64; RESPONSE]) -> f64 {
+        let far = RESPONSE as isize - 1;
+        let pixel = |y: isize, x: isize| [mirror(y, self.known.image[0]), mirror(x, self.known.image[1])];
+        let is_there = |pixel: &[usize; 2]| !self.known.at(*pixel).0.is_nan();
+        let mut weights: BTreeMap<[usize; 2], f64> = BTreeMap::new();
+        let mut total = 0.0;
+        for (y, wy) in (first[0]..).zip(wy) {
+            for (x, wx) in (first[1]..).zip(wx).filter(|(x, _)| is_there(&pixel(y, *x))) {
+                total += wy * wx;
+                for dy in -far..=far {
+                    for dx in -far..=far {
+                        let spread = response[dy.unsigned_abs()] * response[dx.unsigned_abs()];
+                        *weights.entry(pixel(y + dy, x + dx)).or_default() += wy * wx * spread;
+                    }
+                }
+            }
+        }
+        let holes: Vec<([usize; 2], f64)> =
+            weights.iter().filter(|(pixel, _)| !is_there(pixel)).map(|(pixel, w)| (*pixel, *w)).collect();
+        for ([y, x], w) in holes {
+            weights.remove(&[y, x]);
+            // The nearest pixel in each direction, weighed by its distance: see spline.rs.
+            let nearest = [(0, 1), (0, -1), (1, 0), (-1, 0)].into_iter().filter_map(|(dy, dx)| {
+                (1..=FILL).find_map(|d| {
+                    let at = [y.checked_add_signed(dy * d as isize)?, x.checked_add_signed(dx * d as isize)?];
+                    is_there(&at).then_some((at, 1.0 / d as f64))
+                })
+            });
+            let nearest: Vec<([usize; 2], f64)> = nearest.collect();
+            let all: f64 = nearest.iter().map(|(_, share)| share).sum();
+            for (pixel, share) in nearest {
+                *weights.entry(pixel).or_default() += w * share / all;
+            }
+        }
+        let sum =
+            weights.iter().map(|(pixel, w)| w * w * self.known.at(*pixel).0).filter(|part| !part.is_nan()).sum::<f64>();
+        sum / (total * total)
     }
 }
 

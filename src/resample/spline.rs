@@ -29,7 +29,7 @@ use crate::{Pixel, plan::Window, vector::widest};
 /// Pixels on each side of a coefficient that it is made of.
 const SPAN: usize = 31;
 /// How far a missing pixel looks for others: what is farther away changes a sample by less than 1e-16 of it.
-const FILL: usize = 28;
+pub(super) const FILL: usize = 28;
 /// Positions that are looked at together.
 const RUN: usize = 64;
 /// Columns filtered side by side: as many as stay in the cache from top to bottom of a tile.
