@@ -244,7 +244,7 @@ fn field() -> Vec<Image> {
         let (dx, dy) = ((k % 5) as f64 - 2.0, (k / 5 % 5) as f64 - 2.0);
         let wcs = tan(10.0 + dx * 0.002, 40.0 + dy * 0.0016, shape, 0.0003, 11.0 * k as f64);
         let mut pixels = noise(shape, k + 1, 0.02);
-        pixels[[5, 5]] = if k % 4 == 0 { 1e4 } else { -300.0 };
+        pixels[[5, 5]] = if k.is_multiple_of(4) { 1e4 } else { -300.0 };
         let mut random = Random(k + 77);
         let mut variance = Array2::from_shape_fn(shape, |_| random.between(1.0, 9.0));
         for (at, bad) in [([3, 3], -1.0), ([8, 8], f64::NAN), ([9, 4], f64::INFINITY), ([12, 12], 0.0)] {
@@ -253,7 +253,7 @@ fn field() -> Vec<Image> {
         let bits = Array2::from_shape_fn(shape, |_| {
             if random.uniform() < 0.1 { 1 << (random.uniform() * 32.0) as u32 } else { 0 }
         });
-        let weights = (k % 3 == 0).then(|| noise(shape, 100 + k, 0.01).mapv(|w| if w < 3.0 { 0.0 } else { w }));
+        let weights = k.is_multiple_of(3).then(|| noise(shape, 100 + k, 0.01).mapv(|w| if w < 3.0 { 0.0 } else { w }));
         (pixels, variance, bits, weights, wcs)
     };
     (0..37).map(image).collect()

@@ -254,7 +254,7 @@ fn matched_backgrounds() {
                 let options = options.clone().parallel(threads).tile(tile).intermediate(storage);
                 assert_same(&name, &run(&field, &options), &expected);
             }
-            assert_same("memory limit", &run(&field, &options.clone().memory_limit(4 << 20)), &expected);
+            assert_same("memory limit", &run(&field, &options.clone().memory_limit(8 << 20)), &expected);
         }
     }
 }

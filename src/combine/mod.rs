@@ -291,7 +291,7 @@ fn keeps_one(combine: Combine) -> bool {
 /// Whether 1/σ² is a weight.
 #[inline(always)]
 fn weighs(variance: f64) -> bool {
-    (variance >= f64::MIN_POSITIVE) & (variance < f64::INFINITY)
+    (f64::MIN_POSITIVE..f64::INFINITY).contains(&variance)
 }
 
 /// Whether a sample takes the place of the value so far: the first (0), last (1), smallest (2) or largest (3).

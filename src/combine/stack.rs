@@ -267,7 +267,7 @@ impl<T: Pixel> Stack<T> {
     /// Of a median.
     fn variance(&self, sums: &Sums) -> f64 {
         let n = sums.weight * sums.weight / sums.squares;
-        let even = !self.keeps.weight && sums.count % 2 == 0;
+        let even = !self.keeps.weight && sums.count.is_multiple_of(2);
         let factor = if sums.count <= 2 {
             1.0
         } else if even {
