@@ -78,7 +78,6 @@ impl<'o, T> Planes<'o, T> {
     }
 
     /// The same planes, for no longer than something else lasts.
-    #[allow(clippy::map_identity, reason = "the lifetime changes")]
     pub(crate) fn shortened<'s>(self) -> Planes<'s, T>
     where
         'o: 's,

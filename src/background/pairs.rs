@@ -271,7 +271,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[allow(clippy::single_range_in_vec_init, reason = "one pass")]
     fn passes_keep_to_the_limit() {
         // Sixteen bytes a difference: 1600 for each pair.
         let surveys: Vec<Survey> = (0..10).map(|k| Survey { first: k, last: k + 1, pixels: 100 }).collect();

@@ -109,7 +109,6 @@ struct Sampling<'s, P> {
     stretch: f64,
 }
 
-#[allow(clippy::too_many_arguments)]
 pub(super) fn block<P: Pixel, T: Pixel>(
     scene: &Scene<'_, P>,
     adaptive: &Adaptive,

@@ -85,7 +85,6 @@ fn gaussian_radius(pixfrac: f64) -> f64 {
     (2.5 * pixfrac / FWHM).max(1.2)
 }
 
-#[allow(clippy::too_many_arguments)]
 pub(super) fn block<P: Pixel, T: Pixel>(
     scene: &Scene<'_, P>,
     drizzle: &Drizzle,
