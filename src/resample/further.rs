@@ -230,6 +230,46 @@ impl Propagate<'_> {
     }
 }
 
+/// Shares of pixels: of those in a rectangle row by row, and of a few others.
+struct Shares {
+    low: [usize; 2],
+    width: usize,
+    near: Vec<f64>,
+    others: BTreeMap<[usize; 2], f64>,
+}
+
+impl Shares {
+    /// For pixels of an image of shape (ny, nx) in these rows and columns, and close to them.
+    fn around(rows: &[usize], columns: &[usize], image: [usize; 2]) -> Shares {
+        const CLOSE: usize = 2;
+        let [y, x] = [(rows, image[0]), (columns, image[1])].map(|(axis, n)| {
+            let (low, high) = axis.iter().fold((n, 0), |(low, high), k| (low.min(*k), high.max(*k)));
+            (low.saturating_sub(CLOSE), (high + CLOSE + 1).min(n))
+        });
+        let (height, width) = (y.1.saturating_sub(y.0), x.1.saturating_sub(x.0));
+        Shares { low: [y.0, x.0], width, near: vec![0.0; height * width], others: BTreeMap::new() }
+    }
+
+    #[inline]
+    fn add(&mut self, [y, x]: [usize; 2], weight: f64) {
+        let place = || {
+            let (row, column) = (y.checked_sub(self.low[0])?, x.checked_sub(self.low[1])?);
+            (column < self.width).then_some(row * self.width + column)
+        };
+        match place().and_then(|place| self.near.get_mut(place)) {
+            Some(cell) => *cell += weight,
+            None => *self.others.entry([y, x]).or_default() += weight,
+        }
+    }
+
+    /// Those that are not 0.
+    fn iter(&self) -> impl Iterator<Item = ([usize; 2], f64)> {
+        let near = self.near.iter().enumerate().filter(|(_, w)| **w != 0.0);
+        let near = near.map(|(k, w)| ([self.low[0] + k / self.width, self.low[1] + k % self.width], *w));
+        near.chain(self.others.iter().map(|(pixel, w)| (*pixel, *w)))
+    }
+}
+
 impl Propagate<'_> {
     /// Tap by tap: at the edges, where pixels are missing, and through a prefilter.
     fn careful(&mut self, k: usize, first: [isize; 2], wy: &[f64], wx: &[f64]) {
@@ -263,42 +303,48 @@ impl Propagate<'_> {
 
     /// Through a prefilter where pixels are missing: taps on these are left out, as the sample does; the others see what they were filled with.
     fn around_holes(&self, first: [isize; 2], [wy, wx]: [&[f64]; 2], response: &[f64; RESPONSE]) -> f64 {
-        let far = RESPONSE as isize - 1;
-        let pixel = |y: isize, x: isize| [mirror(y, self.known.image[0]), mirror(x, self.known.image[1])];
-        let is_there = |pixel: &[usize; 2]| !self.known.at(*pixel).0.is_nan();
-        let mut weights: BTreeMap<[usize; 2], f64> = BTreeMap::new();
+        const FAR: usize = RESPONSE - 1;
+        let image = self.known.image;
+        let reached = |axis: usize, taps: usize| -> Vec<usize> {
+            let from = first[axis] - FAR as isize;
+            (from..).take(taps + 2 * FAR).map(|k| mirror(k, image[axis])).collect()
+        };
+        let (rows, columns) = (reached(0, wy.len()), reached(1, wx.len()));
+        let is_there = |pixel: [usize; 2]| !self.known.at(pixel).0.is_nan();
+        let spread: [f64; 2 * FAR + 1] = std::array::from_fn(|d| response[d.abs_diff(FAR)]);
+        let mut weights = Shares::around(&rows, &columns, image);
         let mut total = 0.0;
-        for (y, wy) in (first[0]..).zip(wy) {
-            for (x, wx) in (first[1]..).zip(wx).filter(|(x, _)| is_there(&pixel(y, *x))) {
+        let mut line = vec![0.0; columns.len()];
+        for (j, wy) in wy.iter().enumerate() {
+            line.fill(0.0);
+            for (i, wx) in wx.iter().enumerate().filter(|(i, _)| is_there([rows[j + FAR], columns[i + FAR]])) {
                 total += wy * wx;
-                for dy in -far..=far {
-                    for dx in -far..=far {
-                        let spread = response[dy.unsigned_abs()] * response[dx.unsigned_abs()];
-                        *weights.entry(pixel(y + dy, x + dx)).or_default() += wy * wx * spread;
-                    }
+                line[i..].iter_mut().zip(spread).for_each(|(cell, share)| *cell += wx * share);
+            }
+            for (row, share) in rows[j..].iter().zip(spread) {
+                for (column, cell) in columns.iter().zip(&line) {
+                    weights.add([*row, *column], wy * share * cell);
                 }
             }
         }
-        let holes: Vec<([usize; 2], f64)> =
-            weights.iter().filter(|(pixel, _)| !is_there(pixel)).map(|(pixel, w)| (*pixel, *w)).collect();
+        let holes: Vec<([usize; 2], f64)> = weights.iter().filter(|(pixel, _)| !is_there(*pixel)).collect();
         for ([y, x], w) in holes {
-            weights.remove(&[y, x]);
             // The nearest pixel in each direction, weighed by its distance: see spline.rs.
             let nearest = [(0, 1), (0, -1), (1, 0), (-1, 0)].into_iter().filter_map(|(dy, dx)| {
                 (1..=FILL).find_map(|d| {
                     let at = [y.checked_add_signed(dy * d as isize)?, x.checked_add_signed(dx * d as isize)?];
-                    is_there(&at).then_some((at, 1.0 / d as f64))
+                    is_there(at).then_some((at, 1.0 / d as f64))
                 })
             });
             let nearest: Vec<([usize; 2], f64)> = nearest.collect();
             let all: f64 = nearest.iter().map(|(_, share)| share).sum();
             for (pixel, share) in nearest {
-                *weights.entry(pixel).or_default() += w * share / all;
+                weights.add(pixel, w * share / all);
             }
         }
-        let sum =
-            weights.iter().map(|(pixel, w)| w * w * self.known.at(*pixel).0).filter(|part| !part.is_nan()).sum::<f64>();
-        sum / (total * total)
+        // A hole is not there, so its variance is not a number.
+        let parts = weights.iter().map(|(pixel, w)| w * w * self.known.at(pixel).0);
+        parts.filter(|part| !part.is_nan()).sum::<f64>() / (total * total)
     }
 }
 
