@@ -32,8 +32,6 @@ const SPAN: usize = 31;
 pub(super) const FILL: usize = 28;
 /// Positions that are looked at together.
 const RUN: usize = 64;
-/// Columns filtered side by side: as many as stay in the L1 cache over the rows that a filter reaches.
-const STRIP: usize = 32;
 /// Pixels around the coefficients that the patch has to hold.
 pub(super) const MARGIN: usize = SPAN + FILL;
 
@@ -147,23 +145,19 @@ impl Prefilter {
         from
     }
 
-    /// Filters the columns from `x` on of rows of `nx`; the results are in the first rows. Each factor follows the one before it as closely as it
-    /// can, so that what it reads is in the cache.
+    /// Filters columns as far as row `y` and those before it make it possible: each factor follows the one before it as closely as it can, so that
+    /// what it reads is still in the cache. What is whole moves up by twice the span.
     #[inline(always)]
-    fn down(&self, values: &mut [f64], nx: usize, x: usize) {
-        let width = STRIP.min(nx - x);
-        let [(first, _), ..] = self.factors;
-        for y in 2 * first..values.len() / nx {
-            let mut reached = y;
-            for (m, a) in self.factors {
-                let Some(y) = reached.checked_sub(2 * m) else { break };
-                let (low, rest) = values.split_at_mut((y + 1) * nx);
-                let row = |d: usize| &rest[(d - 1) * nx + x..][..width];
-                for (to, (middle, high)) in low[y * nx + x..].iter_mut().zip(row(m).iter().zip(row(2 * m))) {
-                    *to = middle + a * (*to + high);
-                }
-                reached = y;
+    fn down(&self, values: &mut [f64], nx: usize, y: usize) {
+        let mut reached = y;
+        for (m, a) in self.factors {
+            let Some(y) = reached.checked_sub(2 * m) else { break };
+            let (low, rest) = values.split_at_mut((y + 1) * nx);
+            let row = |d: usize| &rest[(d - 1) * nx..][..nx];
+            for (to, (middle, high)) in low[y * nx..].iter_mut().zip(row(m).iter().zip(row(2 * m))) {
+                *to = middle + a * (*to + high);
             }
+            reached = y;
         }
     }
 }
@@ -234,7 +228,7 @@ impl Coefficients {
         line.resize(wanted.len(), 0.0);
         spare.resize(wanted.len(), 0.0);
         self.values.resize(nx * (ny + 2 * SPAN), 0.0);
-        for (y, row) in around(y0, ny).zip(self.values.chunks_exact_mut(nx)) {
+        for (to, y) in around(y0, ny).enumerate() {
             let y = mirror(y, patch.image[0]);
             // What the patch does not hold would only be needed where no sample is.
             let pixels = patch.run(y, direct.start as usize, direct.len());
@@ -255,18 +249,12 @@ impl Coefficients {
                         }
                         None => line[before..before + direct.len()].fill(0.0),
                     }
+                    let row = &mut self.values[to * nx..][..nx];
                     row.iter_mut().zip(filter.along(line, spare)).for_each(|(to, c)| *to = filter.gain * c);
+                    filter.down(&mut self.values, nx, to);
                 },
             );
         }
-        widest(
-            #[inline(always)]
-            || {
-                for x in (0..nx).step_by(STRIP) {
-                    filter.down(&mut self.values, nx, x);
-                }
-            },
-        );
         self.values.truncate(nx * ny);
     }
 

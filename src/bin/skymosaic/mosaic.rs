@@ -344,7 +344,7 @@ impl<P: Pixel + FitsElement> Footprint<P> {
             return Ok(Footprint::Asked(FitsOutput::create(path, &header, shape, args.overwrite)?));
         }
         if shape.iter().product::<usize>() * size_of::<P>() <= FOOTPRINT_IN_MEMORY {
-            return Ok(Footprint::Memory(ArrayD::default(shape)));
+            return Ok(Footprint::Memory(ArrayD::from_elem(shape, P::default())));
         }
         let dir = match &args.temp_dir {
             Some(dir) => tempfile::tempdir_in(dir),
