@@ -22,7 +22,7 @@ pub(super) const TILE: usize = 128;
 /// 1.5 · 2⁵²: the sum of it and a number has that number, rounded to an integer, in its lowest bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 /// Corners, edges or quadrilaterals that are worked on together.
-pub(super) const BATCH: usize = 32;
+const BATCH: usize = 32;
 /// Numbers of which the smallest and the largest are looked for side by side.
 const LANES: usize = 8;
 /// A length along an axis below which an edge is level, so that it crosses no line.
@@ -72,7 +72,7 @@ pub(super) struct RowSums {
     /// Tiles in a row, and the r of each.
     tiles: usize,
     references: Vec<f64>,
-    /// The rows that have been summed up.
+    /// The rows of the patch that have been summed up.
     rows: Range<usize>,
     cuts: Cuts,
 }
@@ -87,15 +87,17 @@ impl RowSums {
         let Window { nx, ny, .. } = patch.window;
         self.window = patch.window;
         self.tiles = nx.div_ceil(TILE);
-        self.sums.resize(nx * ny, [0.0; 2]);
+        // Never made smaller, so that nothing is cleared only to be written over.
+        self.sums.resize(self.sums.len().max(nx * ny), [0.0; 2]);
         self.rows = 0..0;
         let first = patch.pixels.chunks_exact(nx.max(1)).step_by(TILE).flat_map(|row| row.iter().step_by(TILE));
         self.references.clear();
-        self.references
-            .extend(first.map(|pixel| pixel.to_f64()).map(|value| if value.is_finite() { value } else { 0.0 }));
+        let finite = |value: f64| if value.is_finite() { value } else { 0.0 };
+        self.references.extend(first.map(|pixel| finite(pixel.to_f64())));
     }
 
-    /// Sums up the rows from those that are already to these, counted from the patch's first: shortly before they are needed they stay in the cache.
+    /// Sums up rows of the image so far as they are in the patch, and all between them and those that are summed up already: if this is done shortly
+    /// before they are needed, they are still in the processor's cache.
     fn extend<P: Pixel>(&mut self, patch: &Patch<'_, P>, [low, high]: [f64; 2]) {
         let Window { y0, ny, .. } = self.window;
         // Saturating casts.
@@ -238,8 +240,8 @@ impl Corners {
                     [&mut self.column, &mut self.row, &mut self.place, &mut self.tile]
                         .map(|column| column.as_chunks_mut::<BATCH>().0.iter_mut());
                 let found_in = columns.zip(rows).zip(places.zip(tile_column));
+                let mut found = [[0.0; BATCH]; 4];
                 for ((x, y), ((to_column, to_row), (to_place, to_tile))) in positions.zip(found_in) {
-                    let mut found = [[0.0; BATCH]; 4];
                     for k in 0..BATCH {
                         let (column, row) = (round(x[k] - 0.5), round(y[k] - 0.5));
                         let (i, j) = (column - x0, row - y0);
@@ -255,7 +257,7 @@ impl Corners {
         );
     }
 
-    /// The rows of the image that the corners lie in, without limits.
+    /// The first and the last row that a corner lies in, also where there is no image.
     fn rows(&self) -> [f64; 2] {
         let (mut low, mut high) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
         for rows in self.row.as_chunks::<LANES>().0 {
@@ -375,7 +377,7 @@ impl Means {
                     let samples = self.batch(sums, below, above, flux, at);
                     values.copy_from_slice(&samples.map(T::from_f64)[..values.len()]);
                     // As is_finite(), which is not done in vectors.
-                    if !samples.iter().fold(true, |finite, sample| finite & (sample - sample == 0.0)) {
+                    if !samples.iter().fold(true, |finite, sample| finite & (0.0 * sample == 0.0)) {
                         let samples = (at..).zip(&samples).take(values.len());
                         self.doubtful.extend(samples.filter(|(_, sample)| !sample.is_finite()).map(|(k, _)| k));
                     }
