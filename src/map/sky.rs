@@ -96,6 +96,11 @@ impl Sky {
         }
     }
 
+    /// Whether it looks like this around all pixels of the block.
+    pub(crate) fn is_all(&self, flatness: Flatness) -> bool {
+        self.cells.iter().all(|cell| *cell == flatness)
+    }
+
     /// Whether corners are needed at all.
     pub(crate) fn is_flat(&self) -> bool {
         self.cells.iter().all(|cell| matches!(cell, Flatness::Flat | Flatness::Unknown))

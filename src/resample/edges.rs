@@ -1,39 +1,46 @@
-//! Integrals over quadrilaterals about as large as a unit square, quickly.
+//! Means over quadrilaterals about as large as a unit square, quickly.
 //!
 //! ```text
 //! W(x, y) = sum of the pixels to the left of (x, y) in its row, in proportion
 //! ∬ v dx dy = ∮ W dy = ∫ along the lower + right - upper - left edge                               (Green)
 //! an edge crosses one line between pixels at most along each axis: three pieces, on each of which W is linear in x
 //! W is that of v - r, where r is one pixel of the tile, and r × area is added in the end: a constant stays what it is
+//! W is NaN in a pixel that is not finite and in the next two: one of them holds a piece of the quadrilateral's right side
 //! ```
 //!
-//! Each edge serves the two output pixels that it separates. Coordinates here are pixel coordinates plus a half: pixel (i, j) is
+//! Each edge serves the two output pixels that it separates. What cannot be had this way is NaN: edges that are longer or do not lie in one
+//! tile, and so the means over what they enclose. Coordinates here are pixel coordinates plus a half: pixel (i, j) is
 //! `[i, i + 1] × [j, j + 1]`.
 
+use std::ops::Range;
+
 use super::Patch;
-use crate::{Pixel, plan::Window, vector::widest};
+use crate::{Flux, Pixel, map::CoordGrid, plan::Window, vector::widest};
 
 /// Side of the tiles over which W is summed up, anchored to the image's first pixel: so small that sums stay small and little is lost in differences.
 pub(super) const TILE: usize = 128;
 /// 1.5 · 2⁵²: the sum of it and a number has that number, rounded to an integer, in its lowest bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
-
-/// A pixel that a coordinate lies in, as a float; the even one on a line between two.
-#[inline(always)]
-fn cell(x: f64) -> f64 {
-    (x - 0.5) + ROUND
-}
-
-/// Its number.
-#[inline(always)]
-fn number(cell: f64) -> u32 {
-    cell.to_bits() as u32
-}
-
-/// Edges that are cut together.
+/// Corners, edges or quadrilaterals that are worked on together.
 const BATCH: usize = 32;
+/// Numbers of which the smallest and the largest are looked for side by side.
+const LANES: usize = 8;
 /// A length along an axis below which an edge is level, so that it crosses no line.
 const LEVEL: f64 = 1e-100;
+/// Pixels that a quadrilateral meets along an axis at most.
+const WIDEST: usize = 3;
+
+/// The nearest integer; the even one halfway between two.
+#[inline(always)]
+fn round(x: f64) -> f64 {
+    (x + ROUND) - ROUND
+}
+
+/// The number in the lowest bits of the sum of it and [`ROUND`].
+#[inline(always)]
+fn number(sum: f64) -> usize {
+    sum.to_bits() as u32 as usize
+}
 
 #[inline(always)]
 fn larger(a: f64, b: f64) -> f64 {
@@ -45,206 +52,354 @@ fn smaller(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
 }
 
-/// The sums W at the left sides of the pixels of a patch.
+/// The length of a column with `n` numbers that matter, so that each of them and the next one begin a batch or lie in one.
+fn padded(n: usize) -> usize {
+    n.next_multiple_of(BATCH) + 1
+}
+
+/// The batch of a [`padded`] column from an index on.
+#[inline(always)]
+fn batch(column: &[f64], at: usize) -> &[f64; BATCH] {
+    column.get(at..).and_then(<[f64]>::first_chunk).unwrap_or(&[f64::NAN; BATCH])
+}
+
+/// W over a patch.
 #[derive(Debug, Default)]
 pub(super) struct RowSums {
     window: Window,
-    /// Row by row; tile by tile a sum for each pixel and one for the end.
-    sums: Vec<f64>,
-    stride: usize,
+    /// Row by row W at the left side of each pixel, and how much it grows across it.
+    sums: Vec<[f64; 2]>,
     /// Tiles in a row, and the r of each.
     tiles: usize,
     references: Vec<f64>,
-    /// Whether one of the 3 × 3 pixels from this one on is not finite; empty if all are. Those count as 0 in the sums.
-    spoilt: Vec<bool>,
+    /// The rows of the patch that have been summed up.
+    rows: Range<usize>,
     cuts: Cuts,
 }
 
 impl RowSums {
     pub(super) fn bytes(&self) -> usize {
-        (self.sums.capacity() + self.references.capacity()) * size_of::<f64>() + self.spoilt.capacity()
+        self.sums.capacity() * size_of::<[f64; 2]>() + self.references.capacity() * size_of::<f64>()
     }
 
-    /// Sums up a patch, the window of which starts at multiples of [`TILE`].
-    pub(super) fn fill<P: Pixel>(&mut self, patch: &Patch<'_, P>) {
+    /// Turns to a patch, the window of which starts at multiples of [`TILE`].
+    pub(super) fn start<P: Pixel>(&mut self, patch: &Patch<'_, P>) {
         let Window { nx, ny, .. } = patch.window;
         self.window = patch.window;
         self.tiles = nx.div_ceil(TILE);
-        self.stride = nx + self.tiles;
-        self.sums.clear();
-        self.sums.reserve(self.stride * ny);
+        // Never made smaller, so that nothing is cleared only to be written over.
+        self.sums.resize(self.sums.len().max(nx * ny), [0.0; 2]);
+        self.rows = 0..0;
+        let first = patch.pixels.chunks_exact(nx.max(1)).step_by(TILE).flat_map(|row| row.iter().step_by(TILE));
         self.references.clear();
-        self.spoilt.clear();
-        for (y, row) in patch.pixels.chunks_exact(nx.max(1)).enumerate() {
-            if y % TILE == 0 {
-                let first = row.iter().step_by(TILE).map(|pixel| pixel.to_f64());
-                self.references.extend(first.map(|value| if value.is_finite() { value } else { 0.0 }));
+        let finite = |value: f64| if value.is_finite() { value } else { 0.0 };
+        self.references.extend(first.map(|pixel| finite(pixel.to_f64())));
+    }
+
+    /// Sums up rows of the image so far as they are in the patch, and all between them and those that are summed up already: if this is done shortly
+    /// before they are needed, they are still in the processor's cache.
+    fn extend<P: Pixel>(&mut self, patch: &Patch<'_, P>, [low, high]: [f64; 2]) {
+        let Window { y0, ny, .. } = self.window;
+        // Saturating casts.
+        let rows = (low as usize).saturating_sub(y0)..((high + 1.0) as usize).saturating_sub(y0).min(ny);
+        if rows.is_empty() {
+            return;
+        }
+        if self.rows.is_empty() {
+            self.rows = rows.start..rows.start;
+        }
+        let hull = self.rows.start.min(rows.start)..self.rows.end.max(rows.end);
+        for y in (hull.start..self.rows.start).chain(self.rows.end..hull.end) {
+            let nx = self.window.nx;
+            let row = y * nx..(y + 1) * nx;
+            let (Some(pixels), Some(sums)) = (patch.pixels.get(row.clone()), self.sums.get_mut(row)) else { continue };
+            let references = self.references.iter().skip(y / TILE * self.tiles);
+            for ((pixels, sums), reference) in pixels.chunks(TILE).zip(sums.chunks_mut(TILE)).zip(references) {
+                sum_up(pixels, *reference, sums);
             }
-            for (tile, pixels) in row.chunks(TILE).enumerate() {
-                let reference = self.references.get(y / TILE * self.tiles + tile).map_or(0.0, |value| *value);
-                let mut sum = 0.0;
-                self.sums.push(sum);
-                for (x, pixel) in (tile * TILE..).zip(pixels) {
-                    let value = pixel.to_f64();
-                    if value.is_finite() {
-                        sum += value - reference;
-                    } else {
-                        self.spoil(x, y);
+        }
+        self.rows = hull;
+    }
+
+    /// ∫ W dy along the edges from each corner of `from` to the one `after` places later in `to`: at least the first `n`.
+    fn integrals(&mut self, from: &Corners, to: &Corners, after: usize, n: usize, integrals: &mut Vec<f64>) {
+        let RowSums { sums, cuts, .. } = self;
+        integrals.resize(padded(n), 0.0);
+        widest(
+            #[inline(always)]
+            || {
+                for (at, integrals) in (0..).step_by(BATCH).zip(integrals.as_chunks_mut::<BATCH>().0) {
+                    cuts.cut(&from.ends(at), &to.ends(at + after));
+                    for (k, integral) in integrals.iter_mut().enumerate() {
+                        *integral = cuts.integral(sums, k);
                     }
-                    self.sums.push(sum);
                 }
-            }
-        }
+            },
+        );
+    }
+}
+
+/// W over the pixels of one row in one tile.
+#[inline]
+fn sum_up<P: Pixel>(pixels: &[P], reference: f64, sums: &mut [[f64; 2]]) {
+    let mut sum = 0.0;
+    for (pixel, entry) in pixels.iter().zip(&mut *sums) {
+        let next = sum + (pixel.to_f64() - reference);
+        *entry = [sum, next - sum];
+        sum = next;
+    }
+    if !sum.is_finite() {
+        sum_up_finite(pixels, reference, sums);
+    }
+}
+
+/// W where not all pixels are finite: these count as r.
+#[cold]
+fn sum_up_finite<P: Pixel>(pixels: &[P], reference: f64, sums: &mut [[f64; 2]]) {
+    let (mut sum, mut spoilt) = (0.0, 0_usize);
+    for (pixel, entry) in pixels.iter().zip(sums) {
+        let value = pixel.to_f64();
+        spoilt = if value.is_finite() { spoilt.saturating_sub(1) } else { WIDEST };
+        let next = if value.is_finite() { sum + (value - reference) } else { sum };
+        *entry = [if spoilt > 0 { f64::NAN } else { sum }, next - sum];
+        sum = next;
+    }
+}
+
+/// The corners along a line between rows of output pixels, column by column, and the edges between them.
+#[derive(Debug, Default)]
+pub(super) struct Corners {
+    x: Vec<f64>,
+    y: Vec<f64>,
+    /// The pixel that a corner lies in, the even one on a line between two.
+    column: Vec<f64>,
+    row: Vec<f64>,
+    /// Its place in the patch, and [`ROUND`].
+    place: Vec<f64>,
+    /// The tile that it lies in; NaN if it is not in the patch.
+    tile: Vec<f64>,
+    /// ∫ W dy from each corner to the next.
+    edges: Vec<f64>,
+}
+
+/// A batch of corners.
+struct Ends<'c> {
+    x: &'c [f64; BATCH],
+    y: &'c [f64; BATCH],
+    column: &'c [f64; BATCH],
+    row: &'c [f64; BATCH],
+    place: &'c [f64; BATCH],
+    tile: &'c [f64; BATCH],
+}
+
+impl Corners {
+    pub(super) fn bytes(&self) -> usize {
+        let Corners { x, y, column, row, place, tile, edges } = self;
+        [x, y, column, row, place, tile, edges].iter().map(|numbers| numbers.capacity() * size_of::<f64>()).sum()
     }
 
-    fn spoil(&mut self, x: usize, y: usize) {
-        let Window { nx, ny, .. } = self.window;
-        self.spoilt.resize(nx * ny, false);
-        for row in y.saturating_sub(2)..=y {
-            let from = row * nx;
-            if let Some(cells) = self.spoilt.get_mut(from + x.saturating_sub(2)..=from + x) {
-                cells.fill(true);
-            }
+    /// The lower left corners of `n` pixels from position (x, y) of the output on, and the last one's lower right.
+    pub(super) fn fill<P: Pixel>(
+        &mut self,
+        grid: &CoordGrid<'_>,
+        patch: &Patch<'_, P>,
+        sums: &mut RowSums,
+        [x, y]: [f64; 2],
+        n: usize,
+    ) {
+        self.x.resize(n + 1, 0.0);
+        self.y.resize(n + 1, 0.0);
+        grid.row(x, y, &mut self.x, &mut self.y);
+        let length = padded(n + 1);
+        for column in [&mut self.x, &mut self.y] {
+            column.iter_mut().for_each(|c| *c += 0.5);
+            column.resize(length, f64::NAN);
         }
+        for column in [&mut self.column, &mut self.row, &mut self.place, &mut self.tile] {
+            column.resize(length, f64::NAN);
+        }
+        self.locate(sums);
+        sums.extend(patch, self.rows());
+        let mut edges = std::mem::take(&mut self.edges);
+        sums.integrals(self, self, 1, n, &mut edges);
+        self.edges = edges;
     }
 
-    /// Whether one of the up to 3 × 3 pixels that a quadrilateral with these corners meets is not finite.
-    #[inline]
-    pub(super) fn is_spoilt(&self, corners: [[f64; 2]; 4]) -> bool {
-        if self.spoilt.is_empty() {
-            return false;
-        }
-        let [x, y] = [0, 1].map(|axis| {
-            let [a, b, c, d] = corners.map(|corner| corner[axis]);
-            number(cell(a.min(b).min(c.min(d)))) as usize
-        });
-        let at =
-            y.wrapping_sub(self.window.y0).wrapping_mul(self.window.nx).wrapping_add(x.wrapping_sub(self.window.x0));
-        self.spoilt.get(at).is_none_or(|spoilt| *spoilt)
+    /// Finds the pixels that the corners lie in.
+    fn locate(&mut self, sums: &RowSums) {
+        widest(
+            #[inline(always)]
+            || {
+                let [x0, y0, nx, ny] =
+                    [sums.window.x0, sums.window.y0, sums.window.nx, sums.window.ny].map(|n| n as f64);
+                let tiles = sums.tiles as f64;
+                // A pixel's number over a tile's side, rounded down.
+                let tile_of = |n: f64| round((n - 0.5 * (TILE - 1) as f64) * (1.0 / TILE as f64));
+                let positions = self.x.as_chunks::<BATCH>().0.iter().zip(self.y.as_chunks::<BATCH>().0);
+                let [columns, rows, places, tile_column] =
+                    [&mut self.column, &mut self.row, &mut self.place, &mut self.tile]
+                        .map(|column| column.as_chunks_mut::<BATCH>().0.iter_mut());
+                let found_in = columns.zip(rows).zip(places.zip(tile_column));
+                let mut found = [[0.0; BATCH]; 4];
+                for ((x, y), ((to_column, to_row), (to_place, to_tile))) in positions.zip(found_in) {
+                    for k in 0..BATCH {
+                        let (column, row) = (round(x[k] - 0.5), round(y[k] - 0.5));
+                        let (i, j) = (column - x0, row - y0);
+                        // False for NaN.
+                        let inside = (i >= 0.0) & (i < nx) & (j >= 0.0) & (j < ny);
+                        let place = (j * nx + i) + ROUND;
+                        let tile = if inside { tile_of(j) * tiles + tile_of(i) } else { f64::NAN };
+                        (found[0][k], found[1][k], found[2][k], found[3][k]) = (column, row, place, tile);
+                    }
+                    [*to_column, *to_row, *to_place, *to_tile] = found;
+                }
+            },
+        );
     }
 
-    /// The mean over what four edges enclose, given its signed area, positive if they run around it anticlockwise; `None` if it cannot be had this
-    /// way. Lower and upper edge run from left to right, left and right edge upwards.
-    #[inline]
-    pub(super) fn mean(&self, [low, right, high, left]: [Edge; 4], area: f64) -> Option<f64> {
-        let one = low.tile == right.tile && low.tile == high.tile && low.tile == left.tile;
-        let reference = self.references.get(low.tile as usize)?;
-        one.then_some(reference + (low.value + right.value - high.value - left.value) / area)
-    }
-
-    /// ∫ W dy along the edges from each point of `a` to its partner in `b`, which are given as columns of x and y. Appended to `edges`.
-    pub(super) fn along(&mut self, [ax, ay]: [&[f64]; 2], [bx, by]: [&[f64]; 2], edges: &mut Vec<Edge>) {
-        let from = ax.chunks(BATCH).zip(ay.chunks(BATCH));
-        for ((ax, ay), (bx, by)) in from.zip(bx.chunks(BATCH).zip(by.chunks(BATCH))) {
-            let n = ax.len().min(bx.len());
-            let mut ends = [[0.0; BATCH]; 4];
-            for (end, given) in ends.iter_mut().zip([ax, ay, bx, by]) {
-                end.iter_mut().zip(given).for_each(|(to, from)| *to = *from);
-            }
-            cut(&ends, self.window, self.stride, self.tiles, &mut self.cuts);
-            widest(
-                #[inline(always)]
-                || edges.extend((0..n).map(|k| self.integrate(k))),
-            );
+    /// The first and the last row that a corner lies in, also where there is no image.
+    fn rows(&self) -> [f64; 2] {
+        let (mut low, mut high) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+        for rows in self.row.as_chunks::<LANES>().0 {
+            low.iter_mut().zip(rows).for_each(|(low, row)| *low = smaller(*row, *low));
+            high.iter_mut().zip(rows).for_each(|(high, row)| *high = larger(*row, *high));
         }
+        [low.into_iter().fold(f64::INFINITY, smaller), high.into_iter().fold(f64::NEG_INFINITY, larger)]
     }
 
     #[inline(always)]
-    fn integrate(&self, k: usize) -> Edge {
-        let cuts = &self.cuts;
-        let mut value = 0.0;
-        for piece in 0..3 {
-            let place = cuts.place[piece][k] as usize;
-            let Some(&[left, right]) = self.sums.get(place..).and_then(<[f64]>::first_chunk) else {
-                return Edge::default();
-            };
-            value += cuts.height[piece][k] * (left + cuts.beyond[piece][k] * (right - left));
-        }
-        Edge { value, tile: cuts.tile[k] }
+    fn ends(&self, at: usize) -> Ends<'_> {
+        let Corners { x, y, column, row, place, tile, .. } = self;
+        let [x, y, column, row, place, tile] = [x, y, column, row, place, tile].map(|column| batch(column, at));
+        Ends { x, y, column, row, place, tile }
+    }
+
+    /// Corner `k`.
+    pub(super) fn at(&self, k: usize) -> [f64; 2] {
+        [&self.x, &self.y].map(|column| column.get(k).map_or(f64::NAN, |c| *c))
     }
 }
 
-/// Cuts edges; the same operations for all of them, without branches, so that they are done several at a time.
-fn cut([ax, ay, bx, by]: &[[f64; BATCH]; 4], window: Window, stride: usize, tiles: usize, cuts: &mut Cuts) {
-    widest(
-        #[inline(always)]
-        || {
-            let Window { x0, y0, nx, ny } = window;
-            let [x0, y0, nx, ny] = [x0, y0, nx, ny].map(|n| n as f64);
-            let (stride, tiles) = (stride as f64, tiles as u32);
-            for k in 0..BATCH {
-                let (a, b) = ([ax[k], ay[k]], [bx[k], by[k]]);
-                let d = [b[0] - a[0], b[1] - a[1]];
-                let (from, to) = (a.map(cell), b.map(cell));
-                let apart = [0, 1].map(|axis| (to[axis] - from[axis]).abs());
-                // Where on the edge it crosses a line, from 0 to 1; 1 if it does not.
-                let safe = d.map(|d| if d.abs() < LEVEL { LEVEL } else { d });
-                let inverse = 1.0 / (safe[0] * safe[1]);
-                let crossing = [0, 1].map(|axis| {
-                    let line = (larger(from[axis], to[axis]) - ROUND) - a[axis];
-                    1.0 - apart[axis] * (1.0 - line * safe[1 - axis] * inverse)
-                });
-                let (first, second) = (smaller(crossing[0], crossing[1]), larger(crossing[0], crossing[1]));
-                let middle = [0.5 * first, 0.5 * (first + second), 0.5 * (second + 1.0)];
-                let part = [first, second - first, 1.0 - second];
-                // The pixel of the first piece, that of the last, and that between: in the column of one and the row of the other.
-                let across = crossing[0] < crossing[1];
-                let columns = [from[0], if across { to[0] } else { from[0] }, to[0]].map(|column| column - ROUND);
-                let inside = |pixel: [f64; 2]| {
-                    let (i, j) = ((pixel[0] - ROUND) - x0, (pixel[1] - ROUND) - y0);
-                    ((i >= 0.0) & (i < nx) & (j >= 0.0) & (j < ny), i, j)
-                };
-                let ((from_inside, i, j), (to_inside, to_i, to_j)) = (inside(from), inside(to));
-                let [tile, to_tile] =
-                    [[i, j], [to_i, to_j]].map(|place| place.map(|n| number(n + ROUND) / TILE as u32));
-                // False for NaN.
-                let simple = (apart[0] <= 1.0) & (apart[1] <= 1.0) & from_inside & to_inside;
-                let one = simple & (tile[0] == to_tile[0]) & (tile[1] == to_tile[1]);
-                cuts.tile[k] = if one { tile[1].wrapping_mul(tiles).wrapping_add(tile[0]) } else { NONE };
-                let (low, high) = (j * stride, to_j * stride);
-                let places = [low + i, if across { low + to_i } else { high + i }, high + to_i];
-                for piece in 0..3 {
-                    cuts.height[piece][k] = part[piece] * d[1];
-                    cuts.beyond[piece][k] = (a[0] + middle[piece] * d[0]) - columns[piece];
-                    cuts.place[piece][k] = if one { number(places[piece] + ROUND).wrapping_add(tile[0]) } else { 0 };
-                }
-            }
-        },
-    )
-}
-
-/// Edges cut into three pieces each.
+/// A batch of edges cut into three pieces each.
 #[derive(Debug)]
 struct Cuts {
     height: [[f64; BATCH]; 3],
     /// Middle of a piece, from the left side of the pixel that it lies in.
     beyond: [[f64; BATCH]; 3],
-    /// The place of the pixel's sum.
-    place: [[u32; BATCH]; 3],
-    /// The tile that the edge lies in; [`NONE`] if it is not simple, or does not lie in one.
-    tile: [u32; BATCH],
+    /// The place of the pixel in the patch, and [`ROUND`].
+    place: [[f64; BATCH]; 3],
 }
 
 impl Default for Cuts {
     fn default() -> Self {
         let zero = [[0.0; BATCH]; 3];
-        Cuts { height: zero, beyond: zero, place: [[0; BATCH]; 3], tile: [NONE; BATCH] }
+        Cuts { height: zero, beyond: zero, place: zero }
     }
 }
 
-/// No tile.
-const NONE: u32 = u32::MAX;
+impl Cuts {
+    /// Cuts the edges between two corners each; the same operations for all of them, without branches, so that they are done several at a time.
+    #[inline(always)]
+    fn cut(&mut self, a: &Ends<'_>, b: &Ends<'_>) {
+        for k in 0..BATCH {
+            let (x, y) = (a.x[k], a.y[k]);
+            let d = [b.x[k] - x, b.y[k] - y];
+            let (from, to) = ([a.column[k], a.row[k]], [b.column[k], b.row[k]]);
+            let apart = [(to[0] - from[0]).abs(), (to[1] - from[1]).abs()];
+            // Where on the edge it crosses a line, from 0 to 1; 1 if it does not.
+            let safe = d.map(|d| if d.abs() < LEVEL { LEVEL } else { d });
+            let inverse = 1.0 / (safe[0] * safe[1]);
+            let crossing = [
+                1.0 - apart[0] * (1.0 - (larger(from[0], to[0]) - x) * safe[1] * inverse),
+                1.0 - apart[1] * (1.0 - (larger(from[1], to[1]) - y) * safe[0] * inverse),
+            ];
+            let (first, second) = (smaller(crossing[0], crossing[1]), larger(crossing[0], crossing[1]));
+            // The pixel of the first piece, that of the last, and that between: in the column of one and the row of the other.
+            let across = crossing[0] < crossing[1];
+            let step = to[0] - from[0];
+            // False for NaN.
+            let simple = (apart[0] <= 1.0) & (apart[1] <= 1.0) & (a.tile[k] == b.tile[k]);
+            let height = if simple { d[1] } else { f64::NAN };
+            self.height[0][k] = first * height;
+            self.height[1][k] = (second - first) * height;
+            self.height[2][k] = (1.0 - second) * height;
+            self.beyond[0][k] = (x + 0.5 * first * d[0]) - from[0];
+            self.beyond[1][k] = (x + 0.5 * (first + second) * d[0]) - if across { to[0] } else { from[0] };
+            self.beyond[2][k] = (x + 0.5 * (second + 1.0) * d[0]) - to[0];
+            self.place[0][k] = a.place[k];
+            self.place[1][k] = if across { a.place[k] + step } else { b.place[k] - step };
+            self.place[2][k] = b.place[k];
+        }
+    }
 
-/// ∫ W dy along an edge.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Edge {
-    value: f64,
-    /// The tile that the edge lies in; [`NONE`] if it is not simple, or does not lie in one.
-    tile: u32,
+    /// ∫ W dy along edge `k`.
+    #[inline(always)]
+    fn integral(&self, sums: &[[f64; 2]], k: usize) -> f64 {
+        let mut integral = 0.0;
+        for piece in 0..3 {
+            let Some([left, growth]) = sums.get(number(self.place[piece][k])) else { return f64::NAN };
+            integral += self.height[piece][k] * (left + self.beyond[piece][k] * growth);
+        }
+        integral
+    }
 }
 
-impl Default for Edge {
-    fn default() -> Self {
-        Edge { value: 0.0, tile: NONE }
+/// Means over the output pixels of one row.
+#[derive(Debug, Default)]
+pub(super) struct Means {
+    /// ∫ W dy along the edges between the row's pixels.
+    between: Vec<f64>,
+    /// The pixels whose mean is not finite.
+    pub(super) doubtful: Vec<usize>,
+}
+
+impl Means {
+    pub(super) fn bytes(&self) -> usize {
+        self.between.capacity() * size_of::<f64>() + self.doubtful.capacity() * size_of::<usize>()
+    }
+
+    /// The samples of the `values.len()` pixels between two lines of corners, as [`Flux`] wants them; not finite where they cannot be had
+    /// this way.
+    pub(super) fn row<T: Pixel>(
+        &mut self,
+        sums: &mut RowSums,
+        below: &Corners,
+        above: &Corners,
+        flux: Flux,
+        values: &mut [T],
+    ) {
+        sums.integrals(below, above, 0, values.len() + 1, &mut self.between);
+        self.doubtful.clear();
+        widest(
+            #[inline(always)]
+            || {
+                for (at, values) in (0..).step_by(BATCH).zip(values.chunks_mut(BATCH)) {
+                    let samples = self.batch(sums, below, above, flux, at);
+                    values.copy_from_slice(&samples.map(T::from_f64)[..values.len()]);
+                    // As is_finite(), which is not done in vectors.
+                    if !samples.iter().fold(true, |finite, sample| finite & (0.0 * sample == 0.0)) {
+                        let samples = (at..).zip(&samples).take(values.len());
+                        self.doubtful.extend(samples.filter(|(_, sample)| !sample.is_finite()).map(|(k, _)| k));
+                    }
+                }
+            },
+        )
+    }
+
+    #[inline(always)]
+    fn batch(&self, sums: &RowSums, below: &Corners, above: &Corners, flux: Flux, at: usize) -> [f64; BATCH] {
+        let (a, b, c, d) = (below.ends(at), below.ends(at + 1), above.ends(at + 1), above.ends(at));
+        let (low, high) = (batch(&below.edges, at), batch(&above.edges, at));
+        let (left, right) = (batch(&self.between, at), batch(&self.between, at + 1));
+        let mut samples = [0.0; BATCH];
+        for (reference, tile) in samples.iter_mut().zip(a.tile) {
+            *reference = sums.references.get(number(tile + ROUND)).map_or(f64::NAN, |reference| *reference);
+        }
+        for (k, sample) in samples.iter_mut().enumerate() {
+            let area = 0.5 * ((c.x[k] - a.x[k]) * (d.y[k] - b.y[k]) - (c.y[k] - a.y[k]) * (d.x[k] - b.x[k]));
+            let mean = *sample + (low[k] + right[k] - high[k] - left[k]) / area;
+            *sample = if flux == Flux::Conserve { mean * area.abs() } else { mean };
+        }
+        samples
     }
 }

@@ -12,7 +12,7 @@
 
 use super::{
     Kernel, Patch, Scene, Scratch,
-    edges::{Edge, RowSums},
+    edges::{Corners, Means, RowSums},
     further::Further,
     raster::Cover,
     sphere,
@@ -33,19 +33,15 @@ const CURVED: f64 = 0.5;
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     sums: RowSums,
-    below: Line,
-    above: Line,
-    between: Vec<Edge>,
+    below: Corners,
+    above: Corners,
+    means: Means,
     cover: Cover,
 }
 
 impl Buffers {
     pub(super) fn bytes(&self) -> usize {
-        self.sums.bytes()
-            + self.between.capacity() * size_of::<Edge>()
-            + self.below.bytes()
-            + self.above.bytes()
-            + self.cover.bytes()
+        self.sums.bytes() + self.below.bytes() + self.above.bytes() + self.means.bytes() + self.cover.bytes()
     }
 }
 
@@ -98,99 +94,75 @@ pub(super) fn block<P: Pixel, T: Pixel, F: Further>(
     coverage: &mut [T],
     further: &mut F,
 ) {
-    let Buffers { sums, below, above, between, cover } = &mut scratch.exact;
-    sums.fill(&scene.patch);
+    let Buffers { sums, below, above, means, cover } = &mut scratch.exact;
+    sums.start(&scene.patch);
     let x0 = block.x0 as f64 - 0.5;
-    below.fill(scene.grid, sums, [x0, block.y0 as f64 - 0.5], block.nx);
+    below.fill(scene.grid, &scene.patch, sums, [x0, block.y0 as f64 - 0.5], block.nx);
+    let plain = !F::WANTED && scene.sky.is_none_or(|sky| sky.is_all(Flatness::Flat));
     let rows = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
     for (y, (values, coverage)) in (block.y0..).zip(rows) {
-        above.fill(scene.grid, sums, [x0, y as f64 + 0.5], block.nx);
-        between.clear();
-        sums.along(below.columns(), above.columns(), between);
-        let edges = below.edges.iter().zip(&above.edges).zip(between.iter().zip(between.iter().skip(1)));
-        let samples = values.iter_mut().zip(coverage);
-        for ((x, (quad, ((low, high), (left, right)))), (value, covered)) in
-            (block.x0..).zip(below.quads(above).zip(edges)).zip(samples)
-        {
-            let flatness = scene.sky.map_or(Flatness::Flat, |sky| sky.flatness(x, y));
-            let k = (y - block.y0) * block.nx + x - block.x0;
-            let flat = |cover: &mut Cover, further: &mut F| {
-                let sample = quick(sums, kernel, &quad, [*low, *right, *high, *left]).or_else(|| {
-                    cover
-                        .lay(quad, scene.patch.image)
-                        .then(|| in_plane(&scene.patch, cover).sample(cover.area, kernel))?
-                })?;
-                Some((sample, tell(&scene.patch, cover, quad, k, further)))
-            };
-            let spherical = |near: Option<&[[f64; 2]; 4]>, further: &mut F| {
-                let sky = scene.sky?;
-                let corners = sky.output_corners(x, y)?;
-                let pixel = sphere::Pixel::new(&corners)?;
-                let near = near.map_or(Near::Cap(&corners), Near::Quad);
-                let shares = kernel.flux == Flux::Conserve;
-                let sums = on_sphere(&scene.patch, sky, &pixel, near, shares, k, further);
-                Some((sums.sample(pixel.area, kernel)?, sums.area))
-            };
-            let sample = match flatness {
-                Flatness::Flat => flat(cover, further),
-                Flatness::Unknown => is_whole(&quad, scene.grid, x, y).then(|| flat(cover, further)).flatten(),
-                Flatness::Curved => spherical(Some(&quad), further),
-                Flatness::Wild => spherical(None, further),
-            };
-            let ((sample, coverage), area) = sample.unwrap_or_default();
-            *value = T::from_f64(sample);
-            *covered = T::from_f64(coverage);
-            further.whole(k, if kernel.flux == Flux::Conserve { coverage } else { area });
+        above.fill(scene.grid, &scene.patch, sums, [x0, y as f64 + 0.5], block.nx);
+        coverage.fill(T::from_f64(1.0));
+        means.row(sums, below, above, kernel.flux, values);
+        let (all, some) = if plain { (0..0, &*means.doubtful) } else { (0..block.nx, [].as_slice()) };
+        for k in all.chain(some.iter().copied()) {
+            let quad = [below.at(k), below.at(k + 1), above.at(k + 1), above.at(k)];
+            let mean = values[k].to_f64();
+            let pixel = Single { scene, kernel, x: block.x0 + k, y, quad, mean, k: (y - block.y0) * block.nx + k };
+            let ((sample, cover), area) = pixel.sample(cover, further).unwrap_or_default();
+            values[k] = T::from_f64(sample);
+            coverage[k] = T::from_f64(cover);
+            further.whole(pixel.k, if kernel.flux == Flux::Conserve { cover } else { area });
         }
         std::mem::swap(below, above);
     }
 }
 
-/// The corners along a line between rows, in pixel coordinates of the input plus a half, and the edges between them.
-#[derive(Debug, Default)]
-struct Line {
-    xs: Vec<f64>,
-    ys: Vec<f64>,
-    edges: Vec<Edge>,
+/// An output pixel that is looked at by itself.
+struct Single<'s, P> {
+    scene: &'s Scene<'s, P>,
+    kernel: &'s Kernel,
+    x: usize,
+    y: usize,
+    /// Its corners in the plane of the input's pixels.
+    quad: [[f64; 2]; 4],
+    /// The quick sample there, if it is finite.
+    mean: f64,
+    /// Its number in the block.
+    k: usize,
 }
 
-impl Line {
-    fn bytes(&self) -> usize {
-        2 * self.xs.capacity() * size_of::<f64>() + self.edges.capacity() * size_of::<Edge>()
+impl<P: Pixel> Single<'_, P> {
+    /// Value and coverage, and the sum of the areas that `further` has been told; none where there is no sample.
+    fn sample(&self, cover: &mut Cover, further: &mut impl Further) -> Option<((f64, f64), f64)> {
+        match self.scene.sky.map_or(Flatness::Flat, |sky| sky.flatness(self.x, self.y)) {
+            Flatness::Flat => self.flat(cover, further),
+            Flatness::Unknown if is_whole(&self.quad, self.scene.grid, self.x, self.y) => self.flat(cover, further),
+            Flatness::Unknown => None,
+            Flatness::Curved => self.spherical(Some(&self.quad), further),
+            Flatness::Wild => self.spherical(None, further),
+        }
     }
 
-    fn columns(&self) -> [&[f64]; 2] {
-        [&self.xs, &self.ys]
+    fn flat(&self, cover: &mut Cover, further: &mut impl Further) -> Option<((f64, f64), f64)> {
+        let patch = &self.scene.patch;
+        let sample = if self.mean.is_finite() {
+            (self.mean, 1.0)
+        } else {
+            cover.lay(self.quad, patch.image).then(|| in_plane(patch, cover).sample(cover.area, self.kernel))??
+        };
+        Some((sample, tell(patch, cover, self.quad, self.k, further)))
     }
 
-    fn fill(&mut self, grid: &CoordGrid<'_>, sums: &mut RowSums, [x, y]: [f64; 2], n: usize) {
-        self.xs.resize(n + 1, 0.0);
-        self.ys.resize(n + 1, 0.0);
-        grid.row(x, y, &mut self.xs, &mut self.ys);
-        self.xs.iter_mut().chain(&mut self.ys).for_each(|c| *c += 0.5);
-        let next = [&self.xs, &self.ys].map(|column| column.get(1..).unwrap_or(&[]));
-        self.edges.clear();
-        sums.along([&self.xs, &self.ys], next, &mut self.edges);
+    fn spherical(&self, near: Option<&[[f64; 2]; 4]>, further: &mut impl Further) -> Option<((f64, f64), f64)> {
+        let sky = self.scene.sky?;
+        let corners = sky.output_corners(self.x, self.y)?;
+        let pixel = sphere::Pixel::new(&corners)?;
+        let near = near.map_or(Near::Cap(&corners), Near::Quad);
+        let shares = self.kernel.flux == Flux::Conserve;
+        let sums = on_sphere(&self.scene.patch, sky, &pixel, near, shares, self.k, further);
+        Some((sums.sample(pixel.area, self.kernel)?, sums.area))
     }
-
-    /// The corners of the pixels between this line and the one above, in order around each.
-    fn quads<'l>(&'l self, above: &'l Line) -> impl Iterator<Item = [[f64; 2]; 4]> + 'l {
-        let pairs = |line: &'l Line| line.xs.windows(2).zip(line.ys.windows(2));
-        pairs(self).zip(pairs(above)).filter_map(|low_high| match low_high {
-            ((&[ax, bx], &[ay, by]), (&[dx, cx], &[dy, cy])) => Some([[ax, ay], [bx, by], [cx, cy], [dx, dy]]),
-            _ => None,
-        })
-    }
-}
-
-/// The sample of a quadrilateral not larger than a few pixels, which are all there.
-#[inline]
-fn quick(sums: &RowSums, kernel: &Kernel, quad: &[[f64; 2]; 4], edges: [Edge; 4]) -> Option<(f64, f64)> {
-    let [a, b, c, d] = quad;
-    let area = 0.5 * ((c[0] - a[0]) * (d[1] - b[1]) - (c[1] - a[1]) * (d[0] - b[0]));
-    let mean = sums.mean(edges, area)?;
-    let value = if kernel.flux == Flux::Conserve { mean * area.abs() } else { mean };
-    (!sums.is_spoilt(*quad) && value.is_finite()).then_some((value, 1.0))
 }
 
 /// Whether the middle of an output pixel lies in the middle of its corners, so that no seam runs through it.
