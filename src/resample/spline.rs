@@ -30,8 +30,6 @@ use crate::{Pixel, plan::Window, vector::widest};
 const SPAN: usize = 31;
 /// How far a missing pixel looks for others: what is farther away changes a sample by less than 1e-16 of it.
 pub(super) const FILL: usize = 28;
-/// Positions that are looked at together.
-const RUN: usize = 64;
 /// Pixels around the coefficients that the patch has to hold.
 pub(super) const MARGIN: usize = SPAN + FILL;
 
@@ -328,25 +326,22 @@ pub(super) fn at_centres<P: Pixel, T: Pixel>(
     let [y_last, x_last] = patch.image.map(|n| n as f64 - 1.0);
     let clamp = |x: f64, last: f64| x.max(0.0).min(last);
     let is_whole = |x: f64| floor(x) == x;
-    let runs = xs.chunks(RUN).zip(ys.chunks(RUN)).zip(values.chunks_mut(RUN).zip(coverage.chunks_mut(RUN)));
-    for (start, ((xs, ys), (values, coverage))) in (0..).step_by(RUN).zip(runs) {
-        let any = widest(
-            #[inline(always)]
-            || xs.iter().fold(false, |any, x| any | is_whole(clamp(*x, x_last))),
-        );
-        if !any {
-            continue;
-        }
-        for (k, (((x, y), value), cover)) in (start..).zip(xs.iter().zip(ys).zip(values).zip(coverage)) {
-            let inside = *x >= -0.5 && *x < x_last + 0.5 && *y >= -0.5 && *y < y_last + 0.5;
-            let (column, line) = (clamp(*x, x_last), clamp(*y, y_last));
-            if inside && is_whole(column) && is_whole(line) {
-                let pixel = patch.at(as_index(line), as_index(column));
-                if pixel.is_finite() {
-                    *value = T::from_f64(pixel);
-                    *cover = T::from_f64(1.0);
-                    further.pixel(k, [as_index(line), as_index(column)]);
-                }
+    let any = widest(
+        #[inline(always)]
+        || xs.iter().fold(false, |any, x| any | is_whole(if *x > 0.0 { *x } else { 0.0 }) | !(*x < x_last)),
+    );
+    if !any {
+        return;
+    }
+    for (k, (((x, y), value), cover)) in xs.iter().zip(ys).zip(values).zip(coverage).enumerate() {
+        let inside = *x >= -0.5 && *x < x_last + 0.5 && *y >= -0.5 && *y < y_last + 0.5;
+        let (column, line) = (clamp(*x, x_last), clamp(*y, y_last));
+        if inside && is_whole(column) && is_whole(line) {
+            let pixel = patch.at(as_index(line), as_index(column));
+            if pixel.is_finite() {
+                *value = T::from_f64(pixel);
+                *cover = T::from_f64(1.0);
+                further.pixel(k, [as_index(line), as_index(column)]);
             }
         }
     }
