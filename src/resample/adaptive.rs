@@ -15,10 +15,12 @@
 use std::f64::consts::SQRT_2;
 
 use super::{
-    Kernel, Patch, Scene,
+    Kernel, Linear, Patch, Scene,
     ellipse::{Ellipse, weight},
     further::Further,
-    series::{Buffers, Gaussians, LANES, hann},
+    jacobian::area,
+    linear,
+    series::{self, Gaussians, LANES, hann},
 };
 use crate::{Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, plan::Window, vector::widest};
 
@@ -102,11 +104,28 @@ enum Met {
 struct Sampling<'s, P> {
     adaptive: &'s Adaptive,
     missing: Missing,
+    flux: Flux,
     patch: &'s Patch<'s, P>,
     /// Centres of the last row and column of the image.
     last: [f64; 2],
     /// Input pixels that output pixels are long at most where positions outside of the image count.
     stretch: f64,
+    gaussians: &'s mut Gaussians,
+    rows: &'s mut series::Buffers,
+}
+
+/// What is reused from block to block.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    pub(super) linear: linear::Buffers,
+    gaussians: Gaussians,
+    rows: series::Buffers,
+}
+
+impl Buffers {
+    pub(super) fn bytes(&self) -> usize {
+        self.linear.bytes() + self.rows.bytes()
+    }
 }
 
 pub(super) fn block<P: Pixel, T: Pixel>(
@@ -118,30 +137,29 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     (values, coverage): (&mut [T], &mut [T]),
     further: &mut impl Further,
 ) {
-    values.fill(T::default());
-    coverage.fill(T::default());
-    let Some(linear) = scene.linear else { return };
-    let last = scene.patch.image.map(|n| n as f64 - 1.0);
-    let sampling = Sampling { adaptive, missing, patch: &scene.patch, last, stretch };
-    let rows = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
-    for (y, (values, coverage)) in (block.y0..).zip(rows) {
-        let row = linear.row(block.x0, y, block.nx);
-        let pieces = values.chunks_mut(LANES).zip(coverage.chunks_mut(LANES));
-        for ((values, coverage), from) in pieces.zip((0..).step_by(LANES)) {
-            let mut numbers = [[f64::NAN; LANES]; 6];
-            for (lanes, numbers) in numbers.iter_mut().zip(&row) {
-                let numbers = numbers.get(from..).unwrap_or_default();
-                match numbers.first_chunk() {
-                    Some(numbers) => *lanes = *numbers,
-                    None => lanes.iter_mut().zip(numbers).for_each(|(lane, number)| *lane = *number),
-                }
+    let Buffers { linear: spare, gaussians, rows } = buffers;
+    let own = match scene.linear {
+        Some(_) => None,
+        None => Some(Linear::new(scene.grid, block, adaptive, scene.target, std::mem::take(spare))),
+    };
+    if let Some(linear) = scene.linear.or(own.as_ref()) {
+        let last = scene.patch.image.map(|n| n as f64 - 1.0);
+        let mut sampling = Sampling { adaptive, missing, flux, patch: &scene.patch, last, stretch, gaussians, rows };
+        let pixels = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
+        for (y, (values, coverage)) in (block.y0..).zip(pixels) {
+            let pieces = values.chunks_mut(LANES).zip(coverage.chunks_mut(LANES));
+            for ((values, coverage), from) in pieces.zip((0..).step_by(LANES)) {
+                further.start((y - block.y0) * block.nx + from);
+                let numbers = linear.lanes(block.x0 + from, y);
+                widest(
+                    #[inline(always)]
+                    || sampling.piece(numbers, values, coverage, further),
+                );
             }
-            further.start((y - block.y0) * block.nx + from);
-            widest(
-                #[inline(always)]
-                || sampling.piece(&numbers, flux, buffers, values, coverage, further),
-            );
         }
+    }
+    if let Some(own) = own {
+        *spare = own.into_buffers();
     }
 }
 
@@ -149,27 +167,39 @@ impl<P: Pixel> Sampling<'_, P> {
     /// The samples of a few output pixels of a row: x, y and the Jacobian of each are given.
     #[inline(always)]
     fn piece<T: Pixel, F: Further>(
-        &self,
-        numbers: &[[f64; LANES]; 6],
-        flux: Flux,
-        buffers: &mut Buffers,
+        &mut self,
+        numbers: [&[f64; LANES]; 6],
         values: &mut [T],
         coverage: &mut [T],
         further: &mut F,
     ) {
-        let gaussian = self.adaptive.kernel == AdaptiveKernel::Gaussian;
-        let gaussians = gaussian.then(|| Gaussians::new(numbers, self.adaptive, self.last));
-        for (k, (value, cover)) in values.iter_mut().zip(coverage).enumerate().take(LANES) {
-            let jacobian = || [2, 3, 4, 5].map(|n| numbers[n][k]);
-            let keep = if flux == Flux::Conserve { super::jacobian::area(jacobian()) } else { 1.0 };
-            let sums = gaussians.as_ref().and_then(|gaussians| gaussians.sum(k, self.patch));
-            let mut sample = sums.map_or(f64::NAN, |[sum, weight]| sum / weight * keep);
-            if !sample.is_finite() {
-                sample = self.sample([numbers[0][k], numbers[1][k]], jacobian(), keep, buffers);
+        let jacobian = |k: usize| [2, 3, 4, 5].map(|n| numbers[n][k]);
+        let conserve = self.flux == Flux::Conserve;
+        let keep = |k: usize| if conserve { area(jacobian(k)) } else { 1.0 };
+        let mut samples = [f64::NAN; LANES];
+        if self.adaptive.kernel == AdaptiveKernel::Gaussian {
+            self.gaussians.fit(numbers, self.adaptive, self.patch);
+            self.gaussians.means(self.patch, values.len(), &mut samples);
+            if conserve {
+                for (k, sample) in samples.iter_mut().enumerate() {
+                    *sample *= keep(k);
+                }
             }
+        }
+        let all = values.iter().zip(&samples).fold(true, |all, (_, sample)| all & sample.is_finite());
+        if all && !F::WANTED {
+            values.iter_mut().zip(&samples).for_each(|(value, sample)| *value = T::from_f64(*sample));
+            return coverage.fill(T::from_f64(1.0));
+        }
+        for (k, (value, cover)) in values.iter_mut().zip(coverage).enumerate().take(LANES) {
+            let (mut sample, position) = (samples[k], [numbers[0][k], numbers[1][k]]);
+            if !sample.is_finite() {
+                sample = self.sample(position, jacobian(k), keep(k));
+            }
+            (*value, *cover) = (T::default(), T::default());
             if !sample.is_nan() {
                 if F::WANTED {
-                    self.tell(k, [numbers[0][k], numbers[1][k]], jacobian(), keep, buffers, further);
+                    self.tell(k, position, jacobian(k), keep(k), further);
                 }
                 (*value, *cover) = (T::from_f64(sample), T::from_f64(1.0));
             }
@@ -193,7 +223,7 @@ impl<P: Pixel> Sampling<'_, P> {
     }
 
     /// The sample of one pixel, NaN where there is none: by the Hann kernel, at the edges of the image, and where a pixel is missing or infinite.
-    fn sample(&self, position: [f64; 2], jacobian: [f64; 4], keep: f64, buffers: &mut Buffers) -> f64 {
+    fn sample(&mut self, position: [f64; 2], jacobian: [f64; 4], keep: f64) -> f64 {
         let Some(ellipse) = Ellipse::new(jacobian, self.adaptive) else { return f64::NAN };
         let region = Region::new(position, ellipse.radii());
         if !self.holds(&region) {
@@ -203,7 +233,7 @@ impl<P: Pixel> Sampling<'_, P> {
         } else if let Ellipse::Hann(matrix) = &ellipse {
             let first = [region.x[0], region.y[0]];
             let size = [region.x[1] - first[0], region.y[1] - first[1]].map(|n| (n + 1.0) as usize);
-            if let Some([sum, weight]) = hann(self.patch, matrix, position, first, size, buffers) {
+            if let Some([sum, weight]) = hann(self.patch, matrix, position, first, size, self.rows) {
                 let sample = sum / weight * keep;
                 if sample.is_finite() {
                     return sample;
@@ -306,12 +336,11 @@ impl<P: Pixel> Sampling<'_, P> {
 
     /// Tells which pixels sample `k` is made of. What is filled in has no noise.
     fn tell(
-        &self,
+        &mut self,
         k: usize,
         position: [f64; 2],
         jacobian: [f64; 4],
         keep: f64,
-        buffers: &mut Buffers,
         further: &mut impl Further,
     ) {
         let Some(ellipse) = Ellipse::new(jacobian, self.adaptive) else { return };
@@ -322,7 +351,8 @@ impl<P: Pixel> Sampling<'_, P> {
             (low, high + 1 - low)
         };
         let ((x0, nx), (y0, ny)) = (range(region.x, self.last[1]), range(region.y, self.last[0]));
-        let weights = buffers.square(nx * ny);
+        let mut rows = std::mem::take(self.rows);
+        let weights = rows.square(nx * ny);
         let mut total = 0.0;
         self.walk(position, &ellipse, region, |w, met| {
             match met {
@@ -340,5 +370,6 @@ impl<P: Pixel> Sampling<'_, P> {
             further.part(k, [y0 + at / nx, x0 + at % nx], *w);
         }
         further.whole(k, total / keep);
+        *self.rows = rows;
     }
 }
