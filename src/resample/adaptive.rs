@@ -5,7 +5,7 @@
 //! Hann:      w(d) = (1 + cos πu0) (1 + cos πu1), u = J d, where |u0|, |u1| < 1   box: of U s Vᵀ (±1, ±1) around P
 //! Gaussian:  w(d) = exp(-2 |J d|² / width²)                                      box: P ± region/2 · max(s)
 //! sample = Σ w p / Σ w over the pixels of the box, d from P to the pixel's centre; × |det Ji| to keep flux
-//! box not inside of the image: the boundary's rule;  missing pixels: what bad_fill or Options::missing says
+//! box not inside of the image: the boundary's rule, or around it where it is cyclic;  missing pixels: what bad_fill or Options::missing says
 //! ```
 //!
 //! The Gaussian, exp(-(a dx² + 2b dx dy + c dy²)), is a product of geometric series: in a box of n × m pixels six exponentials and two
@@ -38,8 +38,13 @@ pub(super) fn radius(adaptive: &Adaptive, longest: f64) -> f64 {
     }
 }
 
-/// Whether every position that the map defines has a sample, however far outside of the image.
+/// Whether positions can have samples however far outside of the image they are.
 pub(super) fn is_everywhere(adaptive: &Adaptive) -> bool {
+    adaptive.x_cyclic || adaptive.y_cyclic || is_endless(adaptive)
+}
+
+/// Whether every position that the map defines has a sample.
+fn is_endless(adaptive: &Adaptive) -> bool {
     matches!(adaptive.boundary, Boundary::GridConstant { .. } | Boundary::Nearest)
 }
 
@@ -48,13 +53,16 @@ pub(super) fn is_everywhere(adaptive: &Adaptive) -> bool {
 fn limit(adaptive: &Adaptive, stretch: f64) -> f64 {
     match adaptive.boundary {
         Boundary::Strict => 0.0,
-        _ if is_everywhere(adaptive) => EVERYWHERE,
+        _ if is_endless(adaptive) => EVERYWHERE,
         _ => radius(adaptive, SQRT_2 * stretch).min(EVERYWHERE),
     }
 }
 
 /// The same with room for the neighbours that a Jacobian is taken from; `scale` is the length of output pixels in a block.
 pub(super) fn pad(adaptive: &Adaptive, stretch: f64, scale: f64) -> f64 {
+    if is_everywhere(adaptive) {
+        return EVERYWHERE;
+    }
     (limit(adaptive, stretch) + 3.0 * scale.max(stretch) + 1.0).min(EVERYWHERE)
 }
 
@@ -79,8 +87,13 @@ impl Region {
         Region { x: [(x - rx).ceil(), (x + rx).floor()], y: [(y - ry).ceil(), (y + ry).floor()] }
     }
 
-    fn clip(self, [y_last, x_last]: [f64; 2]) -> Region {
-        Region { x: [self.x[0].max(0.0), self.x[1].min(x_last)], y: [self.y[0].max(0.0), self.y[1].min(y_last)] }
+    fn clip(self, [y, x]: [[f64; 2]; 2]) -> Region {
+        Region { x: [self.x[0].max(x[0]), self.x[1].min(x[1])], y: [self.y[0].max(y[0]), self.y[1].min(y[1])] }
+    }
+
+    /// NaN compares false.
+    fn is_in(&self, [y, x]: [[f64; 2]; 2]) -> bool {
+        (self.x[0] >= x[0]) & (self.x[1] <= x[1]) & (self.y[0] >= y[0]) & (self.y[1] <= y[1])
     }
 
     fn is_empty(&self) -> bool {
@@ -106,8 +119,10 @@ struct Sampling<'s, P> {
     missing: Missing,
     flux: Flux,
     patch: &'s Patch<'s, P>,
-    /// Centres of the last row and column of the image.
-    last: [f64; 2],
+    /// First and last row, first and last column of the image.
+    image: [[f64; 2]; 2],
+    /// The same, but infinite along an axis where the image goes around.
+    ends: [[f64; 2]; 2],
     /// Input pixels that output pixels are long at most where positions outside of the image count.
     stretch: f64,
     gaussians: &'s mut Gaussians,
@@ -140,11 +155,17 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     let Buffers { linear: spare, gaussians, rows } = buffers;
     let own = match scene.linear {
         Some(_) => None,
-        None => Some(Linear::new(scene.grid, block, adaptive, scene.target, std::mem::take(spare))),
+        None => {
+            let shapes = [scene.target, scene.patch.image];
+            Some(Linear::new(scene.grid, block, adaptive, shapes, std::mem::take(spare)))
+        }
     };
     if let Some(linear) = scene.linear.or(own.as_ref()) {
-        let last = scene.patch.image.map(|n| n as f64 - 1.0);
-        let mut sampling = Sampling { adaptive, missing, flux, patch: &scene.patch, last, stretch, gaussians, rows };
+        let image = scene.patch.image.map(|n| [0.0, n as f64 - 1.0]);
+        let open = |cyclic: bool, ends: [f64; 2]| if cyclic { [f64::NEG_INFINITY, f64::INFINITY] } else { ends };
+        let ends = [open(adaptive.y_cyclic, image[0]), open(adaptive.x_cyclic, image[1])];
+        let patch = &scene.patch;
+        let mut sampling = Sampling { adaptive, missing, flux, patch, image, ends, stretch, gaussians, rows };
         let pixels = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
         for (y, (values, coverage)) in (block.y0..).zip(pixels) {
             let pieces = values.chunks_mut(LANES).zip(coverage.chunks_mut(LANES));
@@ -206,19 +227,13 @@ impl<P: Pixel> Sampling<'_, P> {
         }
     }
 
-    /// NaN compares false.
-    #[inline(always)]
-    fn holds(&self, Region { x, y }: &Region) -> bool {
-        (x[0] >= 0.0) & (x[1] <= self.last[1]) & (y[0] >= 0.0) & (y[1] <= self.last[0])
-    }
-
     /// Whether a position in or outside of the image counts.
     fn counts(&self, [x, y]: [f64; 2], [xu, xv, yu, yv]: [f64; 4]) -> bool {
-        let beyond = |x: f64, last: f64| (-0.5 - x).max(x - last - 0.5);
-        let away = beyond(x, self.last[1]).max(beyond(y, self.last[0]));
+        let beyond = |x: f64, [first, last]: [f64; 2]| (first - 0.5 - x).max(x - last - 0.5);
+        let away = beyond(x, self.ends[1]).max(beyond(y, self.ends[0]));
         let size = (xu * xu + xv * xv + yu * yu + yv * yv).sqrt();
         away <= 0.0
-            || is_everywhere(self.adaptive)
+            || is_endless(self.adaptive)
             || away <= limit(self.adaptive, self.stretch) && size <= SQRT_2 * self.stretch
     }
 
@@ -226,11 +241,13 @@ impl<P: Pixel> Sampling<'_, P> {
     fn sample(&mut self, position: [f64; 2], jacobian: [f64; 4], keep: f64) -> f64 {
         let Some(ellipse) = Ellipse::new(jacobian, self.adaptive) else { return f64::NAN };
         let region = Region::new(position, ellipse.radii());
-        if !self.holds(&region) {
+        if !region.is_in(self.ends) {
             if self.adaptive.boundary == Boundary::Strict || !self.counts(position, jacobian) {
                 return f64::NAN;
             }
-        } else if let Ellipse::Hann(matrix) = &ellipse {
+        } else if let Ellipse::Hann(matrix) = &ellipse
+            && region.is_in(self.image)
+        {
             let first = [region.x[0], region.y[0]];
             let size = [region.x[1] - first[0], region.y[1] - first[1]].map(|n| (n + 1.0) as usize);
             if let Some([sum, weight]) = hann(self.patch, matrix, position, first, size, self.rows) {
@@ -248,7 +265,7 @@ impl<P: Pixel> Sampling<'_, P> {
     fn careful(&self, position: [f64; 2], ellipse: &Ellipse, whole: Region, keep: f64) -> f64 {
         let boundary = self.adaptive.boundary;
         if let Boundary::GridConstant { value } = boundary
-            && whole.clip(self.last).is_empty()
+            && whole.clip(self.ends).is_empty()
         {
             return value;
         }
@@ -281,15 +298,15 @@ impl<P: Pixel> Sampling<'_, P> {
 
     /// The part of a box that is walked through; `None` if none of it counts, or more of it lies outside than anybody can wait for.
     fn region(&self, whole: Region) -> Option<Region> {
-        let inner = whole.clip(self.last);
+        let inner = whole.clip(self.ends);
         let region = match self.adaptive.boundary {
             Boundary::Nearest => whole,
             _ if inner.is_empty() => return None,
             Boundary::Strict | Boundary::Ignore => inner,
             _ => whole,
         };
-        let short = |[low, high]: [f64; 2], last: f64| -low <= LONGEST && high - last <= LONGEST;
-        (short(region.x, self.last[1]) && short(region.y, self.last[0])).then_some(region)
+        let short = |[low, high]: [f64; 2], [_, last]: [f64; 2]| -low <= LONGEST && high - last <= LONGEST;
+        (short(region.x, self.image[1]) && short(region.y, self.image[0])).then_some(region)
     }
 
     /// Tells `met` what each weight of the kernel that is not 0 falls on, row by row, as long as it wants to know.
@@ -307,9 +324,10 @@ impl<P: Pixel> Sampling<'_, P> {
                 if w == 0.0 {
                     continue;
                 }
-                let nearest = [row.clamp(0.0, self.last[0]), column.clamp(0.0, self.last[1])];
+                let nearest =
+                    [row.clamp(self.ends[0][0], self.ends[0][1]), column.clamp(self.ends[1][0], self.ends[1][1])];
                 let beyond = nearest != [row, column];
-                let at = nearest.map(|n| n as usize);
+                let at = [0, 1].map(|axis| nearest[axis].rem_euclid(self.image[axis][1] + 1.0) as usize);
                 met(
                     w,
                     match self.adaptive.boundary {
@@ -335,22 +353,17 @@ impl<P: Pixel> Sampling<'_, P> {
     }
 
     /// Tells which pixels sample `k` is made of. What is filled in has no noise.
-    fn tell(
-        &mut self,
-        k: usize,
-        position: [f64; 2],
-        jacobian: [f64; 4],
-        keep: f64,
-        further: &mut impl Further,
-    ) {
+    fn tell(&mut self, k: usize, position: [f64; 2], jacobian: [f64; 4], keep: f64, further: &mut impl Further) {
         let Some(ellipse) = Ellipse::new(jacobian, self.adaptive) else { return };
         let Some(region) = self.region(Region::new(position, ellipse.radii())) else { return };
         // The pixels that count, once each: beyond the edges they may do so several times.
-        let range = |[low, high]: [f64; 2], last: f64| {
-            let [low, high] = [low, high].map(|n| n.clamp(0.0, last) as usize);
-            (low, high + 1 - low)
+        let range = |[low, high]: [f64; 2], axis: usize| {
+            let [first, last] = self.image[axis];
+            let around = self.ends[axis] != self.image[axis] && (low < first || high > last);
+            let [low, high] = if around { [first, last] } else { [low, high].map(|n| n.clamp(first, last)) };
+            (low as usize, high as usize + 1 - low as usize)
         };
-        let ((x0, nx), (y0, ny)) = (range(region.x, self.last[1]), range(region.y, self.last[0]));
+        let ((x0, nx), (y0, ny)) = (range(region.x, 1), range(region.y, 0));
         let mut rows = std::mem::take(self.rows);
         let weights = rows.square(nx * ny);
         let mut total = 0.0;

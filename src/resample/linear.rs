@@ -4,10 +4,12 @@
 //! P = position in the input, J = its derivatives by the output position, columns by x and y:
 //!     centred: P(x + 1/2) - P(x - 1/2);  otherwise (P(x + 1) - P(x - 1)) / 2                    (alike in y)
 //!     across a jump, or beside an undefined position, the half that makes sense stands for the whole (see jacobian.rs)
+//! an image that goes around: differences without whole turns, and then P by whole turns into the image (see cycle.rs)
 //! despiked: where |J|² is above 10 times the lower quartile of the 3 × 3 pixels around, the mean of those that are not
 //! ```
 
 use super::{
+    cycle::Cycle,
     jacobian::{Jacobians, slope},
     series::LANES,
 };
@@ -40,12 +42,13 @@ impl Buffers {
 }
 
 impl Linear {
-    /// `target` is the shape (ny, nx) of the output: no pixel outside of it is anybody's neighbour. The buffers are of one that is done with.
+    /// `target` and `image` are the shapes (ny, nx) of output and input: no pixel outside of the output is anybody's neighbour. The buffers are of one
+    /// that is done with.
     pub(crate) fn new(
         grid: &CoordGrid<'_>,
         block: Window,
         adaptive: &Adaptive,
-        target: [usize; 2],
+        [target, image]: [[usize; 2]; 2],
         buffers: Buffers,
     ) -> Linear {
         let around = |first: usize, n: usize, end: usize| {
@@ -60,10 +63,18 @@ impl Linear {
         };
         let mut linear = Linear { window, buffers };
         linear.resize();
-        if adaptive.center_jacobian {
-            linear.centred(grid)
-        } else {
-            linear.mean(grid)
+        match Cycle::new(adaptive, image) {
+            None => linear.derive(grid, adaptive.center_jacobian, |step| step),
+            Some(cycle) => {
+                linear.derive(
+                    grid,
+                    adaptive.center_jacobian,
+                    #[inline(always)]
+                    |step| cycle.step(step),
+                );
+                let [xs, ys, ..] = &mut linear.buffers.numbers;
+                cycle.enter(xs, ys);
+            }
         }
         if adaptive.despike_jacobian { linear.despiked(block) } else { linear }
     }
@@ -78,12 +89,16 @@ impl Linear {
         self.buffers.numbers.iter_mut().for_each(|numbers| numbers.resize(n, 0.0));
     }
 
-    fn centred(&mut self, grid: &CoordGrid<'_>) {
+    fn derive(&mut self, grid: &CoordGrid<'_>, centred: bool, step: impl Fn([f64; 2]) -> [f64; 2]) {
+        if centred { self.centred(grid, step) } else { self.mean(grid, step) }
+    }
+
+    fn centred(&mut self, grid: &CoordGrid<'_>, step: impl Fn([f64; 2]) -> [f64; 2]) {
         let x0 = self.window.x0 as f64;
         let Buffers { numbers, jacobians, .. } = &mut self.buffers;
         for (y, [xs, ys, xu, xv, yu, yv]) in rows(self.window, numbers) {
             grid.row(x0, y as f64, xs, ys);
-            jacobians.row(grid, x0, y as f64, xs, ys);
+            jacobians.row(grid, x0, y as f64, (xs, ys), &step);
             let out = xu.iter_mut().zip(xv).zip(yu.iter_mut().zip(yv));
             for (jacobian, ((xu, xv), (yu, yv))) in jacobians.values.iter().zip(out) {
                 [*xu, *xv, *yu, *yv] = *jacobian;
@@ -91,7 +106,7 @@ impl Linear {
         }
     }
 
-    fn mean(&mut self, grid: &CoordGrid<'_>) {
+    fn mean(&mut self, grid: &CoordGrid<'_>, step: impl Fn([f64; 2]) -> [f64; 2]) {
         let Window { x0, y0, nx, .. } = self.window;
         let fetch = |y: f64, [xs, ys]: &mut [Vec<f64>; 2]| grid.row(x0 as f64 - 1.0, y, xs, ys);
         let Buffers { numbers, positions, .. } = &mut self.buffers;
@@ -113,8 +128,8 @@ impl Linear {
                 || {
                     for k in 0..nx {
                         let here = [centre.0[k], centre.1[k]];
-                        let along_u = slope([left.0[k], left.1[k]], here, [right.0[k], right.1[k]]);
-                        let along_v = slope([low.0[k], low.1[k]], here, [high.0[k], high.1[k]]);
+                        let along_u = slope([left.0[k], left.1[k]], here, [right.0[k], right.1[k]], &step);
+                        let along_v = slope([low.0[k], low.1[k]], here, [high.0[k], high.1[k]], &step);
                         (xu[k], yu[k]) = (0.5 * along_u[0], 0.5 * along_u[1]);
                         (xv[k], yv[k]) = (0.5 * along_v[0], 0.5 * along_v[1]);
                     }
@@ -157,7 +172,10 @@ impl Linear {
     pub(super) fn lanes(&self, x: usize, y: usize) -> [&[f64; LANES]; 6] {
         const NONE: &[f64; LANES] = &[f64::NAN; LANES];
         let from = y.saturating_sub(self.window.y0) * self.window.nx + x.saturating_sub(self.window.x0);
-        self.buffers.numbers.each_ref().map(|numbers| numbers.get(from..).and_then(<[f64]>::first_chunk).unwrap_or(NONE))
+        self.buffers
+            .numbers
+            .each_ref()
+            .map(|numbers| numbers.get(from..).and_then(<[f64]>::first_chunk).unwrap_or(NONE))
     }
 
     /// How many numbers it holds.

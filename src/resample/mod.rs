@@ -6,6 +6,7 @@
 mod adaptive;
 mod bilinear;
 mod cubic;
+mod cycle;
 mod drizzle;
 mod edges;
 mod ellipse;
@@ -64,7 +65,8 @@ impl<P: Pixel> Patch<'_, P> {
 pub(crate) struct Scene<'s, P> {
     /// From output to input pixels, for the block and [`Kernel::margin`] pixels around it.
     pub(crate) grid: &'s CoordGrid<'s>,
-    /// Every input pixel within [`Kernel::reach`] of a position in the block that can have a sample.
+    /// Every input pixel within [`Kernel::reach`] of a position in the block that can have a sample, counted around an image that is
+    /// [`cyclic`](Kernel::cyclic).
     pub(crate) patch: Patch<'s, P>,
     /// Where pixels lie on the sky, for kernels that measure areas.
     pub(crate) sky: Option<&'s Sky>,
@@ -152,19 +154,19 @@ impl Kernel {
     }
 
     /// What kernels fitted to the output pixels have to know of those of a block, if it is to be found once for all planes of a cube: where the exact map
-    /// is asked for positions. Polynomials are evaluated again for each plane and few rows, which then stay in the cache. `target` is the shape
-    /// (ny, nx) of the output.
+    /// is asked for positions. Polynomials are evaluated again for each plane and few rows, which then stay in the cache. `shapes` (ny, nx) are
+    /// those of output and image.
     pub(crate) fn linear(
         &self,
         grid: &CoordGrid<'_>,
         block: Window,
-        target: [usize; 2],
+        shapes: [[usize; 2]; 2],
         scratch: &mut Scratch,
     ) -> Option<Linear> {
         match &self.resample {
             Resample::Adaptive(adaptive) if grid.steepest().is_none() => {
                 let buffers = std::mem::take(&mut scratch.adaptive.linear);
-                Some(Linear::new(grid, block, adaptive, target, buffers))
+                Some(Linear::new(grid, block, adaptive, shapes, buffers))
             }
             _ => None,
         }
@@ -189,9 +191,17 @@ impl Kernel {
         reach.max(self.reach(widest))
     }
 
-    /// Whether an image has samples wherever the map is defined.
+    /// Whether an image can have samples wherever the map is defined.
     pub(crate) fn is_everywhere(&self) -> bool {
         matches!(&self.resample, Resample::Adaptive(adaptive) if adaptive::is_everywhere(adaptive))
+    }
+
+    /// Whether an image goes around along y and x: beyond an edge lies the other.
+    pub(crate) fn cyclic(&self) -> [bool; 2] {
+        match &self.resample {
+            Resample::Adaptive(adaptive) => [adaptive.y_cyclic, adaptive.x_cyclic],
+            _ => [false; 2],
+        }
     }
 
     /// Whether the kernel measures areas on the sky.
@@ -441,6 +451,6 @@ impl Scratch {
 
     /// Derivatives at the positions of the last row asked for, (x0 + i, y).
     fn derive(&mut self, grid: &CoordGrid<'_>, x0: f64, y: f64) {
-        self.jacobians.row(grid, x0, y, &self.xs, &self.ys);
+        self.jacobians.row(grid, x0, y, (&self.xs, &self.ys), |step| step);
     }
 }

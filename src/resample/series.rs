@@ -118,7 +118,9 @@ impl Gaussians {
         for k in 0..n.min(LANES) {
             let [width, height, first] = self.boxes.each_ref().map(|numbers| numbers[k] as usize);
             let mut sums = [[f64::NAN; STRIP]; 2];
-            if width >= STRIP && let Some(pixels) = patch.pixels.get(first..) {
+            if width >= STRIP
+                && let Some(pixels) = patch.pixels.get(first..)
+            {
                 let columns = Columns { pixels, stride: patch.window.nx, rows: height };
                 sums = columns.sum(self.weights[k], self.steps[k], self.ratios[4][k]).unwrap_or(sums);
             }
@@ -161,7 +163,9 @@ impl Gaussians {
                     weights[n] *= gains[n];
                 }
                 steps.iter_mut().for_each(|step| *step *= twist4);
-                if (i + 1) * STRIP > width { break; }
+                if (i + 1) * STRIP > width {
+                    break;
+                }
                 gains.iter_mut().for_each(|gain| *gain *= bend8 * bend8);
                 add(&mut sums, columns.sum(weights, steps, bend)?);
             }
