@@ -8,8 +8,8 @@
 //! box not inside of the image: the boundary's rule, or around it where it is cyclic;  missing pixels: what bad_fill or Options::missing says
 //! ```
 //!
-//! The Gaussian, exp(-(a dx² + 2b dx dy + c dy²)), is a product of geometric series: in a box of n × m pixels six exponentials and two
-//! multiplications a pixel. Equal to the definition to 2e-13 (boxes of 7 × 7), errors grow with n². reproject takes s1 with its sign, so that
+//! The Gaussian, exp(-(a dx² + 2b dx dy + c dy²)), is a product of geometric series: in a box of n × m pixels five exponentials and two
+//! multiplications a pixel (series.rs). Equal to the definition to 5e-14 (boxes of 15 × 15), errors grow with n². reproject takes s1 with its sign, so that
 //! it pads mirrored maps wrongly; not so here. Nothing depends on the system's mathematical library, whose last bits vary.
 
 use std::f64::consts::SQRT_2;
@@ -197,6 +197,10 @@ impl<P: Pixel> Sampling<'_, P> {
         let jacobian = |k: usize| [2, 3, 4, 5].map(|n| numbers[n][k]);
         let conserve = self.flux == Flux::Conserve;
         let keep = |k: usize| if conserve { area(jacobian(k)) } else { 1.0 };
+        if self.adaptive.boundary == Boundary::Strict && self.misses(numbers) {
+            values.fill(T::default());
+            return coverage.fill(T::default());
+        }
         let mut samples = [f64::NAN; LANES];
         if self.adaptive.kernel == AdaptiveKernel::Gaussian {
             self.gaussians.fit(numbers, self.adaptive, self.patch);
@@ -225,6 +229,14 @@ impl<P: Pixel> Sampling<'_, P> {
                 (*value, *cover) = (T::from_f64(sample), T::from_f64(1.0));
             }
         }
+    }
+
+    /// Whether no box around these positions can lie in the image. NaN compares false.
+    #[inline(always)]
+    fn misses(&self, [xs, ys, ..]: [&[f64; LANES]; 6]) -> bool {
+        let [y, x] = self.ends.map(|[first, last]| [first - 1.0, last + 1.0]);
+        let near = |at: f64, ends: [f64; 2]| (at > ends[0]) & (at < ends[1]);
+        xs.iter().zip(ys).fold(true, |misses, (at_x, at_y)| misses & !(near(*at_x, x) & near(*at_y, y)))
     }
 
     /// Whether a position in or outside of the image counts.

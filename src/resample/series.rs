@@ -6,7 +6,7 @@ use super::{
     Patch,
     ellipse::{Form, Matrix, exp2, hann_window},
 };
-use crate::{Adaptive, Pixel};
+use crate::{Adaptive, Pixel, plan::Window};
 
 /// Largest exponent of the Gaussian in a box that is summed as a product of series: none of their terms then leaves the range of numbers.
 const STEEPEST: f64 = 150.0;
@@ -65,6 +65,7 @@ impl Default for Gaussians {
 }
 
 impl Gaussians {
+    /// Takes the kernels of the output pixels whose positions and Jacobians are given.
     #[inline(always)]
     pub(super) fn fit<P>(
         &mut self,
@@ -72,8 +73,10 @@ impl Gaussians {
         adaptive: &Adaptive,
         patch: &Patch<'_, P>,
     ) {
-        let [y_last, x_last] = patch.image.map(|n| n as f64 - 1.0);
-        let (x_patch, y_patch, stride) = (patch.window.x0 as f64, patch.window.y0 as f64, patch.window.nx as f64);
+        // A box in the image is in the patch.
+        let Window { x0, y0, nx, ny } = patch.window;
+        let [x_first, x_last, y_first, y_last] = [x0, x0 + nx - 1, y0, y0 + ny - 1].map(|n| n as f64);
+        let stride = nx as f64;
         let [columns, rows, firsts] = &mut self.boxes;
         let [step_x, bend_x, twist, step_y, bend_y] = &mut self.ratios;
         for k in 0..LANES {
@@ -82,10 +85,10 @@ impl Gaussians {
             let (y0, y1) = ((y[k] - radius).ceil(), (y[k] + radius).floor());
             // |b| <= (a + c)/2. NaN compares false.
             let gentle = 2.0 * (a + c) * radius * radius <= STEEPEST;
-            let inside = (x0 >= 0.0) & (x1 <= x_last) & (y0 >= 0.0) & (y1 <= y_last) & gentle;
+            let inside = (x0 >= x_first) & (x1 <= x_last) & (y0 >= y_first) & (y1 <= y_last) & gentle;
             columns[k] = if inside { whole(x1 - x0 + 1.0) } else { 0 };
             rows[k] = whole(y1 - y0 + 1.0);
-            firsts[k] = whole((y0 - y_patch) * stride + (x0 - x_patch));
+            firsts[k] = whole((y0 - y_first) * stride + (x0 - x_first));
             // As powers of 2.
             let [a, b, c] = [-LOG2_E * a, -2.0 * LOG2_E * b, -LOG2_E * c];
             let (dx, dy) = (x0 - x[k], y0 - y[k]);
@@ -112,7 +115,7 @@ impl Gaussians {
         }
     }
 
-    /// Weighted means; NaN where a box does not lie in the image or is too steep for this way of summing.
+    /// Σwp / Σw of the first `n`; NaN where a box does not lie in the image or is too steep for this way of summing.
     #[inline(always)]
     pub(super) fn means<P: Pixel>(&mut self, patch: &Patch<'_, P>, n: usize, means: &mut [f64; LANES]) {
         for k in 0..n.min(LANES) {
@@ -127,67 +130,55 @@ impl Gaussians {
             [self.sums[0][k], self.sums[1][k]] = sums;
         }
         for k in 0..n.min(LANES) {
-            if self.boxes[0][k] != STRIP as u64 {
-                self.rest(k, patch);
+            if self.boxes[0][k] > 0 && self.boxes[0][k] != STRIP as u64 && self.rest(k, patch).is_none() {
+                self.sums[0][k] = [f64::NAN; STRIP];
             }
         }
-        for k in 0..LANES {
-            let [a, b, c, d] = self.sums[0][k];
-            let [e, f, g, h] = self.sums[1][k];
-            means[k] = ((a + b) + (c + d)) / ((e + f) + (g + h));
+        let [values, totals] = &self.sums;
+        for (mean, ([a, b, c, d], [e, f, g, h])) in means.iter_mut().zip(values.iter().zip(totals)) {
+            *mean = ((a + b) + (c + d)) / ((e + f) + (g + h));
         }
     }
 
-    /// Σwp and Σw in parts.
+    /// Adds the columns beyond the first strip, or all of a box that is narrower.
     #[inline(always)]
     fn rest<P: Pixel>(&mut self, k: usize, patch: &Patch<'_, P>) -> Option<()> {
         let [width, height, first] = self.boxes.each_ref().map(|numbers| numbers[k] as usize);
-        let (mut weights, mut steps, bend) = (self.weights[k], self.steps[k], self.ratios[4][k]);
+        let [x, bend_x, twist, _, bend] = self.ratios.each_ref().map(|ratio| ratio[k]);
+        let (mut weights, mut steps) = (self.weights[k], self.steps[k]);
         let mut columns = Columns { pixels: patch.pixels.get(first..)?, stride: patch.window.nx, rows: height };
-        if width == 0 {
-            return None;
-        }
-        let mut sums = [[0.0; STRIP]; 2];
-        if width > STRIP {
+        let (mut sums, mut left) = ([[0.0; STRIP]; 2], width);
+        if width >= STRIP {
             sums = [self.sums[0][k], self.sums[1][k]];
             // From these columns to those a strip farther on: weights gain x⁴ bend⁶ bend⁴ⁿ in column n, steps twist⁴.
-            let [x, bend_x, twist] = [0, 1, 2].map(|n| self.ratios[n][k]);
             let [x2, bend2, twist2] = [x * x, bend_x * bend_x, twist * twist];
-            let bend4 = bend2 * bend2;
-            let (first, twist4) = ((x2 * bend2) * (x2 * bend4), twist2 * twist2);
-            let bend8 = bend4 * bend4;
-            let mut gains = [first, first * bend4, first * bend8, (first * bend4) * bend8];
-            for i in 1.. {
-                columns.pixels = columns.pixels.get(STRIP..)?;
+            let (bend4, twist4) = (bend2 * bend2, twist2 * twist2);
+            let (gain, bend8) = ((x2 * bend2) * (x2 * bend4), bend4 * bend4);
+            let mut gains = [gain, gain * bend4, gain * bend8, (gain * bend4) * bend8];
+            loop {
                 for n in 0..STRIP {
                     weights[n] *= gains[n];
+                    steps[n] *= twist4;
                 }
-                steps.iter_mut().for_each(|step| *step *= twist4);
-                if (i + 1) * STRIP > width {
+                columns.pixels = columns.pixels.get(STRIP..)?;
+                left -= STRIP;
+                if left < STRIP {
                     break;
                 }
-                gains.iter_mut().for_each(|gain| *gain *= bend8 * bend8);
                 add(&mut sums, columns.sum(weights, steps, bend)?);
+                gains.iter_mut().for_each(|gain| *gain *= bend8 * bend8);
             }
         }
-        let [w0, w1, w2, _] = weights;
-        let [s0, s1, s2, _] = steps;
-        if width % STRIP >= 2 {
-            add(&mut sums, columns.sum([w0, w1], [s0, s1], bend)?);
-        }
-        match width % STRIP {
-            1 => add(&mut sums, columns.sum([w0], [s0], bend)?),
-            3 => {
-                columns.pixels = columns.pixels.get(2..)?;
-                add(&mut sums, columns.sum([w2], [s2], bend)?);
-            }
-            _ => {}
+        for (weight, step) in weights.into_iter().zip(steps).take(left) {
+            add(&mut sums, columns.sum([weight], [step], bend)?);
+            columns.pixels = columns.pixels.get(1..)?;
         }
         [self.sums[0][k], self.sums[1][k]] = sums;
         Some(())
     }
 }
 
+/// Adds columns to those before them, in this order from left to right.
 #[inline(always)]
 fn add<const N: usize>(sums: &mut [[f64; STRIP]; 2], columns: [[f64; N]; 2]) {
     for n in 0..N {
