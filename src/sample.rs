@@ -10,6 +10,7 @@ use crate::{
     plan::Window,
     resample::{Kernel, Known, Linear, Patch, Propagated, Scene, Scratch},
     summary::{Stages, Tally, Watch},
+    vector::widest,
 };
 
 /// Rows of a block that are resampled and handed on together: few enough to stay in the L1 cache.
@@ -255,7 +256,10 @@ impl<'p> Sampler<'p, '_> {
         tally.stages.coordinates += watch.lap();
         for plane in planes {
             let mut counted = |window: Window, samples: &Samples<'_, T>| {
-                tally.resampled += samples.weights.iter().filter(|w| w.to_f64() > 0.0).count() as u64;
+                tally.resampled += widest(
+                    #[inline(always)]
+                    || samples.weights.iter().map(|w| u64::from(w.to_f64() > 0.0)).sum::<u64>(),
+                );
                 sink(plane, window, samples);
             };
             let weights_place = weights_place.as_ref();

@@ -158,7 +158,7 @@ fn worst(what: &str, got: &Array2<f64>, wanted: impl Fn(usize, usize) -> f64) ->
     worst.0
 }
 
-/// The table of the Lanczos weights is good to 3e-10; the rest is rounding.
+/// The polynomials of the Lanczos weights are good to 7e-10; the rest is rounding.
 fn limit(kernel: Resample) -> f64 {
     match kernel {
         Resample::Lanczos2 | Resample::Lanczos3 | Resample::Lanczos4 | Resample::Lanczos5 => 3e-9,

@@ -380,14 +380,13 @@ fn write<T: Pixel>(values: &[f64], weights: &[f64], blank: T, output: &mut [T], 
     widest(
         #[inline(always)]
         || {
-            let mut covered = 0;
-            for ((value, weight), (out, foot)) in values.iter().zip(weights).zip(output.iter_mut().zip(footprint)) {
-                let there = *weight > 0.0;
-                *out = if there { T::from_f64(*value) } else { blank };
-                *foot = T::from_f64(*weight);
-                covered += u64::from(there);
+            // One thing after the other: loops that vectors are made of.
+            let blank = blank.to_f64();
+            for ((value, weight), out) in values.iter().zip(weights).zip(output) {
+                *out = T::from_f64(if *weight > 0.0 { *value } else { blank });
             }
-            covered
+            weights.iter().zip(footprint).for_each(|(weight, foot)| *foot = T::from_f64(*weight));
+            weights.iter().map(|weight| u64::from(*weight > 0.0)).sum()
         },
     )
 }

@@ -32,11 +32,8 @@ struct Axis<const N: usize> {
     /// Centre of the image's last pixel, and its edge.
     last: f64,
     end: f64,
-    /// First pixel of the patch, and the number of pixels of it that can be a first tap.
-    start: isize,
-    room: usize,
-    /// Middle tap of the first of them.
-    first: f64,
+    /// Middle taps of positions whose first taps are the first and the last pixel of the patch that can be one.
+    middles: [f64; 2],
     /// Positions from here to there lie between pixel centres of the image and have all their taps in the patch.
     inner: [f64; 2],
 }
@@ -47,21 +44,28 @@ impl<const N: usize> Axis<N> {
 
     fn new(image: usize, start: usize, patch: usize) -> Self {
         let last = image as f64 - 1.0;
-        let room = (patch + 1).saturating_sub(N);
+        let room = (patch + 1).saturating_sub(N) as f64;
         let first = start as f64 + ((N - 1) / 2) as f64;
-        let inner = [(first - Self::SHIFT).max(0.0), (first + room as f64 - Self::SHIFT).min(last)];
-        Axis { last, end: last + 0.5, start: start as isize, room, first, inner }
+        let inner = [(first - Self::SHIFT).max(0.0), (first + room - Self::SHIFT).min(last)];
+        Axis { last, end: last + 0.5, middles: [first, first + room - 1.0], inner }
     }
 
     /// False for NaN, which is how an undefined position looks.
     #[inline(always)]
     fn holds(&self, x: f64) -> bool {
-        x >= -0.5 && x < self.end
+        (x >= -0.5) & (x < self.end)
     }
 
     #[inline(always)]
     fn is_inner(&self, x: f64) -> bool {
         (x >= self.inner[0]) & (x < self.inner[1])
+    }
+
+    /// The nearest position between pixel centres of the image.
+    #[inline(always)]
+    fn clamp(&self, x: f64) -> f64 {
+        let x = if x > 0.0 { x } else { 0.0 };
+        if x < self.last { x } else { self.last }
     }
 
     /// The middle tap of a position that is not negative.
@@ -70,12 +74,18 @@ impl<const N: usize> Axis<N> {
         floor(x + Self::SHIFT)
     }
 
-    /// First tap, counted from the patch's first pixel, and the position behind the middle one.
+    /// First tap of a position in the image, and the position behind the middle one.
     #[inline(always)]
     fn locate(&self, x: f64) -> (isize, f64) {
-        let x = x.max(0.0).min(self.last);
+        let x = self.clamp(x);
         let middle = self.middle(x);
-        (as_index(middle) as isize - (N as isize - 1) / 2 - self.start, x - middle)
+        (as_index(middle) as isize - (N as isize - 1) / 2, x - middle)
+    }
+
+    /// Whether the taps around this one are all in the patch.
+    #[inline(always)]
+    fn has(&self, middle: f64) -> bool {
+        (middle >= self.middles[0]) & (middle <= self.middles[1])
     }
 }
 
@@ -95,118 +105,155 @@ pub(super) fn as_index(whole: f64) -> usize {
     ((whole + WHOLE).to_bits() - WHOLE.to_bits()) as usize
 }
 
-/// Positions that are looked at together: if all their taps are in the patch, nothing need be asked position by position.
-const RUN: usize = 64;
+/// Positions that are sampled together.
+const RUN: usize = 32;
+
+/// A run of positions on its way to samples, as columns: each step is done for several positions at a time.
+struct Run<const N: usize> {
+    /// Where the first tap lies in the patch.
+    from: [usize; RUN],
+    wx: [[f64; RUN]; N],
+    wy: [[f64; RUN]; N],
+    /// Σ_m wy[m] p[m][n] of each position.
+    columns: [[f64; N]; RUN],
+    samples: [f64; RUN],
+}
+
+impl<const N: usize> Run<N> {
+    fn new() -> Self {
+        let weights = [[0.0; RUN]; N];
+        Run { from: [0; RUN], wx: weights, wy: weights, columns: [[0.0; N]; RUN], samples: [0.0; RUN] }
+    }
+
+    /// First taps and weights. Unless all positions are `INNER` each is asked, and one that has not all its taps in the patch gets weights of NaN.
+    #[inline(always)]
+    fn locate<const INNER: bool>(
+        &mut self,
+        kernel: &impl Taps<N>,
+        [x_axis, y_axis]: &[Axis<N>; 2],
+        stride: usize,
+        (xs, ys): (&[f64; RUN], &[f64; RUN]),
+    ) {
+        let stride = stride as f64;
+        for k in 0..RUN {
+            let (x, y) = if INNER { (xs[k], ys[k]) } else { (x_axis.clamp(xs[k]), y_axis.clamp(ys[k])) };
+            let (x_middle, y_middle) = (x_axis.middle(x), y_axis.middle(y));
+            let held = INNER || x_axis.holds(xs[k]) & y_axis.holds(ys[k]) & x_axis.has(x_middle) & y_axis.has(y_middle);
+            let from = (y_middle - y_axis.middles[0]) * stride + (x_middle - x_axis.middles[0]);
+            self.from[k] = as_index(if held { from } else { 0.0 });
+            let wx = kernel.weights(if held { x - x_middle } else { f64::NAN });
+            let wy = kernel.weights(y - y_middle);
+            for n in 0..N {
+                self.wx[n][k] = wx[n];
+                self.wy[n][k] = wy[n];
+            }
+        }
+    }
+
+    /// The samples of positions that are located: columns first, in the order of the taps, then even and odd columns.
+    #[inline(always)]
+    fn sum<P: Pixel>(&mut self, pixels: &[P], stride: usize) {
+        let span = (N - 1) * stride + N;
+        for k in 0..RUN {
+            let mut columns = [f64::NAN; N];
+            if let Some(pixels) = pixels.get(self.from[k]..).and_then(|pixels| pixels.get(..span)) {
+                for m in 0..N {
+                    let Some(row) = pixels.get(m * stride..m * stride + N).and_then(<[P]>::first_chunk::<N>) else {
+                        break;
+                    };
+                    let w = self.wy[m][k];
+                    for n in 0..N {
+                        let term = w * row[n].to_f64();
+                        columns[n] = if m == 0 { term } else { columns[n] + term };
+                    }
+                }
+            }
+            self.columns[k] = columns;
+        }
+        for k in 0..RUN {
+            let mut pair = [0.0; 2];
+            for n in 0..N {
+                let term = self.wx[n][k] * self.columns[k][n];
+                pair[n % 2] = if n < 2 { term } else { pair[n % 2] + term };
+            }
+            self.samples[k] = pair[0] + pair[1];
+        }
+    }
+}
 
 /// Samples one row.
 #[allow(clippy::too_many_arguments)]
-pub(super) fn row<const N: usize, P: Pixel, T: Pixel>(
+pub(super) fn row<const N: usize, P: Pixel, T: Pixel, F: Further>(
     patch: &Patch<'_, P>,
     kernel: &impl Taps<N>,
     missing: Missing,
     (xs, ys): (&[f64], &[f64]),
     values: &mut [T],
     coverage: &mut [T],
-    further: &mut impl Further,
+    further: &mut F,
 ) {
     widest(
         #[inline(always)]
         || {
-            let x_axis = Axis::<N>::new(patch.image[1], patch.window.x0, patch.window.nx);
-            let y_axis = Axis::<N>::new(patch.image[0], patch.window.y0, patch.window.ny);
-            let mut samples = [0.0; RUN];
+            let stride = patch.window.nx;
+            let axes = [
+                Axis::<N>::new(patch.image[1], patch.window.x0, patch.window.nx),
+                Axis::<N>::new(patch.image[0], patch.window.y0, patch.window.ny),
+            ];
+            let [x_axis, y_axis] = &axes;
+            let (mut run, mut ends) = (Run::new(), [[0.0; RUN]; 2]);
             let runs = xs.chunks(RUN).zip(ys.chunks(RUN)).zip(values.chunks_mut(RUN).zip(coverage.chunks_mut(RUN)));
             for (from, ((xs, ys), (values, coverage))) in (0..).step_by(RUN).zip(runs) {
-                let samples = &mut samples[..xs.len()];
-                let inner =
-                    xs.iter().zip(ys).fold(true, |inner, (x, y)| inner & x_axis.is_inner(*x) & y_axis.is_inner(*y));
-                if inner {
-                    inner_run(patch, kernel, [&x_axis, &y_axis], (xs, ys), samples, from, further);
+                let [end_x, end_y] = &mut ends;
+                let positions = (whole(xs, end_x), whole(ys, end_y));
+                let pairs = positions.0.iter().zip(positions.1);
+                if pairs.fold(true, |inner, (x, y)| inner & x_axis.is_inner(*x) & y_axis.is_inner(*y)) {
+                    run.locate::<true>(kernel, &axes, stride, positions);
                 } else {
-                    samples.fill(f64::NAN);
+                    run.locate::<false>(kernel, &axes, stride, positions);
                 }
+                run.sum(patch.pixels, stride);
                 coverage.fill(T::from_f64(1.0));
-                let mut whole = true;
-                for (value, sample) in values.iter_mut().zip(&*samples) {
+                let mut complete = true;
+                for (value, sample) in values.iter_mut().zip(&run.samples) {
                     *value = T::from_f64(*sample);
-                    whole &= !sample.is_nan();
+                    complete &= !sample.is_nan();
                 }
-                if whole {
+                if complete && !F::WANTED {
                     continue;
                 }
-                for (k, sample) in samples.iter().enumerate().filter(|(_, sample)| sample.is_nan()) {
-                    let mut sample = *sample;
-                    if x_axis.holds(xs[k]) && y_axis.holds(ys[k]) {
+                for (k, (value, cover)) in values.iter_mut().zip(coverage).enumerate() {
+                    let mut sample = run.samples[k];
+                    if x_axis.holds(xs[k]) && y_axis.holds(ys[k]) && (F::WANTED || sample.is_nan()) {
                         let ((i, t), (j, u)) = (x_axis.locate(xs[k]), y_axis.locate(ys[k]));
-                        let (wx, wy) = (kernel.weights(t), kernel.weights(u));
-                        // A negative first tap is larger than any room.
-                        if (i as usize) < x_axis.room && (j as usize) < y_axis.room {
-                            let start = j as usize * patch.window.nx + i as usize;
-                            sample =
-                                sum::<N, P>(patch.pixels.get(start..).unwrap_or_default(), patch.window.nx, &wx, &wy);
-                        }
-                        let first = [j + y_axis.start, i + x_axis.start];
+                        let (first, wx, wy) = ([j, i], kernel.weights(t), kernel.weights(u));
                         if sample.is_nan() {
                             sample = careful(patch, first, &wx, &wy, missing);
                         }
                         further.taps(from + k, first, &wy, &wx);
                     }
-                    let there = !sample.is_nan();
-                    values[k] = T::from_f64(if there { sample } else { 0.0 });
-                    coverage[k] = T::from_f64(f64::from(u8::from(there)));
+                    if sample.is_nan() {
+                        (*value, *cover) = (T::default(), T::default());
+                    } else {
+                        *value = T::from_f64(sample);
+                    }
                 }
             }
         },
     )
 }
 
-/// Samples positions whose taps are all in the patch: first where their taps begin, in vectors, then the sums.
+/// The positions of a run; those after the last are like it.
 #[inline(always)]
-fn inner_run<const N: usize, P: Pixel, F: Further>(
-    patch: &Patch<'_, P>,
-    kernel: &impl Taps<N>,
-    [x_axis, y_axis]: [&Axis<N>; 2],
-    (xs, ys): (&[f64], &[f64]),
-    samples: &mut [f64],
-    first: usize,
-    further: &mut F,
-) {
-    let stride = patch.window.nx;
-    let (mut from, mut ts, mut us) = ([0; RUN], [0.0; RUN], [0.0; RUN]);
-    let taps = from.iter_mut().zip(ts.iter_mut().zip(&mut us));
-    for ((x, y), (from, (t, u))) in xs.iter().zip(ys).zip(taps) {
-        let (x_middle, y_middle) = (x_axis.middle(*x), y_axis.middle(*y));
-        (*t, *u) = (x - x_middle, y - y_middle);
-        *from = as_index((y_middle - y_axis.first) * stride as f64 + (x_middle - x_axis.first));
-    }
-    for (k, (sample, (from, (t, u)))) in samples.iter_mut().zip(from.iter().zip(ts.iter().zip(&us))).enumerate() {
-        let pixels = patch.pixels.get(*from..).unwrap_or_default();
-        let (wx, wy) = (kernel.weights(*t), kernel.weights(*u));
-        *sample = sum::<N, P>(pixels, stride, &wx, &wy);
-        if F::WANTED {
-            let ((i, _), (j, _)) = (x_axis.locate(xs[k]), y_axis.locate(ys[k]));
-            further.taps(first + k, [j + y_axis.start, i + x_axis.start], &wy, &wx);
+fn whole<'r>(positions: &'r [f64], end: &'r mut [f64; RUN]) -> &'r [f64; RUN] {
+    match positions.first_chunk() {
+        Some(run) => run,
+        None => {
+            end.fill(positions.last().map_or(f64::NAN, |last| *last));
+            end.iter_mut().zip(positions).for_each(|(to, from)| *to = *from);
+            end
         }
     }
-}
-
-/// Columns first, in the order of the taps, then even and odd columns: pairs of independent sums all the way, which become vectors.
-#[inline(always)]
-fn sum<const N: usize, P: Pixel>(pixels: &[P], stride: usize, wx: &[f64; N], wy: &[f64; N]) -> f64 {
-    let mut columns = [0.0; N];
-    for (m, w) in wy.iter().enumerate() {
-        let Some(row) = pixels.get(m * stride..).and_then(|row| row.first_chunk::<N>()) else { return f64::NAN };
-        for (column, pixel) in columns.iter_mut().zip(row) {
-            let term = w * pixel.to_f64();
-            *column = if m == 0 { term } else { *column + term };
-        }
-    }
-    let mut pair = [0.0; 2];
-    for n in 0..N {
-        let term = wx[n] * columns[n];
-        pair[n % 2] = if n < 2 { term } else { pair[n % 2] + term };
-    }
-    pair[0] + pair[1]
 }
 
 /// The sample tap by tap: at the edges of the image, and where a pixel is missing or infinite.

@@ -32,8 +32,8 @@ const SPAN: usize = 31;
 pub(super) const FILL: usize = 28;
 /// Positions that are looked at together.
 const RUN: usize = 64;
-/// Columns filtered side by side: as many as stay in the cache from top to bottom of a tile.
-const STRIP: usize = 16;
+/// Columns filtered side by side: as many as stay in the L1 cache over the rows that a filter reaches.
+const STRIP: usize = 32;
 /// Pixels around the coefficients that the patch has to hold.
 pub(super) const MARGIN: usize = SPAN + FILL;
 
@@ -115,48 +115,54 @@ fn averaged(d: f64, s: f64, point: impl Fn(f64) -> f64, integral: impl Fn(f64) -
 
 /// The filter that turns pixels into coefficients.
 struct Prefilter {
-    /// a₁₆, a₈, a₄, a₂, a₁.
-    steps: [f64; 5],
+    /// m and a_m of the factors.
+    factors: [(usize, f64); 5],
     /// g² and the (1 + z^2m) of both axes: what makes the coefficients of a constant the constant.
     gain: f64,
 }
 
 impl Prefilter {
     fn new(pole: f64) -> Self {
-        let steps = [4, 3, 2, 1, 0].map(|squarings| {
+        let factors = [4, 3, 2, 1, 0].map(|squarings| {
             let z = (0..squarings).fold(pole, |z, _| z * z);
-            z / (1.0 + z * z)
+            (1 << squarings, z / (1.0 + z * z))
         });
-        let constant: f64 = steps.iter().map(|a| 1.0 + 2.0 * a).product();
-        Prefilter { steps, gain: 1.0 / (constant * constant) }
+        let constant: f64 = factors.iter().map(|(_, a)| 1.0 + 2.0 * a).product();
+        Prefilter { factors, gain: 1.0 / (constant * constant) }
     }
 
-    fn steps(&self) -> impl Iterator<Item = (usize, f64)> {
-        [16, 8, 4, 2, 1].into_iter().zip(self.steps)
-    }
-
-    /// Filters a line into one shorter by the span at each end; `next` is for what comes between.
+    /// Filters a line into one shorter by the span at each end, in its first places. `spare` is as long, and so is the result, which is in one of them.
     #[inline(always)]
-    fn along(&self, line: &mut Vec<f64>, next: &mut Vec<f64>) {
-        for (m, a) in self.steps() {
-            next.clear();
-            let triples = line.iter().zip(line.get(m..).unwrap_or_default()).zip(line.get(2 * m..).unwrap_or_default());
-            next.extend(triples.map(|((left, middle), right)| middle + a * (left + right)));
-            std::mem::swap(line, next);
-        }
-    }
-
-    /// Filters columns side by side, down to where they end; the results are in the first rows.
-    #[inline(always)]
-    fn down(&self, rows: &mut [[f64; STRIP]]) {
-        let mut n = rows.len();
-        for (m, a) in self.steps() {
+    fn along<'l>(&self, line: &'l mut [f64], spare: &'l mut [f64]) -> &'l [f64] {
+        let mut n = line.len();
+        let (mut from, mut to) = (line, spare);
+        for (m, a) in self.factors {
             n = n.saturating_sub(2 * m);
-            for y in 0..n {
-                let (middle, high) = (rows[y + m], rows[y + 2 * m]);
-                for ((low, middle), high) in rows[y].iter_mut().zip(middle).zip(high) {
-                    *low = middle + a * (*low + high);
+            let pairs = from.iter().zip(&from[2 * m..]);
+            for ((to, middle), (low, high)) in to[..n].iter_mut().zip(&from[m..]).zip(pairs) {
+                *to = middle + a * (low + high);
+            }
+            std::mem::swap(&mut from, &mut to);
+        }
+        from
+    }
+
+    /// Filters the columns from `x` on of rows of `nx`; the results are in the first rows. Each factor follows the one before it as closely as it
+    /// can, so that what it reads is in the cache.
+    #[inline(always)]
+    fn down(&self, values: &mut [f64], nx: usize, x: usize) {
+        let width = STRIP.min(nx - x);
+        let [(first, _), ..] = self.factors;
+        for y in 2 * first..values.len() / nx {
+            let mut reached = y;
+            for (m, a) in self.factors {
+                let Some(y) = reached.checked_sub(2 * m) else { break };
+                let (low, rest) = values.split_at_mut((y + 1) * nx);
+                let row = |d: usize| &rest[(d - 1) * nx + x..][..width];
+                for (to, (middle, high)) in low[y * nx + x..].iter_mut().zip(row(m).iter().zip(row(2 * m))) {
+                    *to = middle + a * (*to + high);
                 }
+                reached = y;
             }
         }
     }
@@ -172,14 +178,12 @@ pub(crate) struct Coefficients {
     filled: Vec<f64>,
     sums: Vec<[f64; 2]>,
     lines: [Vec<f64>; 2],
-    strip: Vec<[f64; STRIP]>,
 }
 
 impl Coefficients {
     pub(super) fn bytes(&self) -> usize {
         let lines: usize = self.lines.iter().map(Vec::capacity).sum();
         8 * (self.values.capacity() + self.filled.capacity() + 2 * self.sums.capacity() + lines)
-            + size_of::<[f64; STRIP]>() * self.strip.capacity()
     }
 
     pub(super) fn patch(&self) -> Patch<'_, f64> {
@@ -202,8 +206,8 @@ impl Coefficients {
         let (y0, ny) = inner(from.y0, from.ny, patch.image[0]);
         self.window = Window::new(x0, y0, nx, ny);
         self.image = patch.image;
-        self.values.clear();
         if self.window.is_empty() {
+            self.values.clear();
             return;
         }
         if all_finite(patch.pixels) {
@@ -224,44 +228,45 @@ impl Coefficients {
     fn filter<P: Pixel>(&mut self, patch: &Patch<'_, P>, filter: &Prefilter) {
         let Window { x0, y0, nx, ny } = self.window;
         let around = |start: usize, n: usize| start as isize - SPAN as isize..(start + n + SPAN) as isize;
-        for y in around(y0, ny) {
+        let wanted = around(x0, nx);
+        let direct = wanted.start.max(0)..wanted.end.min(patch.image[1] as isize);
+        let [line, spare] = &mut self.lines;
+        line.resize(wanted.len(), 0.0);
+        spare.resize(wanted.len(), 0.0);
+        self.values.resize(nx * (ny + 2 * SPAN), 0.0);
+        for (y, row) in around(y0, ny).zip(self.values.chunks_exact_mut(nx)) {
             let y = mirror(y, patch.image[0]);
-            let [line, next] = &mut self.lines;
-            line.clear();
             // What the patch does not hold would only be needed where no sample is.
-            let mirrored = |x: isize| {
-                patch.run(y, mirror(x, patch.image[1]), 1).and_then(<[P]>::first).map_or(0.0, |p| p.to_f64())
-            };
-            let wanted = around(x0, nx);
-            let direct = wanted.start.max(0)..wanted.end.min(patch.image[1] as isize);
-            line.extend((wanted.start..direct.start).map(mirrored));
-            match patch.run(y, direct.start as usize, direct.len()) {
-                Some(pixels) => line.extend(pixels.iter().map(|p| p.to_f64())),
-                None => line.extend(direct.clone().map(mirrored)),
+            let pixels = patch.run(y, direct.start as usize, direct.len());
+            let mirrored = |x: isize| patch.run(y, mirror(x, patch.image[1]), 1).map_or(0.0, |pixel| pixel[0].to_f64());
+            let before = (direct.start - wanted.start) as usize;
+            for (to, x) in line.iter_mut().zip(wanted.start..direct.start) {
+                *to = mirrored(x);
             }
-            line.extend((direct.end..wanted.end).map(mirrored));
+            for (to, x) in line.iter_mut().skip(before + direct.len()).zip(direct.end..) {
+                *to = mirrored(x);
+            }
             widest(
                 #[inline(always)]
-                || filter.along(line, next),
+                || {
+                    match pixels {
+                        Some(pixels) => {
+                            line[before..].iter_mut().zip(pixels).for_each(|(to, pixel)| *to = pixel.to_f64());
+                        }
+                        None => line[before..before + direct.len()].fill(0.0),
+                    }
+                    row.iter_mut().zip(filter.along(line, spare)).for_each(|(to, c)| *to = filter.gain * c);
+                },
             );
-            self.values.extend(line.iter().map(|c| filter.gain * c));
         }
-        for x in (0..nx).step_by(STRIP) {
-            let width = STRIP.min(nx - x);
-            self.strip.clear();
-            self.strip.extend(self.values.chunks_exact(nx).map(|row| {
-                let mut cells = [0.0; STRIP];
-                cells[..width].copy_from_slice(&row[x..x + width]);
-                cells
-            }));
-            widest(
-                #[inline(always)]
-                || filter.down(&mut self.strip),
-            );
-            for (row, cells) in self.values.chunks_exact_mut(nx).zip(&self.strip).take(ny) {
-                row[x..x + width].copy_from_slice(&cells[..width]);
-            }
-        }
+        widest(
+            #[inline(always)]
+            || {
+                for x in (0..nx).step_by(STRIP) {
+                    filter.down(&mut self.values, nx, x);
+                }
+            },
+        );
         self.values.truncate(nx * ny);
     }
 
@@ -303,14 +308,18 @@ impl Coefficients {
 
 /// Whether no pixel is missing or infinite.
 fn all_finite<P: Pixel>(pixels: &[P]) -> bool {
-    // 0 times anything but a finite number is NaN. Several sums side by side make vectors.
-    let mut zeros = [0.0; 8];
-    let chunks = pixels.chunks_exact(8);
-    let rest = chunks.remainder().iter().all(|p| p.to_f64().is_finite());
-    for chunk in chunks {
-        zeros.iter_mut().zip(chunk).for_each(|(zero, pixel)| *zero += 0.0 * pixel.to_f64());
-    }
-    rest && zeros.iter().all(|zero| *zero == 0.0)
+    widest(
+        #[inline(always)]
+        || {
+            // 0 times anything but a finite number is NaN. Several sums side by side make vectors.
+            let mut zeros = [0.0; 16];
+            let (chunks, rest) = pixels.as_chunks::<16>();
+            for chunk in chunks {
+                zeros.iter_mut().zip(chunk).for_each(|(zero, pixel)| *zero += 0.0 * pixel.to_f64());
+            }
+            rest.iter().all(|pixel| pixel.to_f64().is_finite()) && zeros.iter().all(|zero| *zero == 0.0)
+        },
+    )
 }
 
 /// First and number of the coefficients on one axis of a patch.
