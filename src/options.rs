@@ -282,7 +282,7 @@ pub enum DrizzleKernel {
 /// [`Flux::Conserve`] multiplies by |det J|.
 ///
 /// Equal to reproject_adaptive but where that is wrong: for mirrored maps it takes a negative singular value for a small one. Across
-/// a seam of the map, or beside undefined positions, the Jacobian is that of the side on which the pixel lies. Positions outside of
+/// a seam of the map, or beside undefined positions, the Jacobian is that of the side on which the pixel lies (where the image is not said to go around). Positions outside of
 /// an image with a WCS count only where output pixels are at most 4 times as long as at the reference pixels: towards a horizon of the
 /// projection kernels grow without end.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -302,6 +302,12 @@ pub struct Adaptive {
     pub despike_jacobian: bool,
     /// What becomes of a sample whose region is not inside of the image. Default: [`Boundary::Strict`].
     pub boundary: Boundary,
+    /// Whether the image goes around along x: beyond its last column lies its first, and before the first the last, as on maps of the whole sky. For
+    /// that axis [`boundary`](Self::boundary) means nothing then, positions count however far outside they lie, and Jacobians do not see the seam.
+    /// Weights with a WCS of their own are taken to go around alike. An output pixel has to be shorter than half of the image. Default: `false`.
+    pub x_cyclic: bool,
+    /// The same along y. Default: `false`.
+    pub y_cyclic: bool,
     /// A value to stand in for missing and infinite pixels (reproject's `bad_value_mode='constant'`; their weights, if weights are given, stay 0).
     /// Default: none, so that [`Options::missing`] says what they do.
     pub bad_fill: Option<f64>,
@@ -316,6 +322,8 @@ impl Default for Adaptive {
             center_jacobian: false,
             despike_jacobian: false,
             boundary: Boundary::default(),
+            x_cyclic: false,
+            y_cyclic: false,
             bad_fill: None,
         }
     }
@@ -329,6 +337,8 @@ impl Adaptive {
         center_jacobian: bool,
         despike_jacobian: bool,
         boundary: Boundary,
+        x_cyclic: bool,
+        y_cyclic: bool,
         bad_fill: Option<f64>,
     }
 }

@@ -297,16 +297,22 @@ impl<'p> Sampler<'p, '_> {
         let margin = self.kernel.margin(steps.shortest());
         let grid = CoordGrid::new(map, block, margin, self.coordinate_error, image, reach);
         tally.grid.merge(&grid.report());
-        let linear = self.kernel.linear(&grid, block, self.target, scratch);
+        let linear = self.kernel.linear(&grid, block, [self.target, image], scratch);
         let reach = self.kernel.reach_on(&grid, linear.as_ref(), block, reach);
-        let axis = |low: f64, high: f64, n: usize| {
+        let axis = |low: f64, high: f64, n: usize, cyclic: bool| {
+            let turns = if cyclic { (low / n as f64).floor() * n as f64 } else { 0.0 };
+            let (low, high) = (low - turns, high - turns);
+            if cyclic && !(low - reach >= 0.0 && high + reach <= n as f64 - 1.0) {
+                return (0, n);
+            }
             // Saturating casts; positions in the outer half pixel need the edge pixel.
             let first = ((low - reach).floor().max(0.0) as usize).min(n - 1);
             let last = ((high + reach).ceil().max(0.0) as usize).min(n - 1);
             (first, last - first + 1)
         };
         let mut window = grid.bounds().map(|[x_min, x_max, y_min, y_max]| {
-            let ((x0, nx), (y0, ny)) = (axis(x_min, x_max, nx), axis(y_min, y_max, ny));
+            let [y_cyclic, x_cyclic] = self.kernel.cyclic();
+            let ((x0, nx), (y0, ny)) = (axis(x_min, x_max, nx, x_cyclic), axis(y_min, y_max, ny, y_cyclic));
             Window::new(x0, y0, nx, ny)
         });
         let mut sky = self.kernel.needs_sky().then(|| Sky::new(map, block, self.coordinate_error));

@@ -91,6 +91,47 @@ fn equals_its_definition() {
     assert!(failures.is_empty(), "{} {failures:#?}", failures.len());
 }
 
+/// Images that go around along one axis or both: far outside, with boxes that are longer than the image, with holes.
+#[test]
+fn around_an_image() {
+    let shape = [41, 37];
+    let maps = [
+        ("shift", [0.3, 1.0, 0.0, -4.6, 0.0, 1.0]),
+        ("turned, many turns away", [-820.3137, 1.1013, 0.9071, 960.2291, 0.8039, -1.2057]),
+        ("fine", [-3.2, 0.21, 0.07, 28.1, -0.05, 0.33]),
+        ("longer than the image", [-60.3137, 7.1291, 3.0173, -150.6291, -4.0371, 8.1093]),
+    ];
+    let mut failures = Vec::new();
+    for missing in [0.0, 0.05] {
+        let image = noise([23, 31], 5, missing);
+        let naive_image = Image::new(image.iter().copied().collect(), 23, 31);
+        for (name, map) in maps {
+            for (k, boundary) in
+                [Boundary::Strict, Boundary::Constant { value: 31.0 }, Boundary::Ignore, Boundary::Nearest]
+                    .into_iter()
+                    .enumerate()
+            {
+                for (x, y) in [(true, false), (false, true), (true, true)] {
+                    let kernel = if k % 2 == 0 { AdaptiveKernel::Gaussian } else { AdaptiveKernel::Hann };
+                    let adaptive = Adaptive::default().kernel(kernel).boundary(boundary).x_cyclic(x).y_cyclic(y);
+                    let rule = if k < 2 { Missing::Spoil } else { Missing::Renormalize { min_weight: 0.3 } };
+                    let options = Options::default().resample(Resample::Adaptive(adaptive)).missing(rule);
+                    let options = options.coordinate_error(CoordinateError::Exact).tile(16);
+                    let got = run(&image, Affine(map), shape, &options).unwrap();
+                    let wanted = adaptive::image(&naive_image, &Affine(map), shape, &adaptive::Kernel::new(&options));
+                    let wanted = Array2::from_shape_vec(shape, wanted).unwrap();
+                    let off = worst(got.view().into_dyn(), wanted.view().into_dyn(), |_| false);
+                    println!("{name}, {boundary:?}, x {x}, y {y}, {missing}: {off}");
+                    if off.relative > 1e-11 {
+                        failures.push(format!("{name}, {boundary:?}, x {x}, y {y}, {missing}: {off}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} {failures:#?}", failures.len());
+}
+
 #[test]
 fn options_that_make_no_sense() {
     let image = noise([9, 9], 1, 0.0);

@@ -29,6 +29,8 @@ fn options(given: &Value) -> Options {
         .sample_region_width(number("sample_region_width").unwrap_or(4.0))
         .center_jacobian(given["center_jacobian"].as_bool().unwrap_or(false))
         .despike_jacobian(given["despike_jacobian"].as_bool().unwrap_or(false))
+        .x_cyclic(given["x_cyclic"].as_bool().unwrap_or(false))
+        .y_cyclic(given["y_cyclic"].as_bool().unwrap_or(false))
         .boundary(match given["boundary_mode"].as_str() {
             Some("strict") | None => Boundary::Strict,
             Some("constant") => Boundary::Constant { value },
@@ -94,7 +96,7 @@ fn equals_reproject() {
         }
     };
     let cases: Vec<_> = golden.cases().iter().filter(|case| case["kernel"] == "adaptive").collect();
-    assert_eq!(cases.len(), 32);
+    assert_eq!(cases.len(), 44);
     for case in cases {
         let name = case["name"].as_str().unwrap();
         let options = options(&case["options"]);

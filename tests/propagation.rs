@@ -229,6 +229,9 @@ fn variance_and_mask_follow_the_weights_of_the_adaptive_kernel() {
         let adaptive = Adaptive::default().kernel(kernel).bad_fill(Some(0.0));
         let options = exact.clone().resample(Resample::Adaptive(adaptive));
         check(options.resample, &options, true, false);
+        let around = Adaptive::default().kernel(kernel).x_cyclic(true).y_cyclic(true);
+        let options = exact.clone().resample(Resample::Adaptive(around));
+        check(options.resample, &options, false, false);
         let magnified = Adaptive::default().kernel(kernel).sample_region_width(6.0).center_jacobian(true);
         let options = exact.clone().resample(Resample::Adaptive(magnified)).flux(Flux::Conserve);
         check(options.resample, &options, false, true);

@@ -220,6 +220,8 @@ fn adaptive_kernels() {
         (&narrow, hann.boundary(Boundary::Nearest).despike_jacobian(true)),
         (&wide_map, hann.despike_jacobian(true)),
         (&narrow, hann.boundary(Boundary::IgnoreThreshold { threshold: 0.4 })),
+        (&narrow, Adaptive::default().boundary(Boundary::Ignore).x_cyclic(true)),
+        (&wide_map, hann.y_cyclic(true).x_cyclic(true)),
     ] {
         let options = serial().resample(Resample::Adaptive(adaptive)).flux(Flux::Conserve);
         let options = options.missing(Missing::Renormalize { min_weight: 0.2 });

@@ -53,10 +53,6 @@ def _adaptive(
     bad_value_mode="strict",
     bad_fill_value=0,
 ):
-    if x_cyclic or y_cyclic:
-        raise NotImplementedError(
-            "x_cyclic and y_cyclic are not needed: an image that goes all around the sky is continued across its seam if its WCS says so"
-        )
     settings = {
         "resample": "adaptive",
         "center_jacobian": center_jacobian,
@@ -68,6 +64,8 @@ def _adaptive(
         "boundary_mode": boundary_mode.lower(),
         "boundary_fill_value": float(boundary_fill_value),
         "boundary_ignore_threshold": float(boundary_ignore_threshold),
+        "x_cyclic": x_cyclic,
+        "y_cyclic": y_cyclic,
     }
     mode = bad_value_mode.lower()
     if mode == "constant":

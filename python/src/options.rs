@@ -133,6 +133,8 @@ fn adaptive(entries: &Entries<'_>) -> PyResult<Adaptive> {
         .center_jacobian(entries.flag("center_jacobian")?)
         .despike_jacobian(entries.flag("despike_jacobian")?)
         .boundary(boundary)
+        .x_cyclic(entries.flag("x_cyclic")?)
+        .y_cyclic(entries.flag("y_cyclic")?)
         .bad_fill(entries.get("bad_fill")?))
 }
 

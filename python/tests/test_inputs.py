@@ -164,7 +164,6 @@ def test_errors(image, target, tmp_path):
         (ValueError, "return_type should be set", {"return_type": "xarray"}),
         (ValueError, "zarr_path", {"return_type": "zarr"}),
         (ValueError, "intermediate_memmap", {"intermediate_memmap": "zarr"}),
-        (NotImplementedError, "x_cyclic", {"reproject_function": "adaptive", "x_cyclic": True}),
     ]
     for kind, message, arguments in cases:
         images = arguments.pop("images", [image])

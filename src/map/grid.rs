@@ -121,6 +121,8 @@ pub struct CoordGrid<'m> {
     centres_x: Vec<f64>,
     centres_y: Vec<f64>,
     bounds: Option<Rectangle>,
+    /// No √Σ J² of a polynomial in use is larger.
+    steepest: f64,
     region: Region,
     report: GridReport,
     /// Exact coordinates of all pixel centres of the window, once a row of them is asked for.
@@ -184,6 +186,7 @@ impl<'m> CoordGrid<'m> {
             centres_x: Vec::new(),
             centres_y: Vec::new(),
             bounds: None,
+            steepest: 0.0,
             region,
             report: GridReport::default(),
             all: OnceLock::new(),
@@ -266,6 +269,7 @@ impl<'m> CoordGrid<'m> {
         }
         if let Some(part) = square.clip(&region.area) {
             self.include(region, &enlarged(&fitted.range(part[0], part[1]), slack));
+            self.steepest = self.steepest.max(fitted.steepest(part[0], part[1]));
         }
         let here = pixels(square.clip(&region.window));
         self.report.approximated_pixels += here;
@@ -415,6 +419,13 @@ impl<'m> CoordGrid<'m> {
     /// padded input; `None` if none does.
     pub fn bounds(&self) -> Option<[f64; 4]> {
         self.bounds.map(|[x, y]| [x[0], x[1], y[0], y[1]])
+    }
+
+    /// √Σ (∂x/∂u)² + (∂x/∂v)² + (∂y/∂u)² + (∂y/∂v)² is nowhere larger in the window and its margin; `None` if the exact map is asked for some of the
+    /// positions there, or all of them lie outside.
+    pub(crate) fn steepest(&self) -> Option<f64> {
+        let approximated = !self.exact && self.centres_x.is_empty() && !self.polynomials.is_empty();
+        (approximated && self.steepest.is_finite()).then_some(self.steepest)
     }
 
     /// Achieved error and how many pixels were approximated.

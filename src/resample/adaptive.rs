@@ -5,20 +5,22 @@
 //! Hann:      w(d) = (1 + cos πu0) (1 + cos πu1), u = J d, where |u0|, |u1| < 1   box: of U s Vᵀ (±1, ±1) around P
 //! Gaussian:  w(d) = exp(-2 |J d|² / width²)                                      box: P ± region/2 · max(s)
 //! sample = Σ w p / Σ w over the pixels of the box, d from P to the pixel's centre; × |det Ji| to keep flux
-//! box not inside of the image: the boundary's rule;  missing pixels: what bad_fill or Options::missing says
+//! box not inside of the image: the boundary's rule, or around it where it is cyclic;  missing pixels: what bad_fill or Options::missing says
 //! ```
 //!
-//! The Gaussian, exp(-(a dx² + 2b dx dy + c dy²)), is a product of geometric series: in a box of n × m pixels six exponentials and two
-//! multiplications a pixel. Equal to the definition to 2e-13 (boxes of 7 × 7), errors grow with n². reproject takes s1 with its sign, so that
+//! The Gaussian, exp(-(a dx² + 2b dx dy + c dy²)), is a product of geometric series: in a box of n × m pixels five exponentials and two
+//! multiplications a pixel (series.rs). Equal to the definition to 5e-14 (boxes of 15 × 15), errors grow with n². reproject takes s1 with its sign, so that
 //! it pads mirrored maps wrongly; not so here. Nothing depends on the system's mathematical library, whose last bits vary.
 
 use std::f64::consts::SQRT_2;
 
 use super::{
-    Kernel, Patch, Scene,
+    Kernel, Linear, Patch, Scene,
     ellipse::{Ellipse, weight},
     further::Further,
-    series::{Buffers, Gaussians, LANES, hann},
+    jacobian::area,
+    linear,
+    series::{self, Gaussians, LANES, hann},
 };
 use crate::{Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, plan::Window, vector::widest};
 
@@ -36,8 +38,13 @@ pub(super) fn radius(adaptive: &Adaptive, longest: f64) -> f64 {
     }
 }
 
-/// Whether every position that the map defines has a sample, however far outside of the image.
+/// Whether positions can have samples however far outside of the image they are.
 pub(super) fn is_everywhere(adaptive: &Adaptive) -> bool {
+    adaptive.x_cyclic || adaptive.y_cyclic || is_endless(adaptive)
+}
+
+/// Whether every position that the map defines has a sample.
+fn is_endless(adaptive: &Adaptive) -> bool {
     matches!(adaptive.boundary, Boundary::GridConstant { .. } | Boundary::Nearest)
 }
 
@@ -46,13 +53,16 @@ pub(super) fn is_everywhere(adaptive: &Adaptive) -> bool {
 fn limit(adaptive: &Adaptive, stretch: f64) -> f64 {
     match adaptive.boundary {
         Boundary::Strict => 0.0,
-        _ if is_everywhere(adaptive) => EVERYWHERE,
+        _ if is_endless(adaptive) => EVERYWHERE,
         _ => radius(adaptive, SQRT_2 * stretch).min(EVERYWHERE),
     }
 }
 
 /// The same with room for the neighbours that a Jacobian is taken from; `scale` is the length of output pixels in a block.
 pub(super) fn pad(adaptive: &Adaptive, stretch: f64, scale: f64) -> f64 {
+    if is_everywhere(adaptive) {
+        return EVERYWHERE;
+    }
     (limit(adaptive, stretch) + 3.0 * scale.max(stretch) + 1.0).min(EVERYWHERE)
 }
 
@@ -77,8 +87,13 @@ impl Region {
         Region { x: [(x - rx).ceil(), (x + rx).floor()], y: [(y - ry).ceil(), (y + ry).floor()] }
     }
 
-    fn clip(self, [y_last, x_last]: [f64; 2]) -> Region {
-        Region { x: [self.x[0].max(0.0), self.x[1].min(x_last)], y: [self.y[0].max(0.0), self.y[1].min(y_last)] }
+    fn clip(self, [y, x]: [[f64; 2]; 2]) -> Region {
+        Region { x: [self.x[0].max(x[0]), self.x[1].min(x[1])], y: [self.y[0].max(y[0]), self.y[1].min(y[1])] }
+    }
+
+    /// NaN compares false.
+    fn is_in(&self, [y, x]: [[f64; 2]; 2]) -> bool {
+        (self.x[0] >= x[0]) & (self.x[1] <= x[1]) & (self.y[0] >= y[0]) & (self.y[1] <= y[1])
     }
 
     fn is_empty(&self) -> bool {
@@ -102,11 +117,30 @@ enum Met {
 struct Sampling<'s, P> {
     adaptive: &'s Adaptive,
     missing: Missing,
+    flux: Flux,
     patch: &'s Patch<'s, P>,
-    /// Centres of the last row and column of the image.
-    last: [f64; 2],
+    /// First and last row, first and last column of the image.
+    image: [[f64; 2]; 2],
+    /// The same, but infinite along an axis where the image goes around.
+    ends: [[f64; 2]; 2],
     /// Input pixels that output pixels are long at most where positions outside of the image count.
     stretch: f64,
+    gaussians: &'s mut Gaussians,
+    rows: &'s mut series::Buffers,
+}
+
+/// What is reused from block to block.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    pub(super) linear: linear::Buffers,
+    gaussians: Gaussians,
+    rows: series::Buffers,
+}
+
+impl Buffers {
+    pub(super) fn bytes(&self) -> usize {
+        self.linear.bytes() + self.rows.bytes()
+    }
 }
 
 pub(super) fn block<P: Pixel, T: Pixel>(
@@ -118,30 +152,35 @@ pub(super) fn block<P: Pixel, T: Pixel>(
     (values, coverage): (&mut [T], &mut [T]),
     further: &mut impl Further,
 ) {
-    values.fill(T::default());
-    coverage.fill(T::default());
-    let Some(linear) = scene.linear else { return };
-    let last = scene.patch.image.map(|n| n as f64 - 1.0);
-    let sampling = Sampling { adaptive, missing, patch: &scene.patch, last, stretch };
-    let rows = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
-    for (y, (values, coverage)) in (block.y0..).zip(rows) {
-        let row = linear.row(block.x0, y, block.nx);
-        let pieces = values.chunks_mut(LANES).zip(coverage.chunks_mut(LANES));
-        for ((values, coverage), from) in pieces.zip((0..).step_by(LANES)) {
-            let mut numbers = [[f64::NAN; LANES]; 6];
-            for (lanes, numbers) in numbers.iter_mut().zip(&row) {
-                let numbers = numbers.get(from..).unwrap_or_default();
-                match numbers.first_chunk() {
-                    Some(numbers) => *lanes = *numbers,
-                    None => lanes.iter_mut().zip(numbers).for_each(|(lane, number)| *lane = *number),
-                }
-            }
-            further.start((y - block.y0) * block.nx + from);
-            widest(
-                #[inline(always)]
-                || sampling.piece(&numbers, flux, buffers, values, coverage, further),
-            );
+    let Buffers { linear: spare, gaussians, rows } = buffers;
+    let own = match scene.linear {
+        Some(_) => None,
+        None => {
+            let shapes = [scene.target, scene.patch.image];
+            Some(Linear::new(scene.grid, block, adaptive, shapes, std::mem::take(spare)))
         }
+    };
+    if let Some(linear) = scene.linear.or(own.as_ref()) {
+        let image = scene.patch.image.map(|n| [0.0, n as f64 - 1.0]);
+        let open = |cyclic: bool, ends: [f64; 2]| if cyclic { [f64::NEG_INFINITY, f64::INFINITY] } else { ends };
+        let ends = [open(adaptive.y_cyclic, image[0]), open(adaptive.x_cyclic, image[1])];
+        let patch = &scene.patch;
+        let mut sampling = Sampling { adaptive, missing, flux, patch, image, ends, stretch, gaussians, rows };
+        let pixels = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
+        for (y, (values, coverage)) in (block.y0..).zip(pixels) {
+            let pieces = values.chunks_mut(LANES).zip(coverage.chunks_mut(LANES));
+            for ((values, coverage), from) in pieces.zip((0..).step_by(LANES)) {
+                further.start((y - block.y0) * block.nx + from);
+                let numbers = linear.lanes(block.x0 + from, y);
+                widest(
+                    #[inline(always)]
+                    || sampling.piece(numbers, values, coverage, further),
+                );
+            }
+        }
+    }
+    if let Some(own) = own {
+        *spare = own.into_buffers();
     }
 }
 
@@ -149,61 +188,81 @@ impl<P: Pixel> Sampling<'_, P> {
     /// The samples of a few output pixels of a row: x, y and the Jacobian of each are given.
     #[inline(always)]
     fn piece<T: Pixel, F: Further>(
-        &self,
-        numbers: &[[f64; LANES]; 6],
-        flux: Flux,
-        buffers: &mut Buffers,
+        &mut self,
+        numbers: [&[f64; LANES]; 6],
         values: &mut [T],
         coverage: &mut [T],
         further: &mut F,
     ) {
-        let gaussian = self.adaptive.kernel == AdaptiveKernel::Gaussian;
-        let gaussians = gaussian.then(|| Gaussians::new(numbers, self.adaptive, self.last));
-        for (k, (value, cover)) in values.iter_mut().zip(coverage).enumerate().take(LANES) {
-            let jacobian = || [2, 3, 4, 5].map(|n| numbers[n][k]);
-            let keep = if flux == Flux::Conserve { super::jacobian::area(jacobian()) } else { 1.0 };
-            let sums = gaussians.as_ref().and_then(|gaussians| gaussians.sum(k, self.patch));
-            let mut sample = sums.map_or(f64::NAN, |[sum, weight]| sum / weight * keep);
-            if !sample.is_finite() {
-                sample = self.sample([numbers[0][k], numbers[1][k]], jacobian(), keep, buffers);
+        let jacobian = |k: usize| [2, 3, 4, 5].map(|n| numbers[n][k]);
+        let conserve = self.flux == Flux::Conserve;
+        let keep = |k: usize| if conserve { area(jacobian(k)) } else { 1.0 };
+        if self.adaptive.boundary == Boundary::Strict && self.misses(numbers) {
+            values.fill(T::default());
+            return coverage.fill(T::default());
+        }
+        let mut samples = [f64::NAN; LANES];
+        if self.adaptive.kernel == AdaptiveKernel::Gaussian {
+            self.gaussians.fit(numbers, self.adaptive, self.patch);
+            self.gaussians.means(self.patch, values.len(), &mut samples);
+            if conserve {
+                for (k, sample) in samples.iter_mut().enumerate() {
+                    *sample *= keep(k);
+                }
             }
+        }
+        let all = values.iter().zip(&samples).fold(true, |all, (_, sample)| all & sample.is_finite());
+        if all && !F::WANTED {
+            values.iter_mut().zip(&samples).for_each(|(value, sample)| *value = T::from_f64(*sample));
+            return coverage.fill(T::from_f64(1.0));
+        }
+        for (k, (value, cover)) in values.iter_mut().zip(coverage).enumerate().take(LANES) {
+            let (mut sample, position) = (samples[k], [numbers[0][k], numbers[1][k]]);
+            if !sample.is_finite() {
+                sample = self.sample(position, jacobian(k), keep(k));
+            }
+            (*value, *cover) = (T::default(), T::default());
             if !sample.is_nan() {
                 if F::WANTED {
-                    self.tell(k, [numbers[0][k], numbers[1][k]], jacobian(), keep, buffers, further);
+                    self.tell(k, position, jacobian(k), keep(k), further);
                 }
                 (*value, *cover) = (T::from_f64(sample), T::from_f64(1.0));
             }
         }
     }
 
-    /// NaN compares false.
+    /// Whether no box around these positions can lie in the image. NaN compares false.
     #[inline(always)]
-    fn holds(&self, Region { x, y }: &Region) -> bool {
-        (x[0] >= 0.0) & (x[1] <= self.last[1]) & (y[0] >= 0.0) & (y[1] <= self.last[0])
+    fn misses(&self, [xs, ys, ..]: [&[f64; LANES]; 6]) -> bool {
+        let [y, x] = self.ends.map(|[first, last]| [first - 1.0, last + 1.0]);
+        let near = |at: f64, ends: [f64; 2]| (at > ends[0]) & (at < ends[1]);
+        xs.iter().zip(ys).fold(true, |misses, (at_x, at_y)| misses & !(near(*at_x, x) & near(*at_y, y)))
     }
 
     /// Whether a position in or outside of the image counts.
     fn counts(&self, [x, y]: [f64; 2], [xu, xv, yu, yv]: [f64; 4]) -> bool {
-        let beyond = |x: f64, last: f64| (-0.5 - x).max(x - last - 0.5);
-        let away = beyond(x, self.last[1]).max(beyond(y, self.last[0]));
+        let beyond = |x: f64, [first, last]: [f64; 2]| (first - 0.5 - x).max(x - last - 0.5);
+        let away = beyond(x, self.ends[1]).max(beyond(y, self.ends[0]));
         let size = (xu * xu + xv * xv + yu * yu + yv * yv).sqrt();
         away <= 0.0
-            || is_everywhere(self.adaptive)
+            || is_endless(self.adaptive)
             || away <= limit(self.adaptive, self.stretch) && size <= SQRT_2 * self.stretch
     }
 
     /// The sample of one pixel, NaN where there is none: by the Hann kernel, at the edges of the image, and where a pixel is missing or infinite.
-    fn sample(&self, position: [f64; 2], jacobian: [f64; 4], keep: f64, buffers: &mut Buffers) -> f64 {
+    fn sample(&mut self, position: [f64; 2], jacobian: [f64; 4], keep: f64) -> f64 {
         let Some(ellipse) = Ellipse::new(jacobian, self.adaptive) else { return f64::NAN };
         let region = Region::new(position, ellipse.radii());
-        if !self.holds(&region) {
+        if !region.is_in(self.ends) {
             if self.adaptive.boundary == Boundary::Strict || !self.counts(position, jacobian) {
                 return f64::NAN;
             }
-        } else if let Ellipse::Hann(matrix) = &ellipse {
+        } else if let Ellipse::Hann(matrix) = &ellipse
+            && region.is_in(self.image)
+        {
             let first = [region.x[0], region.y[0]];
             let size = [region.x[1] - first[0], region.y[1] - first[1]].map(|n| (n + 1.0) as usize);
-            if let Some([sum, weight]) = hann(self.patch, matrix, position, first, size, buffers) {
+            if let Some([sum, weight]) = hann(self.patch, matrix, position, first, size, self.rows) {
                 let sample = sum / weight * keep;
                 if sample.is_finite() {
                     return sample;
@@ -218,7 +277,7 @@ impl<P: Pixel> Sampling<'_, P> {
     fn careful(&self, position: [f64; 2], ellipse: &Ellipse, whole: Region, keep: f64) -> f64 {
         let boundary = self.adaptive.boundary;
         if let Boundary::GridConstant { value } = boundary
-            && whole.clip(self.last).is_empty()
+            && whole.clip(self.ends).is_empty()
         {
             return value;
         }
@@ -251,15 +310,15 @@ impl<P: Pixel> Sampling<'_, P> {
 
     /// The part of a box that is walked through; `None` if none of it counts, or more of it lies outside than anybody can wait for.
     fn region(&self, whole: Region) -> Option<Region> {
-        let inner = whole.clip(self.last);
+        let inner = whole.clip(self.ends);
         let region = match self.adaptive.boundary {
             Boundary::Nearest => whole,
             _ if inner.is_empty() => return None,
             Boundary::Strict | Boundary::Ignore => inner,
             _ => whole,
         };
-        let short = |[low, high]: [f64; 2], last: f64| -low <= LONGEST && high - last <= LONGEST;
-        (short(region.x, self.last[1]) && short(region.y, self.last[0])).then_some(region)
+        let short = |[low, high]: [f64; 2], [_, last]: [f64; 2]| -low <= LONGEST && high - last <= LONGEST;
+        (short(region.x, self.image[1]) && short(region.y, self.image[0])).then_some(region)
     }
 
     /// Tells `met` what each weight of the kernel that is not 0 falls on, row by row, as long as it wants to know.
@@ -277,9 +336,10 @@ impl<P: Pixel> Sampling<'_, P> {
                 if w == 0.0 {
                     continue;
                 }
-                let nearest = [row.clamp(0.0, self.last[0]), column.clamp(0.0, self.last[1])];
+                let nearest =
+                    [row.clamp(self.ends[0][0], self.ends[0][1]), column.clamp(self.ends[1][0], self.ends[1][1])];
                 let beyond = nearest != [row, column];
-                let at = nearest.map(|n| n as usize);
+                let at = [0, 1].map(|axis| nearest[axis].rem_euclid(self.image[axis][1] + 1.0) as usize);
                 met(
                     w,
                     match self.adaptive.boundary {
@@ -305,24 +365,19 @@ impl<P: Pixel> Sampling<'_, P> {
     }
 
     /// Tells which pixels sample `k` is made of. What is filled in has no noise.
-    fn tell(
-        &self,
-        k: usize,
-        position: [f64; 2],
-        jacobian: [f64; 4],
-        keep: f64,
-        buffers: &mut Buffers,
-        further: &mut impl Further,
-    ) {
+    fn tell(&mut self, k: usize, position: [f64; 2], jacobian: [f64; 4], keep: f64, further: &mut impl Further) {
         let Some(ellipse) = Ellipse::new(jacobian, self.adaptive) else { return };
         let Some(region) = self.region(Region::new(position, ellipse.radii())) else { return };
         // The pixels that count, once each: beyond the edges they may do so several times.
-        let range = |[low, high]: [f64; 2], last: f64| {
-            let [low, high] = [low, high].map(|n| n.clamp(0.0, last) as usize);
-            (low, high + 1 - low)
+        let range = |[low, high]: [f64; 2], axis: usize| {
+            let [first, last] = self.image[axis];
+            let around = self.ends[axis] != self.image[axis] && (low < first || high > last);
+            let [low, high] = if around { [first, last] } else { [low, high].map(|n| n.clamp(first, last)) };
+            (low as usize, high as usize + 1 - low as usize)
         };
-        let ((x0, nx), (y0, ny)) = (range(region.x, self.last[1]), range(region.y, self.last[0]));
-        let weights = buffers.square(nx * ny);
+        let ((x0, nx), (y0, ny)) = (range(region.x, 1), range(region.y, 0));
+        let mut rows = std::mem::take(self.rows);
+        let weights = rows.square(nx * ny);
         let mut total = 0.0;
         self.walk(position, &ellipse, region, |w, met| {
             match met {
@@ -340,5 +395,6 @@ impl<P: Pixel> Sampling<'_, P> {
             further.part(k, [y0 + at / nx, x0 + at % nx], *w);
         }
         further.whole(k, total / keep);
+        *self.rows = rows;
     }
 }

@@ -18,8 +18,16 @@ impl Jacobians {
     }
 
     /// Central differences between the edges of the output pixels (x0 + i, y), whose centres lie at (xs, ys). Across a seam, or where an edge has no place
-    /// in the input, the half of the pixel that makes sense stands for the whole; NaN if neither does.
-    pub(super) fn row(&mut self, grid: &CoordGrid<'_>, x0: f64, y: f64, xs: &[f64], ys: &[f64]) {
+    /// in the input, the half of the pixel that makes sense stands for the whole; NaN if neither does. `step` is told differences of positions, and may
+    /// know better.
+    pub(super) fn row(
+        &mut self,
+        grid: &CoordGrid<'_>,
+        x0: f64,
+        y: f64,
+        (xs, ys): (&[f64], &[f64]),
+        step: impl Fn([f64; 2]) -> [f64; 2],
+    ) {
         let n = xs.len();
         let starts = [(x0 - 0.5, y, n + 1), (x0, y - 0.5, n), (x0, y + 0.5, n)];
         for ([xs, ys], (x0, y, n)) in self.sides.iter_mut().zip(starts) {
@@ -33,18 +41,23 @@ impl Jacobians {
         self.values.clear();
         self.values.extend(xs.iter().zip(ys).zip(edges.zip(rows)).map(|(centre, ((left, right), (low, high)))| {
             let [left, right, low, high, centre] = [left, right, low, high, centre].map(|(x, y)| [*x, *y]);
-            let [xu, yu] = slope(left, centre, right);
-            let [xv, yv] = slope(low, centre, high);
+            let [xu, yu] = slope(left, centre, right, &step);
+            let [xv, yv] = slope(low, centre, high, &step);
             [xu, xv, yu, yv]
         }));
     }
 }
 
-/// Difference between the positions a step before and behind.
+/// Difference between the positions a step before and behind; see [`Jacobians::row`].
 #[inline(always)]
-pub(super) fn slope(before: [f64; 2], centre: [f64; 2], behind: [f64; 2]) -> [f64; 2] {
-    let a = [centre[0] - before[0], centre[1] - before[1]];
-    let b = [behind[0] - centre[0], behind[1] - centre[1]];
+pub(super) fn slope(
+    before: [f64; 2],
+    centre: [f64; 2],
+    behind: [f64; 2],
+    step: impl Fn([f64; 2]) -> [f64; 2],
+) -> [f64; 2] {
+    let a = step([centre[0] - before[0], centre[1] - before[1]]);
+    let b = step([behind[0] - centre[0], behind[1] - centre[1]]);
     let (size_a, size_b) = (a[0] * a[0] + a[1] * a[1], b[0] * b[0] + b[1] * b[1]);
     // One side more than twice the other: a jump. NaN compares false.
     let even = (size_a <= 4.0 * size_b) & (size_b <= 4.0 * size_a);

@@ -1,13 +1,18 @@
-//! The map as the adaptive kernel sees it: its linear part at every output pixel, once for all planes of a cube.
+//! The map as the adaptive kernel sees it: its linear part at every output pixel.
 //!
 //! ```text
 //! P = position in the input, J = its derivatives by the output position, columns by x and y:
 //!     centred: P(x + 1/2) - P(x - 1/2);  otherwise (P(x + 1) - P(x - 1)) / 2                    (alike in y)
 //!     across a jump, or beside an undefined position, the half that makes sense stands for the whole (see jacobian.rs)
+//! an image that goes around: differences without whole turns, and then P by whole turns into the image (see cycle.rs)
 //! despiked: where |J|² is above 10 times the lower quartile of the 3 × 3 pixels around, the mean of those that are not
 //! ```
 
-use super::jacobian::{Jacobians, slope};
+use super::{
+    cycle::Cycle,
+    jacobian::{Jacobians, slope},
+    series::LANES,
+};
 use crate::{Adaptive, map::CoordGrid, plan::Window, vector::widest};
 
 /// How many times |J|² may be above its neighbours' lower quartile.
@@ -16,20 +21,35 @@ const SPIKE: f64 = 10.0;
 /// Positions and Jacobians of the pixels of a block.
 pub(crate) struct Linear {
     window: Window,
-    numbers: Numbers,
+    buffers: Buffers,
 }
 
-/// x, y, ∂x/∂u, ∂x/∂v, ∂y/∂u, ∂y/∂v.
-pub(crate) type Numbers = [Vec<f64>; 6];
+/// What is reused from block to block.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    /// x, y, ∂x/∂u, ∂x/∂v, ∂y/∂u, ∂y/∂v; behind the last pixel some that mean nothing, see [`Linear::lanes`].
+    numbers: [Vec<f64>; 6],
+    /// Positions of a row, of the one below and of the one above.
+    positions: [[Vec<f64>; 2]; 3],
+    jacobians: Jacobians,
+}
+
+impl Buffers {
+    pub(crate) fn bytes(&self) -> usize {
+        let buffers = self.numbers.iter().chain(self.positions.iter().flatten());
+        8 * buffers.map(Vec::capacity).sum::<usize>() + self.jacobians.bytes()
+    }
+}
 
 impl Linear {
-    /// `target` is the shape (ny, nx) of the output: no pixel outside of it is anybody's neighbour. `numbers` are those of one that is done with.
+    /// `target` and `image` are the shapes (ny, nx) of output and input: no pixel outside of the output is anybody's neighbour. The buffers are of one
+    /// that is done with.
     pub(crate) fn new(
         grid: &CoordGrid<'_>,
         block: Window,
         adaptive: &Adaptive,
-        target: [usize; 2],
-        numbers: Numbers,
+        [target, image]: [[usize; 2]; 2],
+        buffers: Buffers,
     ) -> Linear {
         let around = |first: usize, n: usize, end: usize| {
             let low = first.saturating_sub(1);
@@ -41,35 +61,44 @@ impl Linear {
         } else {
             block
         };
-        // What is left of the numbers is written over.
-        let mut linear = Linear { window, numbers };
-        linear.numbers.iter_mut().for_each(|numbers| numbers.resize(window.area(), 0.0));
-        if adaptive.center_jacobian {
-            linear.centred(grid)
-        } else {
-            linear.mean(grid)
+        let mut linear = Linear { window, buffers };
+        linear.resize();
+        match Cycle::new(adaptive, image) {
+            None => linear.derive(grid, adaptive.center_jacobian, |step| step),
+            Some(cycle) => {
+                linear.derive(
+                    grid,
+                    adaptive.center_jacobian,
+                    #[inline(always)]
+                    |step| cycle.step(step),
+                );
+                let [xs, ys, ..] = &mut linear.buffers.numbers;
+                cycle.enter(xs, ys);
+            }
         }
         if adaptive.despike_jacobian { linear.despiked(block) } else { linear }
     }
 
-    pub(crate) fn into_numbers(self) -> Numbers {
-        self.numbers
+    pub(crate) fn into_buffers(self) -> Buffers {
+        self.buffers
     }
 
-    /// The rows, with their numbers.
-    fn rows(&mut self) -> impl Iterator<Item = (usize, [&mut [f64]; 6])> {
-        let Window { y0, nx, .. } = self.window;
-        let [x, y, xu, xv, yu, yv] = self.numbers.each_mut().map(|numbers| numbers.chunks_exact_mut(nx));
-        let derivatives = xu.zip(xv).zip(yu.zip(yv));
-        (y0..).zip(x.zip(y).zip(derivatives)).map(|(row, ((x, y), ((xu, xv), (yu, yv))))| (row, [x, y, xu, xv, yu, yv]))
+    /// What is left of the numbers is written over.
+    fn resize(&mut self) {
+        let n = self.window.area() + LANES;
+        self.buffers.numbers.iter_mut().for_each(|numbers| numbers.resize(n, 0.0));
     }
 
-    fn centred(&mut self, grid: &CoordGrid<'_>) {
+    fn derive(&mut self, grid: &CoordGrid<'_>, centred: bool, step: impl Fn([f64; 2]) -> [f64; 2]) {
+        if centred { self.centred(grid, step) } else { self.mean(grid, step) }
+    }
+
+    fn centred(&mut self, grid: &CoordGrid<'_>, step: impl Fn([f64; 2]) -> [f64; 2]) {
         let x0 = self.window.x0 as f64;
-        let mut jacobians = Jacobians::default();
-        for (y, [xs, ys, xu, xv, yu, yv]) in self.rows() {
+        let Buffers { numbers, jacobians, .. } = &mut self.buffers;
+        for (y, [xs, ys, xu, xv, yu, yv]) in rows(self.window, numbers) {
             grid.row(x0, y as f64, xs, ys);
-            jacobians.row(grid, x0, y as f64, xs, ys);
+            jacobians.row(grid, x0, y as f64, (xs, ys), &step);
             let out = xu.iter_mut().zip(xv).zip(yu.iter_mut().zip(yv));
             for (jacobian, ((xu, xv), (yu, yv))) in jacobians.values.iter().zip(out) {
                 [*xu, *xv, *yu, *yv] = *jacobian;
@@ -77,16 +106,17 @@ impl Linear {
         }
     }
 
-    fn mean(&mut self, grid: &CoordGrid<'_>) {
+    fn mean(&mut self, grid: &CoordGrid<'_>, step: impl Fn([f64; 2]) -> [f64; 2]) {
         let Window { x0, y0, nx, .. } = self.window;
         let fetch = |y: f64, [xs, ys]: &mut [Vec<f64>; 2]| grid.row(x0 as f64 - 1.0, y, xs, ys);
-        let mut positions: [[Vec<f64>; 2]; 3] = std::array::from_fn(|_| [vec![0.0; nx + 2], vec![0.0; nx + 2]]);
-        let [_, low, here] = &mut positions;
+        let Buffers { numbers, positions, .. } = &mut self.buffers;
+        positions.iter_mut().flatten().for_each(|row| row.resize(nx + 2, 0.0));
+        let [_, low, here] = &mut *positions;
         fetch(y0 as f64 - 1.0, low);
         fetch(y0 as f64, here);
-        for (row, [xs, ys, xu, xv, yu, yv]) in self.rows() {
+        for (row, [xs, ys, xu, xv, yu, yv]) in rows(self.window, numbers) {
             positions.rotate_left(1);
-            let [low, here, high] = &mut positions;
+            let [low, here, high] = &mut *positions;
             fetch(row as f64 + 1.0, high);
             let ([left, centre, right], low, high) = (shifts(here, nx), shifts(low, nx)[1], shifts(high, nx)[1]);
             xs.copy_from_slice(centre[0]);
@@ -98,11 +128,10 @@ impl Linear {
                 || {
                     for k in 0..nx {
                         let here = [centre.0[k], centre.1[k]];
-                        [xu[k], yu[k]] = slope([left.0[k], left.1[k]], here, [right.0[k], right.1[k]]);
-                        [xv[k], yv[k]] = slope([low.0[k], low.1[k]], here, [high.0[k], high.1[k]]);
-                    }
-                    for derivatives in [xu, xv, yu, yv] {
-                        derivatives.iter_mut().for_each(|d| *d *= 0.5);
+                        let along_u = slope([left.0[k], left.1[k]], here, [right.0[k], right.1[k]], &step);
+                        let along_v = slope([low.0[k], low.1[k]], here, [high.0[k], high.1[k]], &step);
+                        (xu[k], yu[k]) = (0.5 * along_u[0], 0.5 * along_u[1]);
+                        (xv[k], yv[k]) = (0.5 * along_v[0], 0.5 * along_v[1]);
                     }
                 },
             );
@@ -111,8 +140,9 @@ impl Linear {
 
     /// The block out of a window around it, without spikes.
     fn despiked(&self, block: Window) -> Linear {
-        let mut smooth = Linear { window: block, numbers: std::array::from_fn(|_| vec![0.0; block.area()]) };
-        for (y, [xs, ys, xu, xv, yu, yv]) in smooth.rows() {
+        let mut smooth = Linear { window: block, buffers: Buffers::default() };
+        smooth.resize();
+        for (y, [xs, ys, xu, xv, yu, yv]) in rows(block, &mut smooth.buffers.numbers) {
             let positions = xs.iter_mut().zip(ys);
             let out = positions.zip(xu.iter_mut().zip(xv).zip(yu.iter_mut().zip(yv)));
             for (x, ((px, py), ((xu, xv), (yu, yv)))) in (block.x0..).zip(out) {
@@ -135,23 +165,27 @@ impl Linear {
         let (x, y) = (x.checked_sub(self.window.x0)?, y.checked_sub(self.window.y0)?);
         let inside = x < self.window.nx && y < self.window.ny;
         let k = y * self.window.nx + x;
-        inside.then(|| self.numbers.each_ref().map(|numbers| numbers.get(k).map_or(f64::NAN, |n| *n)))
+        inside.then(|| self.buffers.numbers.each_ref().map(|numbers| numbers.get(k).map_or(f64::NAN, |n| *n)))
     }
 
-    /// The numbers of the `n` pixels from (x, y) on, which lie in the block: x, y, and the Jacobian.
-    pub(super) fn row(&self, x: usize, y: usize, n: usize) -> [&[f64]; 6] {
+    /// The numbers of a pixel of the block and of those that follow: x, y, and the Jacobian. Beyond the end of the row they mean nothing.
+    pub(super) fn lanes(&self, x: usize, y: usize) -> [&[f64; LANES]; 6] {
+        const NONE: &[f64; LANES] = &[f64::NAN; LANES];
         let from = y.saturating_sub(self.window.y0) * self.window.nx + x.saturating_sub(self.window.x0);
-        self.numbers.each_ref().map(|numbers| numbers.get(from..from + n).unwrap_or_default())
+        self.buffers
+            .numbers
+            .each_ref()
+            .map(|numbers| numbers.get(from..).and_then(<[f64]>::first_chunk).unwrap_or(NONE))
     }
 
     /// How many numbers it holds.
     pub(crate) fn len(&self) -> usize {
-        self.numbers.iter().map(Vec::len).sum()
+        self.buffers.numbers.iter().map(Vec::len).sum()
     }
 
     /// The largest √Σ J² of the block: no singular value is larger.
     pub(super) fn widest(&self) -> f64 {
-        let [_, _, xu, xv, yu, yv] = &self.numbers;
+        let [_, _, xu, xv, yu, yv] = self.buffers.numbers.each_ref().map(|numbers| &numbers[..self.window.area()]);
         // A few maxima side by side; NaN and infinity do not count.
         let mut sizes = [0.0_f64; 8];
         let chunks = xu.chunks(8).zip(xv.chunks(8)).zip(yu.chunks(8).zip(yv.chunks(8)));
@@ -169,6 +203,21 @@ impl Linear {
         );
         sizes.into_iter().fold(0.0, f64::max).sqrt()
     }
+}
+
+/// As [`Linear::widest`], for a map whose slope along no axis is above `steepest`: √Σ of the squares of both. Where polynomials do not meet, a
+/// Jacobian that spans both is at most half as large again as that on one side, see [`slope`].
+pub(super) fn bound(steepest: f64) -> f64 {
+    1.5 * steepest
+}
+
+/// The rows of a window, with their numbers.
+fn rows(window: Window, numbers: &mut [Vec<f64>; 6]) -> impl Iterator<Item = (usize, [&mut [f64]; 6])> {
+    let Window { y0, nx, ny, .. } = window;
+    let [x, y, xu, xv, yu, yv] = numbers.each_mut().map(|numbers| numbers.chunks_exact_mut(nx));
+    let derivatives = xu.zip(xv).zip(yu.zip(yv));
+    let rows = (y0..y0 + ny).zip(x.zip(y).zip(derivatives));
+    rows.map(|(row, ((x, y), ((xu, xv), (yu, yv))))| (row, [x, y, xu, xv, yu, yv]))
 }
 
 /// A row of positions, x and y, from the first, second and third pixel on.

@@ -6,6 +6,7 @@
 mod adaptive;
 mod bilinear;
 mod cubic;
+mod cycle;
 mod drizzle;
 mod edges;
 mod ellipse;
@@ -64,7 +65,8 @@ impl<P: Pixel> Patch<'_, P> {
 pub(crate) struct Scene<'s, P> {
     /// From output to input pixels, for the block and [`Kernel::margin`] pixels around it.
     pub(crate) grid: &'s CoordGrid<'s>,
-    /// Every input pixel within [`Kernel::reach`] of a position in the block that can have a sample.
+    /// Every input pixel within [`Kernel::reach`] of a position in the block that can have a sample, counted around an image that is
+    /// [`cyclic`](Kernel::cyclic).
     pub(crate) patch: Patch<'s, P>,
     /// Where pixels lie on the sky, for kernels that measure areas.
     pub(crate) sky: Option<&'s Sky>,
@@ -74,7 +76,7 @@ pub(crate) struct Scene<'s, P> {
     pub(crate) target: [usize; 2],
     /// Weights of the pixels of the patch, for kernels that weigh pixels themselves.
     pub(crate) weights: Option<Patch<'s, f64>>,
-    /// Positions and Jacobians of the block's pixels, for kernels that are fitted to them.
+    /// Positions and Jacobians of the block's pixels, for kernels that are fitted to them, where these are kept; see [`Kernel::linear`].
     pub(crate) linear: Option<&'s Linear>,
 }
 
@@ -151,18 +153,20 @@ impl Kernel {
         wide + margin as f64 + if self.derives() { scale } else { 0.0 }
     }
 
-    /// What kernels fitted to the output pixels have to know of those of a block; `target` is the shape (ny, nx) of the output.
+    /// What kernels fitted to the output pixels have to know of those of a block, if it is to be found once for all planes of a cube: where the exact map
+    /// is asked for positions. Polynomials are evaluated again for each plane and few rows, which then stay in the cache. `shapes` (ny, nx) are
+    /// those of output and image.
     pub(crate) fn linear(
         &self,
         grid: &CoordGrid<'_>,
         block: Window,
-        target: [usize; 2],
+        shapes: [[usize; 2]; 2],
         scratch: &mut Scratch,
     ) -> Option<Linear> {
         match &self.resample {
-            Resample::Adaptive(adaptive) => {
-                let numbers = std::mem::take(&mut scratch.linear);
-                Some(Linear::new(grid, block, adaptive, target, numbers))
+            Resample::Adaptive(adaptive) if grid.steepest().is_none() => {
+                let buffers = std::mem::take(&mut scratch.adaptive.linear);
+                Some(Linear::new(grid, block, adaptive, shapes, buffers))
             }
             _ => None,
         }
@@ -170,8 +174,9 @@ impl Kernel {
 
     /// The reach for a block whose coordinates are known: a map may stretch more somewhere in it than where its scale was looked at.
     pub(crate) fn reach_on(&self, grid: &CoordGrid<'_>, linear: Option<&Linear>, block: Window, reach: f64) -> f64 {
-        if let (Resample::Adaptive(adaptive), Some(linear)) = (&self.resample, linear) {
-            return adaptive::radius(adaptive, linear.widest()) + 1.0;
+        if let Resample::Adaptive(adaptive) = &self.resample {
+            let steepest = linear.map_or_else(|| grid.steepest().map(linear::bound), |linear| Some(linear.widest()));
+            return steepest.map_or(reach, |steepest| adaptive::radius(adaptive, steepest) + 1.0);
         }
         if !self.antialias || self.likes_whole_blocks() {
             return reach;
@@ -186,9 +191,17 @@ impl Kernel {
         reach.max(self.reach(widest))
     }
 
-    /// Whether an image has samples wherever the map is defined.
+    /// Whether an image can have samples wherever the map is defined.
     pub(crate) fn is_everywhere(&self) -> bool {
         matches!(&self.resample, Resample::Adaptive(adaptive) if adaptive::is_everywhere(adaptive))
+    }
+
+    /// Whether an image goes around along y and x: beyond an edge lies the other.
+    pub(crate) fn cyclic(&self) -> [bool; 2] {
+        match &self.resample {
+            Resample::Adaptive(adaptive) => [adaptive.y_cyclic, adaptive.x_cyclic],
+            _ => [false; 2],
+        }
     }
 
     /// Whether the kernel measures areas on the sky.
@@ -282,7 +295,7 @@ impl Kernel {
                     adaptive,
                     *self,
                     block,
-                    &mut scratch.series,
+                    &mut scratch.adaptive,
                     (values, coverage),
                     further,
                 );
@@ -407,8 +420,7 @@ pub(crate) struct Scratch {
     wide: widen::WideTaps,
     exact: exact::Buffers,
     drizzle: drizzle::Buffers,
-    series: series::Buffers,
-    linear: linear::Numbers,
+    adaptive: adaptive::Buffers,
 }
 
 impl Scratch {
@@ -419,14 +431,13 @@ impl Scratch {
             + self.wide.bytes()
             + self.exact.bytes()
             + self.drizzle.bytes()
-            + self.series.bytes()
-            + self.linear.iter().map(|numbers| numbers.capacity() * size_of::<f64>()).sum::<usize>()
+            + self.adaptive.bytes()
     }
 
     /// Takes back what a block is done with.
     pub(crate) fn recycle(&mut self, linear: Option<Linear>) {
         if let Some(linear) = linear {
-            self.linear = linear.into_numbers();
+            self.adaptive.linear = linear.into_buffers();
         }
     }
 
@@ -440,6 +451,6 @@ impl Scratch {
 
     /// Derivatives at the positions of the last row asked for, (x0 + i, y).
     fn derive(&mut self, grid: &CoordGrid<'_>, x0: f64, y: f64) {
-        self.jacobians.row(grid, x0, y, &self.xs, &self.ys);
+        self.jacobians.row(grid, x0, y, (&self.xs, &self.ys), |step| step);
     }
 }

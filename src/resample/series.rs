@@ -1,12 +1,12 @@
 //! Sums of the adaptive kernel over a box inside of the image.
 
-use std::{f64::consts::LOG2_E, hint::black_box};
+use std::f64::consts::LOG2_E;
 
 use super::{
     Patch,
     ellipse::{Form, Matrix, exp2, hann_window},
 };
-use crate::{Adaptive, Pixel};
+use crate::{Adaptive, Pixel, plan::Window};
 
 /// Largest exponent of the Gaussian in a box that is summed as a product of series: none of their terms then leaves the range of numbers.
 const STEEPEST: f64 = 150.0;
@@ -38,100 +38,192 @@ impl Buffers {
 
 /// Pixels whose kernels are computed side by side.
 pub(super) const LANES: usize = 32;
+/// Columns of a box that are summed side by side.
+const STRIP: usize = 4;
 
 /// The Gaussian kernels of a few output pixels whose boxes lie in the image.
+#[derive(Debug)]
 pub(super) struct Gaussians {
-    /// First column and row, and numbers of columns and rows. No columns: to be summed in another way.
-    boxes: [[u32; LANES]; 4],
-    /// From one pixel to the next, and from one such step to the next, in x and in y; the same for what x gains from row to row.
-    ratios: [[f64; LANES]; 6],
+    /// Numbers of columns and rows, and where in the patch the first pixel is. No columns: to be summed in another way.
+    boxes: [[u64; LANES]; 3],
+    /// What weights gain from the first column to the next, and that from one such step to the next; what steps to the next row gain from
+    /// column to column; such a step in the first column, and what it gains from row to row.
+    ratios: [[f64; LANES]; 5],
+    /// Of the first columns: weights in the first row, and steps to the second.
+    weights: [[f64; STRIP]; LANES],
+    steps: [[f64; STRIP]; LANES],
+    /// Σwp and Σw of columns.
+    sums: [[[f64; STRIP]; LANES]; 2],
+}
+
+impl Default for Gaussians {
+    fn default() -> Self {
+        let columns = [[0.0; STRIP]; LANES];
+        let (boxes, ratios) = ([[0; LANES]; 3], [[0.0; LANES]; 5]);
+        Gaussians { boxes, ratios, weights: columns, steps: columns, sums: [columns; 2] }
+    }
 }
 
 impl Gaussians {
-    /// `last` is the centre of the last row and column of the image.
+    /// Takes the kernels of the output pixels whose positions and Jacobians are given.
     #[inline(always)]
-    pub(super) fn new(
-        [x, y, xu, xv, yu, yv]: &[[f64; LANES]; 6],
+    pub(super) fn fit<P>(
+        &mut self,
+        [x, y, xu, xv, yu, yv]: [&[f64; LANES]; 6],
         adaptive: &Adaptive,
-        [y_last, x_last]: [f64; 2],
-    ) -> Gaussians {
-        let (mut boxes, mut ratios) = ([[0; LANES]; 4], [[0.0; LANES]; 6]);
-        let [columns, rows, widths, heights] = &mut boxes;
-        let [step_x, bend_x, step_y, bend_y, turn, twist] = &mut ratios;
+        patch: &Patch<'_, P>,
+    ) {
+        // A box in the image is in the patch.
+        let Window { x0, y0, nx, ny } = patch.window;
+        let [x_first, x_last, y_first, y_last] = [x0, x0 + nx - 1, y0, y0 + ny - 1].map(|n| n as f64);
+        let stride = nx as f64;
+        let [columns, rows, firsts] = &mut self.boxes;
+        let [step_x, bend_x, twist, step_y, bend_y] = &mut self.ratios;
         for k in 0..LANES {
             let Form { a, b, c, radius } = Form::new([xu[k], xv[k], yu[k], yv[k]], adaptive);
-            let (x0, x1) = (ceil(x[k] - radius), floor(x[k] + radius));
-            let (y0, y1) = (ceil(y[k] - radius), floor(y[k] + radius));
+            let (x0, x1) = ((x[k] - radius).ceil(), (x[k] + radius).floor());
+            let (y0, y1) = ((y[k] - radius).ceil(), (y[k] + radius).floor());
             // |b| <= (a + c)/2. NaN compares false.
             let gentle = 2.0 * (a + c) * radius * radius <= STEEPEST;
-            let inside = (x0 >= 0.0) & (x1 <= x_last) & (y0 >= 0.0) & (y1 <= y_last) & gentle;
-            (columns[k], rows[k]) = (whole(x0), whole(y0));
-            widths[k] = if inside { whole(x1 - x0 + 1.0) } else { 0 };
-            heights[k] = whole(y1 - y0 + 1.0);
+            let inside = (x0 >= x_first) & (x1 <= x_last) & (y0 >= y_first) & (y1 <= y_last) & gentle;
+            columns[k] = if inside { whole(x1 - x0 + 1.0) } else { 0 };
+            rows[k] = whole(y1 - y0 + 1.0);
+            firsts[k] = whole((y0 - y_first) * stride + (x0 - x_first));
             // As powers of 2.
             let [a, b, c] = [-LOG2_E * a, -2.0 * LOG2_E * b, -LOG2_E * c];
             let (dx, dy) = (x0 - x[k], y0 - y[k]);
             step_x[k] = a * (2.0 * dx + 1.0) + b * dy;
             bend_x[k] = 2.0 * a;
-            step_y[k] = c * (2.0 * dy + 1.0);
-            bend_y[k] = 2.0 * c;
-            turn[k] = b * dx;
             twist[k] = b;
+            step_y[k] = c * (2.0 * dy + 1.0) + b * dx;
+            bend_y[k] = 2.0 * c;
         }
-        for ratio in &mut ratios {
-            for lane in ratio {
-                *lane = exp2(*lane);
+        for ratios in [&mut *step_x, &mut *bend_x, &mut *twist, &mut *step_y, bend_y] {
+            for ratio in ratios {
+                *ratio = exp2(*ratio);
             }
         }
-        Gaussians { boxes, ratios }
+        for k in 0..LANES {
+            let (x, bend) = (step_x[k], bend_x[k]);
+            let (x1, x2) = (x * bend, x * (bend * bend));
+            self.weights[k] = [1.0, x, x * x1, (x * x1) * x2];
+        }
+        for k in 0..LANES {
+            let (y, t) = (step_y[k], twist[k]);
+            let t2 = t * t;
+            self.steps[k] = [y, y * t, y * t2, (y * t) * t2];
+        }
     }
 
-    /// Σwp and Σw of one of them; `None` if its box does not lie in the image or is too steep for this way of summing.
+    /// Σwp / Σw of the first `n`; NaN where a box does not lie in the image or is too steep for this way of summing.
     #[inline(always)]
-    pub(super) fn sum<P: Pixel>(&self, k: usize, patch: &Patch<'_, P>) -> Option<[f64; 2]> {
-        let [column, row, width, height] = self.boxes.each_ref().map(|numbers| numbers[k] as usize);
-        if width == 0 {
-            return None;
-        }
-        let run = Run::new(patch, [column, row], [width, height])?;
-        let [step_x, bend_x, step_y, bend_y, turn, twist] = self.ratios.each_ref().map(|ratio| ratio[k]);
-        let mut series = Series { weight: 1.0, x: [step_x, bend_x], y: [step_y, bend_y], turn: [turn, twist] };
-        let mut sums = [0.0; 2];
-        if width == 4 {
-            series.strip::<4, P>(&run, 0, &mut sums)?;
-        } else {
-            for x in (0..width & !1).step_by(2) {
-                series.strip::<2, P>(&run, x, &mut sums)?;
+    pub(super) fn means<P: Pixel>(&mut self, patch: &Patch<'_, P>, n: usize, means: &mut [f64; LANES]) {
+        for k in 0..n.min(LANES) {
+            let [width, height, first] = self.boxes.each_ref().map(|numbers| numbers[k] as usize);
+            let mut sums = [[f64::NAN; STRIP]; 2];
+            if width >= STRIP
+                && let Some(pixels) = patch.pixels.get(first..)
+            {
+                let columns = Columns { pixels, stride: patch.window.nx, rows: height };
+                sums = columns.sum(self.weights[k], self.steps[k], self.ratios[4][k]).unwrap_or(sums);
             }
-            if width % 2 == 1 {
-                series.strip::<1, P>(&run, width - 1, &mut sums)?;
+            [self.sums[0][k], self.sums[1][k]] = sums;
+        }
+        for k in 0..n.min(LANES) {
+            if self.boxes[0][k] > 0 && self.boxes[0][k] != STRIP as u64 && self.rest(k, patch).is_none() {
+                self.sums[0][k] = [f64::NAN; STRIP];
             }
         }
-        Some(sums)
+        let [values, totals] = &self.sums;
+        for (mean, ([a, b, c, d], [e, f, g, h])) in means.iter_mut().zip(values.iter().zip(totals)) {
+            *mean = ((a + b) + (c + d)) / ((e + f) + (g + h));
+        }
+    }
+
+    /// Adds the columns beyond the first strip, or all of a box that is narrower.
+    #[inline(always)]
+    fn rest<P: Pixel>(&mut self, k: usize, patch: &Patch<'_, P>) -> Option<()> {
+        let [width, height, first] = self.boxes.each_ref().map(|numbers| numbers[k] as usize);
+        let [x, bend_x, twist, _, bend] = self.ratios.each_ref().map(|ratio| ratio[k]);
+        let (mut weights, mut steps) = (self.weights[k], self.steps[k]);
+        let mut columns = Columns { pixels: patch.pixels.get(first..)?, stride: patch.window.nx, rows: height };
+        let (mut sums, mut left) = ([[0.0; STRIP]; 2], width);
+        if width >= STRIP {
+            sums = [self.sums[0][k], self.sums[1][k]];
+            // From these columns to those a strip farther on: weights gain x⁴ bend⁶ bend⁴ⁿ in column n, steps twist⁴.
+            let [x2, bend2, twist2] = [x * x, bend_x * bend_x, twist * twist];
+            let (bend4, twist4) = (bend2 * bend2, twist2 * twist2);
+            let (gain, bend8) = ((x2 * bend2) * (x2 * bend4), bend4 * bend4);
+            let mut gains = [gain, gain * bend4, gain * bend8, (gain * bend4) * bend8];
+            loop {
+                for n in 0..STRIP {
+                    weights[n] *= gains[n];
+                    steps[n] *= twist4;
+                }
+                columns.pixels = columns.pixels.get(STRIP..)?;
+                left -= STRIP;
+                if left < STRIP {
+                    break;
+                }
+                add(&mut sums, columns.sum(weights, steps, bend)?);
+                gains.iter_mut().for_each(|gain| *gain *= bend8 * bend8);
+            }
+        }
+        for (weight, step) in weights.into_iter().zip(steps).take(left) {
+            add(&mut sums, columns.sum([weight], [step], bend)?);
+            columns.pixels = columns.pixels.get(1..)?;
+        }
+        [self.sums[0][k], self.sums[1][k]] = sums;
+        Some(())
     }
 }
 
-/// A whole number below 2³².
+/// Adds columns to those before them, in this order from left to right.
 #[inline(always)]
-fn whole(x: f64) -> u32 {
+fn add<const N: usize>(sums: &mut [[f64; STRIP]; 2], columns: [[f64; N]; 2]) {
+    for n in 0..N {
+        sums[0][n] += columns[0][n];
+        sums[1][n] += columns[1][n];
+    }
+}
+
+/// The columns of a box that are left, and more beside them.
+struct Columns<'r, P> {
+    pixels: &'r [P],
+    stride: usize,
+    rows: usize,
+}
+
+impl<P: Pixel> Columns<'_, P> {
+    /// Σwp and Σw of each of the first `N` columns.
+    #[inline(always)]
+    fn sum<const N: usize>(&self, mut weights: [f64; N], mut steps: [f64; N], bend: f64) -> Option<[[f64; N]; 2]> {
+        let (mut values, mut totals) = ([0.0; N], [0.0; N]);
+        let mut from = 0;
+        for _ in 0..self.rows {
+            let row = self.pixels.get(from..)?.first_chunk::<N>()?;
+            for k in 0..N {
+                totals[k] += weights[k];
+            }
+            for k in 0..N {
+                values[k] += weights[k] * row[k].to_f64();
+            }
+            for k in 0..N {
+                weights[k] *= steps[k];
+            }
+            steps.iter_mut().for_each(|step| *step *= bend);
+            from += self.stride;
+        }
+        Some([values, totals])
+    }
+}
+
+/// A whole number below 2⁵².
+#[inline(always)]
+fn whole(x: f64) -> u64 {
     // Beside 2⁵² the lowest bits of a number are the number; a cast would check its range.
-    (x + 4_503_599_627_370_496.0).to_bits() as u32
-}
-
-/// 1.5 · 2⁵²: a number added to it is rounded to a whole one. Without SSE4 this is several times faster than the system's functions, and
-/// it makes the same numbers below 2⁵¹; above, there is no image.
-const ROUND: f64 = 6_755_399_441_055_744.0;
-
-#[inline(always)]
-fn ceil(x: f64) -> f64 {
-    let near = (x + ROUND) - ROUND;
-    near + if near < x { 1.0 } else { 0.0 }
-}
-
-#[inline(always)]
-fn floor(x: f64) -> f64 {
-    let near = (x + ROUND) - ROUND;
-    near - if near > x { 1.0 } else { 0.0 }
+    const BESIDE: f64 = 4_503_599_627_370_496.0;
+    (x + BESIDE).to_bits().wrapping_sub(BESIDE.to_bits())
 }
 
 /// Σwp and Σw of a Hann kernel over the box of `size` pixels (columns, rows), in the image, whose first is `first`.
@@ -152,7 +244,7 @@ pub(super) fn hann<P: Pixel>(
             let dx = first[0] + k as f64 - x;
             *weight = hann_window(j0 * dx + j1 * dy) * hann_window(j2 * dx + j3 * dy);
         }
-        add(row, weights, sums, totals);
+        add_row(row, weights, sums, totals);
     }
     Some([sums.iter().sum(), totals.iter().sum()])
 }
@@ -181,53 +273,9 @@ impl<'r, P: Pixel> Run<'r, P> {
     }
 }
 
-/// The weight of the next column in the first row, and how weights go on: pairs of the next ratio and the ratio of ratios.
-struct Series {
-    weight: f64,
-    x: [f64; 2],
-    y: [f64; 2],
-    turn: [f64; 2],
-}
-
-impl Series {
-    /// Adds Σwp and Σw of the next `N` columns, from `x` on.
-    #[inline(always)]
-    fn strip<const N: usize, P: Pixel>(&mut self, run: &Run<'_, P>, x: usize, sums: &mut [f64; 2]) -> Option<()> {
-        // Of a row, and what they are multiplied by from this row to the next.
-        let (mut weights, mut steps) = ([0.0; N], [0.0; N]);
-        for k in 0..N {
-            (weights[k], steps[k]) = (self.weight, self.turn[0] * self.y[0]);
-            self.weight *= self.x[0];
-            self.x[0] *= self.x[1];
-            self.turn[0] *= self.turn[1];
-        }
-        let (mut values, mut totals) = ([0.0; N], [0.0; N]);
-        for y in 0..run.size[1] {
-            let row = run.pixels.get(y * run.stride + x..)?.first_chunk::<N>()?;
-            for k in 0..N {
-                totals[k] += weights[k];
-            }
-            for k in 0..N {
-                values[k] += weights[k] * row[k].to_f64();
-            }
-            for k in 0..N {
-                weights[k] *= steps[k];
-            }
-            steps.iter_mut().for_each(|step| *step *= self.y[1]);
-        }
-        // Keeps the compiler from pairing values with totals, which makes it compute one column after the other.
-        let (values, totals) = (black_box(values), black_box(totals));
-        for k in 0..N {
-            sums[0] += values[k];
-            sums[1] += totals[k];
-        }
-        Some(())
-    }
-}
-
 /// Adds a row to the sums of the columns.
 #[inline(always)]
-fn add<P: Pixel>(row: &[P], weights: &[f64], sums: &mut [f64], totals: &mut [f64]) {
+fn add_row<P: Pixel>(row: &[P], weights: &[f64], sums: &mut [f64], totals: &mut [f64]) {
     for (((pixel, weight), sum), total) in row.iter().zip(weights).zip(sums).zip(totals) {
         *sum += weight * pixel.to_f64();
         *total += weight;

@@ -52,6 +52,8 @@ fn parameters_reach_the_kernel() {
         ("adaptive --center-jacobian", adaptive(Adaptive::default().center_jacobian(true))),
         ("adaptive --despike-jacobian", adaptive(Adaptive::default().despike_jacobian(true))),
         ("adaptive --bad-fill -7", adaptive(Adaptive::default().bad_fill(Some(-7.0)))),
+        ("adaptive --x-cyclic", adaptive(Adaptive::default().x_cyclic(true))),
+        ("adaptive --y-cyclic", adaptive(Adaptive::default().y_cyclic(true))),
         ("adaptive --boundary ignore", adaptive(Adaptive::default().boundary(Boundary::Ignore))),
         ("adaptive --boundary nearest", adaptive(Adaptive::default().boundary(Boundary::Nearest))),
         (
@@ -106,6 +108,7 @@ fn what_a_kernel_does_not_use_is_refused() {
         ("nearest --center-jacobian", ["--center-jacobian", "--resample adaptive"]),
         ("cubic --despike-jacobian", ["--despike-jacobian", "--resample adaptive"]),
         ("lanczos2 --boundary ignore", ["--boundary", "--resample adaptive"]),
+        ("nearest --x-cyclic", ["--x-cyclic", "--resample adaptive"]),
         ("exact --bad-fill 0", ["--bad-fill", "--resample adaptive"]),
         // And what no kernel can use.
         ("bilinear --flux counts", ["--flux", "conserve"]),

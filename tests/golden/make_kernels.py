@@ -82,7 +82,7 @@ def splines(folder, pairs):
             peer(folder, f"{order}_{grid}", pair, "spline", reproject_interp, order=order)
 
 
-def adaptive(folder, pairs, wide, holed, mirrored):
+def adaptive(folder, pairs, wide, holed, mirrored, around):
     def case(name, pair, **options):
         peer(folder, f"adaptive_{name}", pair, "adaptive", reproject_adaptive, **options)
 
@@ -104,6 +104,15 @@ def adaptive(folder, pairs, wide, holed, mirrored):
     case("despiked", wide, kernel="gaussian", despike_jacobian=True)
     for mode in ("strict", "ignore", "constant"):
         case(f"bad_{mode}", holed, kernel="gaussian", boundary_mode="ignore", bad_value_mode=mode, bad_fill_value=50.0)
+    for kernel in ("hann", "gaussian"):
+        case(f"{kernel}_around", around, kernel=kernel, x_cyclic=True)
+        case(f"{kernel}_cyclic", pairs["down"], kernel=kernel, x_cyclic=True, y_cyclic=True, conserve_flux=True)
+    case("around_centred", around, x_cyclic=True, center_jacobian=True, boundary_mode="nearest")
+    for mode in ("strict", "constant", "grid-constant", "ignore", "ignore_threshold", "nearest"):
+        axis = "x" if mode in ("strict", "ignore", "grid-constant") else "y"
+        case(f"{axis}_cyclic_{mode}", pairs["down"], boundary_mode=mode, boundary_fill_value=30.0, boundary_ignore_threshold=0.3,
+             **{f"{axis}_cyclic": True})
+    case("cyclic_bad", holed, x_cyclic=True, y_cyclic=True, bad_value_mode="ignore")
 
 
 def exact(folder):
@@ -209,7 +218,11 @@ if __name__ == "__main__":
     raw[12, 20] = raw[25:27, 10:14] = raw[:, 30] = np.nan
     holed = Pair(folder, image(folder, "holed", raw, header(shape, (150.0, 20.0), ARCSEC, rotation=-17.0, crpix=(0.4, -0.3))),
                  "down_holed", pairs["down"].target_header)
-    adaptive(folder, pairs, wide, holed, mirrored)
+    # The whole sky, its edge at right ascension 0: in the middle of the target.
+    shape = (18, 36)
+    source = image(folder, "around_in", pixels(shape, 4), header(shape, (0.0, 0.0), 10.0, code="CAR", crpix=(-18.0, 0.0)))
+    around = Pair(folder, source, "around", header((20, 21), (4.0, 17.0), 4.3, rotation=20.0, code="ZEA"))
+    adaptive(folder, pairs, wide, holed, mirrored, around)
     exact(folder)
     drizzle(folder, first)
     swarp(folder, pairs)

@@ -39,17 +39,21 @@ fn decompose([[a, b], [c, d]]: Matrix) -> (Matrix, [f64; 2], Matrix) {
     (rotation((a2 + a1) / 2.0), [q + r, q - r], transposed(rotation((a2 - a1) / 2.0)))
 }
 
-/// Position and Jacobian (columns x, y) of an output pixel. No jumps here.
-fn linear(map: &dyn PixelMap, x: f64, y: f64, centred: bool) -> ([f64; 2], Matrix) {
+/// Position and Jacobian (columns x, y) of an output pixel. No jumps here but by whole turns of an image that goes around.
+fn linear(image: &Image, map: &dyn PixelMap, x: f64, y: f64, adaptive: &Adaptive) -> ([f64; 2], Matrix) {
     let at = |x: f64, y: f64| {
         let (mut x, mut y) = ([x], [y]);
         map.to_input(&mut x, &mut y);
         [x[0], y[0]]
     };
-    let h = if centred { 0.5 } else { 1.0 };
+    let h = if adaptive.center_jacobian { 0.5 } else { 1.0 };
+    let turns = |d: f64, n: usize, cyclic: bool| if cyclic { d - n as f64 * (d / n as f64).round() } else { d };
     let column = |dx: f64, dy: f64| {
-        let (a, b) = (at(x - dx, y - dy), at(x + dx, y + dy));
-        [(b[0] - a[0]) / (2.0 * h), (b[1] - a[1]) / (2.0 * h)]
+        let [a, b, c] = [-1.0, 0.0, 1.0].map(|k| at(x + k * dx, y + k * dy));
+        [0, 1].map(|axis| {
+            let (n, cyclic) = [(image.nx, adaptive.x_cyclic), (image.ny, adaptive.y_cyclic)][axis];
+            (turns(b[axis] - a[axis], n, cyclic) + turns(c[axis] - b[axis], n, cyclic)) / (2.0 * h)
+        })
     };
     let (u, v) = (column(h, 0.0), column(0.0, h));
     (at(x, y), [[u[0], v[0]], [u[1], v[1]]])
@@ -81,8 +85,8 @@ fn despiked(jacobians: &[Matrix], [ny, nx]: [usize; 2], y: usize, x: usize) -> M
 /// The samples of ny × nx output pixels, NaN where there is none.
 pub(crate) fn image(image: &Image, map: &dyn PixelMap, shape: [usize; 2], kernel: &Kernel) -> Vec<f64> {
     let [ny, nx] = shape;
-    let places: Vec<_> =
-        (0..ny * nx).map(|k| linear(map, (k % nx) as f64, (k / nx) as f64, kernel.adaptive.center_jacobian)).collect();
+    let place = |k: usize| linear(image, map, (k % nx) as f64, (k / nx) as f64, &kernel.adaptive);
+    let places: Vec<_> = (0..ny * nx).map(place).collect();
     let jacobians: Vec<Matrix> = places.iter().map(|(_, jacobian)| *jacobian).collect();
     (0..ny * nx)
         .map(|k| {
@@ -118,13 +122,15 @@ fn sample(image: &Image, [x, y]: [f64; 2], jacobian: Matrix, kernel: &Kernel) ->
     let (ny, nx) = (image.ny as isize, image.nx as isize);
     let (columns, rows) =
         ((x - rx).ceil() as isize..=(x + rx).floor() as isize, (y - ry).ceil() as isize..=(y + ry).floor() as isize);
-    let touches = *columns.end() >= 0 && *columns.start() < nx && *rows.end() >= 0 && *rows.start() < ny;
+    let touches = (adaptive.x_cyclic || *columns.end() >= 0 && *columns.start() < nx)
+        && (adaptive.y_cyclic || *rows.end() >= 0 && *rows.start() < ny);
     let (mut sum, mut there, mut gone, mut outside) = (0.0, 0.0, 0.0, 0.0);
     for j in rows {
         for i in columns.clone() {
             let w = weight(i, j);
-            let beyond = i < 0 || j < 0 || i >= nx || j >= ny;
-            let mut pixel = image.at(j.clamp(0, ny - 1), i.clamp(0, nx - 1));
+            let beyond = !adaptive.x_cyclic && (i < 0 || i >= nx) || !adaptive.y_cyclic && (j < 0 || j >= ny);
+            let place = |i: isize, n: isize, cyclic: bool| if cyclic { i.rem_euclid(n) } else { i.clamp(0, n - 1) };
+            let mut pixel = image.at(place(j, ny, adaptive.y_cyclic), place(i, nx, adaptive.x_cyclic));
             if !pixel.is_finite() {
                 pixel = adaptive.bad_fill.unwrap_or(pixel);
             }

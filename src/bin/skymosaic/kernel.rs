@@ -49,6 +49,12 @@ pub(crate) struct Kernel {
     /// Default: strict
     #[arg(long, value_name = "RULE", value_parser = boundary)]
     boundary: Option<Boundary>,
+    /// With adaptive: the images go around along x, as maps of the whole sky
+    #[arg(long)]
+    x_cyclic: bool,
+    /// With adaptive: the images go around along y
+    #[arg(long)]
+    y_cyclic: bool,
     /// With adaptive: a value to stand in for missing pixels
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     bad_fill: Option<f64>,
@@ -114,6 +120,8 @@ impl Kernel {
             ("--center-jacobian", self.center_jacobian, adaptive, "--resample adaptive"),
             ("--despike-jacobian", self.despike_jacobian, adaptive, "--resample adaptive"),
             ("--boundary", self.boundary.is_some(), adaptive, "--resample adaptive"),
+            ("--x-cyclic", self.x_cyclic, adaptive, "--resample adaptive"),
+            ("--y-cyclic", self.y_cyclic, adaptive, "--resample adaptive"),
             ("--bad-fill", filled, adaptive, "--resample adaptive"),
         ];
         if let Some((option, _, _, what)) = given.iter().find(|(_, given, used, _)| *given && !used) {
@@ -161,6 +169,8 @@ impl Kernel {
             .center_jacobian(self.center_jacobian)
             .despike_jacobian(self.despike_jacobian)
             .boundary(self.boundary.unwrap_or(adaptive.boundary))
+            .x_cyclic(self.x_cyclic)
+            .y_cyclic(self.y_cyclic)
             .bad_fill(self.bad_fill)
     }
 }
