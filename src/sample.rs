@@ -85,9 +85,15 @@ impl Needs {
         self.variance || self.bits
     }
 
-    /// Numbers that are stored of a sample beside its bits: value, weight and variance.
-    pub(crate) fn stored_numbers(self) -> usize {
-        2 + usize::from(self.variance)
+    /// What is stored of so many samples: numbers (value, weight, variance), and words of bits.
+    pub(crate) fn stored(self, samples: usize) -> (usize, usize) {
+        (samples * (2 + usize::from(self.variance)), samples * usize::from(self.bits))
+    }
+
+    /// The bytes of that, where a number is a `T`.
+    pub(crate) fn stored_bytes<T>(self, samples: usize) -> u64 {
+        let (numbers, words) = self.stored(samples);
+        (numbers * size_of::<T>() + words * size_of::<u32>()) as u64
     }
 }
 

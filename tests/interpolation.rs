@@ -5,7 +5,10 @@ mod naive;
 
 use std::sync::Arc;
 
-use common::field::{noise, tan};
+use common::{
+    INTERPOLATING,
+    field::{noise, tan},
+};
 use naive::{
     Image, Missing as Rule, Tap,
     convolution::{clamped, keys, lanczos, linear, taps},
@@ -16,18 +19,6 @@ use ndarray::{Array2, ArrayView2};
 use skymosaic::{
     CoordinateError, Flux, Input, Missing, Options, Parallel, Pixel, PixelMap, Resample, reproject_and_coadd,
 };
-
-const KERNELS: [Resample; 9] = [
-    Resample::Nearest,
-    Resample::Bilinear,
-    Resample::Biquadratic,
-    Resample::Bicubic,
-    Resample::Cubic,
-    Resample::Lanczos2,
-    Resample::Lanczos3,
-    Resample::Lanczos4,
-    Resample::Lanczos5,
-];
 
 /// x = m0 + m1 u + m2 v, y = m3 + m4 u + m5 v.
 #[derive(Clone, Copy)]
@@ -184,7 +175,7 @@ fn equal_to_their_definitions() {
                 image.slice_mut(ndarray::s![5..70, 40..97]).fill(f64::NAN);
             }
             let map = Affine::turned(31.0, 0.83, shape[1] as f64 * 0.3, -0.37 * shape[0] as f64);
-            for kernel in KERNELS {
+            for kernel in INTERPOLATING {
                 let naive = Naive::new(kernel, &image);
                 for (rule, naive_rule) in RULES {
                     let options = exact(kernel).missing(rule);
@@ -211,7 +202,7 @@ fn naive_rule_is_loose(rule: Rule) -> bool {
 #[test]
 fn single_precision_is_rounded_double() {
     let image = noise([60, 70], 5, 0.01);
-    for kernel in KERNELS {
+    for kernel in INTERPOLATING {
         let map = Affine::turned(-12.0, 1.1, 5.0, 3.0);
         let [single, _] = run::<f32>(image.view(), None, map, [60, 60], &exact(kernel));
         let [double, _] = run::<f64>(image.view(), None, map, [60, 60], &exact(kernel));
@@ -227,7 +218,7 @@ fn weights_are_linear_and_missing_where_not_positive() {
     let map = Affine::turned(20.0, 0.9, 4.0, -3.0);
     let known = weights.mapv(|w| if w > 0.0 { w } else { f64::NAN });
     let seen = Array2::from_shape_fn(shape, |at| if known[at].is_nan() { f64::NAN } else { image[at] });
-    for kernel in KERNELS {
+    for kernel in INTERPOLATING {
         for (rule, naive_rule) in RULES {
             let [got, footprint] =
                 run::<f64>(image.view(), Some(weights.view()), map, [60, 60], &exact(kernel).missing(rule));
@@ -262,7 +253,7 @@ fn whole_shifts_and_quarter_turns_are_exact() {
         Affine([nx - 1.0, -1.0, 0.0, ny - 1.0, 0.0, -1.0]),
         Affine([0.0, 0.0, 1.0, ny - 1.0, -1.0, 0.0]),
     ];
-    for kernel in KERNELS {
+    for kernel in INTERPOLATING {
         for map in maps {
             for options in [exact(kernel), exact(kernel).antialias(true).flux(Flux::Conserve)] {
                 let [got, _] = run::<f64>(image.view(), None, map, [60, 60], &options);
@@ -283,7 +274,7 @@ fn a_constant_stays_constant() {
         if holes > 0.0 {
             image.slice_mut(ndarray::s![10..90, 20..100]).fill(f64::NAN);
         }
-        for kernel in KERNELS {
+        for kernel in INTERPOLATING {
             for antialias in [false, true] {
                 for (rule, scale) in [(Missing::Spoil, 0.7), (Missing::Renormalize { min_weight: 0.5 }, 1.9)] {
                     let map = Affine::turned(40.0, scale, 60.0, 0.0);
@@ -311,7 +302,7 @@ fn widened_kernels_are_equal_to_their_definitions() {
             map.0[5] *= aspect;
             let m = map.0;
             let s = [m[1].hypot(m[2]).max(1.0), m[4].hypot(m[5]).max(1.0)];
-            for kernel in KERNELS {
+            for kernel in INTERPOLATING {
                 let naive = Naive::new(kernel, &image);
                 for (rule, naive_rule) in &RULES[..2] {
                     let options = exact(kernel).missing(*rule).antialias(true);
@@ -341,7 +332,7 @@ impl PixelMap for Lens {
 #[test]
 fn flux_is_the_value_times_the_area() {
     let image = noise([120, 140], 19, 0.01);
-    for kernel in KERNELS {
+    for kernel in INTERPOLATING {
         let [point, _] = run::<f64>(image.view(), None, Lens, [60, 70], &exact(kernel));
         let [flux, footprint] = run::<f64>(image.view(), None, Lens, [60, 70], &exact(kernel).flux(Flux::Conserve));
         let error = worst(&format!("{kernel:?} flux"), &flux, |v, u| {

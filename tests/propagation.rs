@@ -5,7 +5,10 @@ mod naive;
 
 use std::sync::Arc;
 
-use common::field::{Random, noise, tan};
+use common::{
+    INTERPOLATING,
+    field::{Random, noise, tan},
+};
 use naive::robust::{Sample, Told, combine};
 use ndarray::{Array2, Array3, ArrayView2};
 use skymosaic::{
@@ -51,22 +54,14 @@ impl PixelMap for Affine {
 
 fn kernels() -> Vec<Resample> {
     let drizzle = |kernel, pixfrac| Resample::Drizzle(Drizzle::default().kernel(kernel).pixfrac(pixfrac));
-    vec![
-        Resample::Nearest,
-        Resample::Bilinear,
-        Resample::Biquadratic,
-        Resample::Bicubic,
-        Resample::Cubic,
-        Resample::Lanczos2,
-        Resample::Lanczos3,
-        Resample::Lanczos4,
-        Resample::Lanczos5,
+    let others = [
         Resample::Exact,
         drizzle(DrizzleKernel::Square, 0.8),
         drizzle(DrizzleKernel::Point, 1.0),
         drizzle(DrizzleKernel::Turbo, 0.7),
         drizzle(DrizzleKernel::Gaussian, 1.0),
-    ]
+    ];
+    INTERPOLATING.into_iter().chain(others).collect()
 }
 
 fn is_spline(resample: Resample) -> bool {

@@ -147,6 +147,8 @@ pub(crate) struct Engine<'r, 'a> {
     share: usize,
     wanted: Wanted,
     needs: Needs,
+    /// Whether a sample may have another weight than 1.
+    weighted: bool,
     tallies: Mutex<Vec<Tally>>,
     /// Tiles that still have to read each input.
     unread: Vec<AtomicUsize>,
@@ -174,6 +176,7 @@ impl<'r, 'a> Engine<'r, 'a> {
             share: plan.share(crew.workers())?,
             wanted,
             needs,
+            weighted: plan.weighted(),
             tallies: Mutex::new(vec![Tally::default(); plan.inputs().len()]),
             unread: (0..plan.inputs().len()).map(|_| AtomicUsize::new(0)).collect(),
             backgrounds: None,
@@ -222,13 +225,13 @@ impl<'r, 'a> Engine<'r, 'a> {
         };
         let pieces = plan.pieces(&tiles);
         let samples: usize = pieces.iter().map(|(_, _, window)| planes * window.area()).sum();
-        let (cells, words) = (needs.stored_numbers() * samples, if needs.bits { samples } else { 0 });
+        let (numbers, words) = needs.stored(samples);
         if storage == Storage::Memory {
-            let bytes = (cells * size_of::<T>() + words * size_of::<u32>()) as u64;
+            let bytes = needs.stored_bytes::<T>(samples);
             plan.afford("the intermediates in memory", bytes)?;
             engine.hold(0, bytes);
         }
-        let mut buffer = Buffer::<T>::new(cells, &storage, "the resampled sub-grids of the inputs")?;
+        let mut buffer = Buffer::<T>::new(numbers, &storage, "the resampled sub-grids of the inputs")?;
         let mut flags = Buffer::<u32>::new(words, &storage, "the flags of the resampled sub-grids")?;
         engine.store(&pieces, buffer.as_mut_slice(), flags.as_mut_slice())?;
         let stored = engine.stored(pieces, tiles.len(), buffer.as_slice(), flags.as_slice());
@@ -254,9 +257,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         let jobs = deal(tiles, views);
         if stored.is_none() {
             for tile in &jobs {
-                self.plan.touching(tile.window).for_each(|input| {
-                    self.unread[input].fetch_add(1, Ordering::Relaxed);
-                });
+                self.plan.touching(tile.window).for_each(|input| self.expect(input, 1));
             }
         }
         self.crew.for_each(
@@ -417,7 +418,7 @@ impl<'r, 'a> Engine<'r, 'a> {
     }
 
     fn accumulator<T: Pixel>(&self) -> Accumulator<T> {
-        Accumulator::new(self.plan.options().combine, self.wanted, self.plan.weighted())
+        Accumulator::new(self.plan.options().combine, self.wanted, self.weighted)
     }
 
     fn account<T: Pixel>(&self, workspace: &mut Workspace<'_, T>) {

@@ -1,6 +1,6 @@
 //! Resampled sub-grids that are kept: what `Intermediate::Memory` and `Mapped` write in one pass and read in the next.
 
-use std::{ops::Range, sync::atomic::Ordering};
+use std::ops::Range;
 
 use super::Engine;
 use crate::{
@@ -29,12 +29,12 @@ impl Engine<'_, '_> {
     ) -> Result<(), Error> {
         let mut jobs = Vec::with_capacity(pieces.len());
         for (_, input, window) in pieces {
-            let samples = self.planes * window.area();
-            let (own, rest) = std::mem::take(&mut cells).split_at_mut(self.needs.stored_numbers() * samples);
-            let (bits, rest_bits) = std::mem::take(&mut flags).split_at_mut(if self.needs.bits { samples } else { 0 });
+            let (numbers, words) = self.needs.stored(self.planes * window.area());
+            let (own, rest) = std::mem::take(&mut cells).split_at_mut(numbers);
+            let (bits, rest_bits) = std::mem::take(&mut flags).split_at_mut(words);
             jobs.push((*input, *window, own, bits));
             (cells, flags) = (rest, rest_bits);
-            self.unread[*input].fetch_add(1, Ordering::Relaxed);
+            self.expect(*input, 1);
         }
         let total = jobs.iter().map(|(_, window, ..)| (window.area() * self.planes) as u64).sum();
         let meter = Meter::new(self.plan.options().progress.as_ref(), Phase::Resampling, total);
@@ -79,9 +79,9 @@ impl Engine<'_, '_> {
     ) -> Vec<Vec<Stored<'s, T>>> {
         let mut stored: Vec<Vec<Stored<'s, T>>> = (0..tiles).map(|_| Vec::new()).collect();
         for (tile, input, window) in pieces {
-            let samples = self.planes * window.area();
-            let (own, rest) = cells.split_at(self.needs.stored_numbers() * samples);
-            let (bits, rest_bits) = flags.split_at(if self.needs.bits { samples } else { 0 });
+            let (numbers, words) = self.needs.stored(self.planes * window.area());
+            let (own, rest) = cells.split_at(numbers);
+            let (bits, rest_bits) = flags.split_at(words);
             stored[tile].push(Stored { input, window, cells: own, bits });
             (cells, flags) = (rest, rest_bits);
         }

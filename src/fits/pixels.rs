@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use memmap2::Mmap;
+
 use super::decode;
 use super::read::{FileState, FitsImage, PixelType, Scaling};
 use super::scan::open_file;
@@ -15,7 +17,6 @@ use crate::Error;
 use crate::plan::Window;
 use crate::storage::{Buffer, Storage, map_file};
 use crate::vector::widest;
-use memmap2::Mmap;
 
 /// The type that holds every pixel of an image without loss (or as well as any does).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

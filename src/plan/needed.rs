@@ -16,9 +16,7 @@ impl Plan<'_, '_> {
         }
         let needs = self.needs(variance, mask);
         let pieces = self.pieces(&self.tiles_in(self.whole()));
-        let samples: u64 = pieces.iter().map(|(_, _, window)| (self.planes() * window.area()) as u64).sum();
-        let bits = if needs.bits { size_of::<u32>() } else { 0 };
-        samples * (needs.stored_numbers() * size_of::<T>() + bits) as u64
+        needs.stored_bytes::<T>(pieces.iter().map(|(_, _, window)| self.planes() * window.area()).sum())
     }
 
     /// What a run needs of each sample that fills these planes.

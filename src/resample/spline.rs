@@ -202,8 +202,7 @@ impl Coefficients {
             self.values.clear();
             return;
         }
-        if all_finite(patch.pixels) {
-            self.filter(patch, filter);
+        if self.filter(patch, filter) {
             return;
         }
         self.fill(patch);
@@ -216,8 +215,8 @@ impl Coefficients {
         }
     }
 
-    /// The coefficients of a patch without missing pixels.
-    fn filter<P: Pixel>(&mut self, patch: &Patch<'_, P>, filter: &Prefilter) {
+    /// The coefficients of a patch; `false` if one of the pixels that they are made of is missing or infinite.
+    fn filter<P: Pixel>(&mut self, patch: &Patch<'_, P>, filter: &Prefilter) -> bool {
         let Window { x0, y0, nx, ny } = self.window;
         let around = |start: usize, n: usize| start as isize - SPAN as isize..(start + n + SPAN) as isize;
         let wanted = around(x0, nx);
@@ -238,7 +237,7 @@ impl Coefficients {
             for (to, x) in line.iter_mut().skip(before + direct.len()).zip(direct.end..) {
                 *to = mirrored(x);
             }
-            widest(
+            let finite = widest(
                 #[inline(always)]
                 || {
                     match pixels {
@@ -247,13 +246,19 @@ impl Coefficients {
                         }
                         None => line[before..before + direct.len()].fill(0.0),
                     }
+                    let finite = all_finite(line);
                     let row = &mut self.values[to * nx..][..nx];
                     row.iter_mut().zip(filter.along(line, spare)).for_each(|(to, c)| *to = filter.gain * c);
                     filter.down(&mut self.values, nx, to);
+                    finite
                 },
             );
+            if !finite {
+                return false;
+            }
         }
         self.values.truncate(nx * ny);
+        true
     }
 
     /// Copies the patch and fills its missing pixels. What is outside of the patch is too far away for a pixel that matters.
@@ -292,20 +297,16 @@ impl Coefficients {
     }
 }
 
-/// Whether no pixel is missing or infinite.
-fn all_finite<P: Pixel>(pixels: &[P]) -> bool {
-    widest(
-        #[inline(always)]
-        || {
-            // 0 times anything but a finite number is NaN. Several sums side by side make vectors.
-            let mut zeros = [0.0; 16];
-            let (chunks, rest) = pixels.as_chunks::<16>();
-            for chunk in chunks {
-                zeros.iter_mut().zip(chunk).for_each(|(zero, pixel)| *zero += 0.0 * pixel.to_f64());
-            }
-            rest.iter().all(|pixel| pixel.to_f64().is_finite()) && zeros.iter().all(|zero| *zero == 0.0)
-        },
-    )
+/// Whether no number is NaN or infinite.
+#[inline(always)]
+fn all_finite(numbers: &[f64]) -> bool {
+    // 0 times anything but a finite number is NaN. Several sums side by side make vectors.
+    let mut zeros = [0.0; 16];
+    let (chunks, rest) = numbers.as_chunks::<16>();
+    for chunk in chunks {
+        zeros.iter_mut().zip(chunk).for_each(|(zero, number)| *zero += 0.0 * number);
+    }
+    rest.iter().all(|number| number.is_finite()) && zeros.iter().all(|zero| *zero == 0.0)
 }
 
 /// First and number of the coefficients on one axis of a patch.

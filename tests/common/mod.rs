@@ -10,6 +10,20 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayD, ArrayViewD, Dimension, IxDyn};
 use serde_json::Value;
+use skymosaic::Resample;
+
+/// The kernels that interpolate.
+pub(crate) const INTERPOLATING: [Resample; 9] = [
+    Resample::Nearest,
+    Resample::Bilinear,
+    Resample::Biquadratic,
+    Resample::Bicubic,
+    Resample::Cubic,
+    Resample::Lanczos2,
+    Resample::Lanczos3,
+    Resample::Lanczos4,
+    Resample::Lanczos5,
+];
 
 /// A folder of golden data, tests/golden/NAME, and its index.
 pub(crate) struct Golden {
