@@ -364,12 +364,7 @@ impl<'p, 'a> Plan<'p, 'a> {
 
     /// The tiles that a window touches, by their number.
     pub(crate) fn tiles_at(&self, window: Window) -> impl Iterator<Item = usize> {
-        let (first, last) = (
-            self.tiles.holding(window.x0, window.y0),
-            self.tiles.holding(window.x0 + window.nx - 1, window.y0 + window.ny - 1),
-        );
-        let ((x0, y0), (x1, y1)) = (self.tiles.place(first), self.tiles.place(last));
-        (y0..=y1).flat_map(move |y| (x0..=x1).map(move |x| y * self.tiles.columns() + x))
+        self.tiles.at(window)
     }
 
     /// The inputs that may have samples in a part of a tile, in order.

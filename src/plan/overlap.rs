@@ -59,8 +59,7 @@ impl<S: Fn(f64, f64) -> Option<[f64; 3]>> TileTree<S> {
         let rows = self.tiles.count() / self.tiles.columns();
         let low = self.tiles.window(row * self.tiles.columns() + column);
         let high = self.tiles.window(last(row, rows) * self.tiles.columns() + last(column, self.tiles.columns()));
-        let range = |first: usize, end: usize| [first as f64 - 0.5, end as f64 - 0.5];
-        [range(low.x0, high.x0 + high.nx), range(low.y0, high.y0 + high.ny)]
+        low.hull(&high).edges()
     }
 
     /// The nodes of the level below a node.
@@ -169,10 +168,7 @@ pub(crate) fn touched_by_map(
     for piece in (0..pieces.count()).map(|piece| pieces.window(piece)) {
         let bound = CoordinateError::Pixels(0.1);
         let grid = CoordGrid::new(map, piece, 0, bound, input_shape, pad(piece));
-        let (first, last) =
-            (tiles.holding(piece.x0, piece.y0), tiles.holding(piece.x0 + piece.nx - 1, piece.y0 + piece.ny - 1));
-        let ((x0, y0), (x1, y1)) = (tiles.place(first), tiles.place(last));
-        for tile in (y0..=y1).flat_map(|y| (x0..=x1).map(move |x| y * tiles.columns() + x)) {
+        for tile in tiles.at(piece) {
             let part = tiles.window(tile).intersection(&piece);
             if part.is_some_and(|part| grid.covered_part(part).is_some()) {
                 touched.insert(tile as u32);

@@ -48,6 +48,19 @@ impl Window {
         self.intersection(other) == Some(*other)
     }
 
+    /// Where the pixel (y, x) stands in a row by row listing of all, if it is one of them.
+    #[inline]
+    pub(crate) fn place(&self, [y, x]: [usize; 2]) -> Option<usize> {
+        let (x, y) = (x.checked_sub(self.x0)?, y.checked_sub(self.y0)?);
+        (x < self.nx && y < self.ny).then_some(y * self.nx + x)
+    }
+
+    /// Where it begins and ends along x and along y, in pixel coordinates.
+    pub(crate) fn edges(&self) -> [[f64; 2]; 2] {
+        let range = |first: usize, n: usize| [first as f64 - 0.5, (first + n) as f64 - 0.5];
+        [range(self.x0, self.nx), range(self.y0, self.ny)]
+    }
+
     /// Whether there is no pixel in it.
     pub const fn is_empty(&self) -> bool {
         self.nx == 0 || self.ny == 0
@@ -111,6 +124,13 @@ impl Tiles {
     /// The tile that holds a pixel of the area.
     pub(crate) fn holding(&self, x: usize, y: usize) -> usize {
         (y - self.area.y0) / self.side * self.columns() + (x - self.area.x0) / self.side
+    }
+
+    /// The tiles that a window in the area touches.
+    pub(crate) fn at(&self, window: Window) -> impl Iterator<Item = usize> {
+        let last = self.holding(window.x0 + window.nx - 1, window.y0 + window.ny - 1);
+        let ((x0, y0), (x1, y1)) = (self.place(self.holding(window.x0, window.y0)), self.place(last));
+        (y0..=y1).flat_map(move |y| (x0..=x1).map(move |x| y * self.columns() + x))
     }
 
     /// The up to eight tiles around one.

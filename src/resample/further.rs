@@ -29,15 +29,9 @@ pub(crate) struct Known<'p> {
 }
 
 impl Known<'_> {
-    /// The place of the pixel (y, x) in the patch.
-    fn place(&self, [y, x]: [usize; 2]) -> Option<usize> {
-        let (x, y) = (x.checked_sub(self.window.x0)?, y.checked_sub(self.window.y0)?);
-        (x < self.window.nx).then_some(y * self.window.nx + x)
-    }
-
     /// Variance and flags of the pixel (y, x); a variance of NaN where it is missing or not in the patch.
     fn at(&self, pixel: [usize; 2]) -> (f64, u32) {
-        let place = self.place(pixel).unwrap_or(usize::MAX);
+        let place = self.window.place(pixel).unwrap_or(usize::MAX);
         (self.variances.get(place).map_or(f64::NAN, |v| *v), self.bits.get(place).map_or(0, |bits| *bits))
     }
 }
@@ -228,49 +222,7 @@ impl Propagate<'_> {
         }
         Some((variance, bits))
     }
-}
 
-/// Shares of pixels: of those in a rectangle row by row, and of a few others.
-struct Shares {
-    low: [usize; 2],
-    width: usize,
-    near: Vec<f64>,
-    others: BTreeMap<[usize; 2], f64>,
-}
-
-impl Shares {
-    /// For pixels of an image of shape (ny, nx) in these rows and columns, and close to them.
-    fn around(rows: &[usize], columns: &[usize], image: [usize; 2]) -> Shares {
-        const CLOSE: usize = 2;
-        let [y, x] = [(rows, image[0]), (columns, image[1])].map(|(axis, n)| {
-            let (low, high) = axis.iter().fold((n, 0), |(low, high), k| (low.min(*k), high.max(*k)));
-            (low.saturating_sub(CLOSE), (high + CLOSE + 1).min(n))
-        });
-        let (height, width) = (y.1.saturating_sub(y.0), x.1.saturating_sub(x.0));
-        Shares { low: [y.0, x.0], width, near: vec![0.0; height * width], others: BTreeMap::new() }
-    }
-
-    #[inline]
-    fn add(&mut self, [y, x]: [usize; 2], weight: f64) {
-        let place = || {
-            let (row, column) = (y.checked_sub(self.low[0])?, x.checked_sub(self.low[1])?);
-            (column < self.width).then_some(row * self.width + column)
-        };
-        match place().and_then(|place| self.near.get_mut(place)) {
-            Some(cell) => *cell += weight,
-            None => *self.others.entry([y, x]).or_default() += weight,
-        }
-    }
-
-    /// Those that are not 0.
-    fn iter(&self) -> impl Iterator<Item = ([usize; 2], f64)> {
-        let near = self.near.iter().enumerate().filter(|(_, w)| **w != 0.0);
-        let near = near.map(|(k, w)| ([self.low[0] + k / self.width, self.low[1] + k % self.width], *w));
-        near.chain(self.others.iter().map(|(pixel, w)| (*pixel, *w)))
-    }
-}
-
-impl Propagate<'_> {
     /// Tap by tap: at the edges, where pixels are missing, and through a prefilter.
     fn careful(&mut self, k: usize, first: [isize; 2], wy: &[f64], wx: &[f64]) {
         let mut lines = std::mem::take(&mut self.to.lines);
@@ -345,6 +297,43 @@ impl Propagate<'_> {
         // A hole is not there, so its variance is not a number.
         let parts = weights.iter().map(|(pixel, w)| w * w * self.known.at(pixel).0);
         parts.filter(|part| !part.is_nan()).sum::<f64>() / (total * total)
+    }
+}
+
+/// Shares of pixels: of those in a rectangle row by row, and of a few others.
+struct Shares {
+    /// The pixels around, and row by row their weights.
+    window: Window,
+    near: Vec<f64>,
+    others: BTreeMap<[usize; 2], f64>,
+}
+
+impl Shares {
+    /// For pixels of an image of shape (ny, nx) in these rows and columns, and close to them.
+    fn around(rows: &[usize], columns: &[usize], image: [usize; 2]) -> Shares {
+        const CLOSE: usize = 2;
+        let [y, x] = [(rows, image[0]), (columns, image[1])].map(|(axis, n)| {
+            let (low, high) = axis.iter().fold((n, 0), |(low, high), k| (low.min(*k), high.max(*k)));
+            (low.saturating_sub(CLOSE), (high + CLOSE + 1).min(n))
+        });
+        let window = Window::new(x.0, y.0, x.1.saturating_sub(x.0), y.1.saturating_sub(y.0));
+        Shares { window, near: vec![0.0; window.area()], others: BTreeMap::new() }
+    }
+
+    #[inline]
+    fn add(&mut self, pixel: [usize; 2], weight: f64) {
+        match self.window.place(pixel).and_then(|place| self.near.get_mut(place)) {
+            Some(cell) => *cell += weight,
+            None => *self.others.entry(pixel).or_default() += weight,
+        }
+    }
+
+    /// Those that are not 0.
+    fn iter(&self) -> impl Iterator<Item = ([usize; 2], f64)> {
+        let near = self.near.iter().enumerate().filter(|(_, w)| **w != 0.0);
+        let Window { x0, y0, nx, .. } = self.window;
+        let near = near.map(move |(k, w)| ([y0 + k / nx, x0 + k % nx], *w));
+        near.chain(self.others.iter().map(|(pixel, w)| (*pixel, *w)))
     }
 }
 
@@ -457,11 +446,9 @@ impl Further for Correlation {
         self.part(k, pixel, 1.0);
     }
 
-    fn part(&mut self, k: usize, [y, x]: [usize; 2], weight: f64) {
-        let (y, x) = (y.wrapping_sub(self.window.y0), x.wrapping_sub(self.window.x0));
-        if let Some(sample) = self.samples.get_mut(self.first + k).filter(|_| x < self.window.nx && y < self.window.ny)
-        {
-            sample.pixels.push((y * self.window.nx + x, weight));
+    fn part(&mut self, k: usize, pixel: [usize; 2], weight: f64) {
+        if let (Some(sample), Some(place)) = (self.samples.get_mut(self.first + k), self.window.place(pixel)) {
+            sample.pixels.push((place, weight));
         }
     }
 

@@ -162,10 +162,8 @@ impl Linear {
 
     /// The numbers of a pixel of the window.
     fn at(&self, x: usize, y: usize) -> Option<[f64; 6]> {
-        let (x, y) = (x.checked_sub(self.window.x0)?, y.checked_sub(self.window.y0)?);
-        let inside = x < self.window.nx && y < self.window.ny;
-        let k = y * self.window.nx + x;
-        inside.then(|| self.buffers.numbers.each_ref().map(|numbers| numbers.get(k).map_or(f64::NAN, |n| *n)))
+        let k = self.window.place([y, x])?;
+        Some(self.buffers.numbers.each_ref().map(|numbers| numbers.get(k).map_or(f64::NAN, |n| *n)))
     }
 
     /// The numbers of a pixel of the block and of those that follow: x, y, and the Jacobian. Beyond the end of the row they mean nothing.

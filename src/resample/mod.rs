@@ -48,9 +48,8 @@ pub(crate) struct Patch<'p, P> {
 impl<P> Patch<'_, P> {
     /// The `n` pixels from column `x` on in row `y` of the image, if they are in the patch.
     fn run(&self, y: usize, x: usize, n: usize) -> Option<&[P]> {
-        let (x, y) = (x.checked_sub(self.window.x0)?, y.checked_sub(self.window.y0)?);
-        let from = y * self.window.nx + x;
-        if x + n <= self.window.nx { self.pixels.get(from..from + n) } else { None }
+        let from = self.window.place([y, x])?;
+        if x + n <= self.window.x0 + self.window.nx { self.pixels.get(from..from + n) } else { None }
     }
 }
 

@@ -17,8 +17,7 @@ impl CoordGrid<'_> {
 
     /// The same for a part of the window.
     pub(crate) fn covered_part(&self, part: Window) -> Option<Window> {
-        let range = |first: usize, n: usize| [first as f64 - 0.5, (first + n) as f64 - 0.5];
-        self.covered_in(&[range(part.x0, part.nx), range(part.y0, part.ny)])
+        self.covered_in(&part.edges())
     }
 
     fn covered_in(&self, window: &Rectangle) -> Option<Window> {
