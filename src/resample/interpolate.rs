@@ -108,7 +108,9 @@ pub(super) fn as_index(whole: f64) -> usize {
 /// Positions that are sampled together.
 const RUN: usize = 32;
 
-/// A run of positions on its way to samples, as columns: each step is done for several positions at a time.
+/// A run of positions on its way to samples, as columns: each step is done for several positions at a time. Aligned, so that no vector lies across two lines
+/// of the cache.
+#[repr(align(64))]
 struct Run<const N: usize> {
     /// Where the first tap lies in the patch.
     from: [usize; RUN],
