@@ -268,8 +268,9 @@ impl<'m> CoordGrid<'m> {
             return false;
         }
         if let Some(part) = square.clip(&region.area) {
-            self.include(region, &enlarged(&fitted.range(part[0], part[1]), slack));
-            self.steepest = self.steepest.max(fitted.steepest(part[0], part[1]));
+            let scaled = fitted.on(part[0], part[1]);
+            self.include(region, &enlarged(&scaled.range(), slack));
+            self.steepest = self.steepest.max(scaled.steepest());
         }
         let here = pixels(square.clip(&region.window));
         self.report.approximated_pixels += here;

@@ -138,33 +138,14 @@ impl Polynomial {
 
     /// A rectangle of input positions that contains the image of the output rectangle under the polynomials.
     pub(super) fn range(&self, x: [f64; 2], y: [f64; 2]) -> Rectangle {
-        self.scaled(x, y).map(|terms| {
-            let reach: f64 = terms.as_flattened().iter().skip(1).map(|term| term.abs()).sum();
-            [terms[0][0] - reach, terms[0][0] + reach]
-        })
+        self.on(x, y).range()
     }
 
-    /// √Σ of the squares of the four derivatives is nowhere larger in the output rectangle.
-    pub(super) fn steepest(&self, x: [f64; 2], y: [f64; 2]) -> f64 {
-        let half = [0.5 * (x[1] - x[0]), 0.5 * (y[1] - y[0])];
-        let squares = self.scaled(x, y).map(|terms| {
-            let mut slopes = [0.0; 2];
-            for (i, column) in terms.iter().enumerate() {
-                for (j, term) in column.iter().enumerate() {
-                    slopes[0] += i as f64 / half[0] * term.abs();
-                    slopes[1] += j as f64 / half[1] * term.abs();
-                }
-            }
-            slopes[0] * slopes[0] + slopes[1] * slopes[1]
-        });
-        (squares[0] + squares[1]).sqrt()
-    }
-
-    /// For each axis of the input, the coefficients `[i][j]` of u^i v^j where u and v are -1 and 1 at the edges of the output rectangle.
-    fn scaled(&self, x: [f64; 2], y: [f64; 2]) -> [[[f64; N]; N]; 2] {
+    /// The polynomials on an output rectangle.
+    pub(super) fn on(&self, x: [f64; 2], y: [f64; 2]) -> Scaled {
         let middle = [0.5 * (x[0] + x[1]) - self.centre[0], 0.5 * (y[0] + y[1]) - self.centre[1]];
         let half = [0.5 * (x[1] - x[0]), 0.5 * (y[1] - y[0])];
-        self.coefficients.map(|mut rows| {
+        let terms = self.coefficients.map(|mut rows| {
             for row in &mut rows {
                 shift(row, middle[0]);
             }
@@ -180,7 +161,41 @@ impl Polynomial {
                 scale_x *= half[0];
             }
             columns
+        });
+        Scaled { terms, half }
+    }
+}
+
+/// Polynomials on an output rectangle.
+pub(super) struct Scaled {
+    /// For each axis of the input, the coefficients `[i][j]` of u^i v^j where u and v are -1 and 1 at the edges of the rectangle.
+    terms: [[[f64; N]; N]; 2],
+    /// Half of its sides.
+    half: [f64; 2],
+}
+
+impl Scaled {
+    /// As [`Polynomial::range`].
+    pub(super) fn range(&self) -> Rectangle {
+        self.terms.map(|terms| {
+            let reach: f64 = terms.as_flattened().iter().skip(1).map(|term| term.abs()).sum();
+            [terms[0][0] - reach, terms[0][0] + reach]
         })
+    }
+
+    /// √Σ of the squares of the four derivatives is nowhere larger in the rectangle.
+    pub(super) fn steepest(&self) -> f64 {
+        let squares = self.terms.map(|terms| {
+            let mut slopes = [0.0; 2];
+            for (i, column) in terms.iter().enumerate() {
+                for (j, term) in column.iter().enumerate() {
+                    slopes[0] += i as f64 / self.half[0] * term.abs();
+                    slopes[1] += j as f64 / self.half[1] * term.abs();
+                }
+            }
+            slopes[0] * slopes[0] + slopes[1] * slopes[1]
+        });
+        (squares[0] + squares[1]).sqrt()
     }
 }
 
