@@ -15,6 +15,8 @@ use crate::{
 pub trait Pixel: InputPixel + FitsElement + PatchPixel + PartialOrd + Compiled {
     /// Missing.
     const NAN: Self;
+    /// From 1 to the next number.
+    const EPSILON: f64;
     /// Rounds to nearest.
     fn from_f64(value: f64) -> Self;
 }
@@ -64,6 +66,7 @@ input_pixel!(u8: U8, i16: I16, i32: I32, i64: I64, f32: F32, f64: F64);
 
 impl Pixel for f32 {
     const NAN: f32 = f32::NAN;
+    const EPSILON: f64 = f32::EPSILON as f64;
     #[inline(always)]
     fn from_f64(value: f64) -> f32 {
         value as f32
@@ -72,6 +75,7 @@ impl Pixel for f32 {
 
 impl Pixel for f64 {
     const NAN: f64 = f64::NAN;
+    const EPSILON: f64 = f64::EPSILON as f64;
     #[inline(always)]
     fn from_f64(value: f64) -> f64 {
         value

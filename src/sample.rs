@@ -227,13 +227,13 @@ impl<'p> Sampler<'p, '_> {
         let mut watch = Watch::start();
         let [image_sky, weights_sky] = &self.sky;
         let Some(mut place) =
-            self.place(&*self.map, block, &self.input.image, image_sky, &mut workspace.scratch, &mut tally)
+            self.place::<T>(&*self.map, block, &self.input.image, image_sky, &mut workspace.scratch, &mut tally)
         else {
             return Ok(tally);
         };
         let mut weights_place = match (&self.weights_map, &self.input.weights) {
             (Some(map), Some(weights)) => {
-                let place = self.place(&**map, block, &weights.image, weights_sky, &mut workspace.scratch, &mut tally);
+                let place = self.place::<T>(&**map, block, &weights.image, weights_sky, &mut workspace.scratch, &mut tally);
                 // Where the weights end the weight is 0.
                 if place.is_none() {
                     return Ok(tally);
@@ -287,8 +287,8 @@ impl<'p> Sampler<'p, '_> {
         Ok(tally)
     }
 
-    /// Where the samples of a block lie in an image; `None` if none of them can lie in it.
-    fn place<'m>(
+    /// Where the samples of a block, of type `T`, lie in an image; `None` if none of them can lie in it.
+    fn place<'m, T: Pixel>(
         &self,
         map: &'m dyn PixelMap,
         block: Window,
@@ -304,7 +304,7 @@ impl<'p> Sampler<'p, '_> {
         let grid = CoordGrid::new(map, block, margin, self.coordinate_error, image, reach);
         tally.grid.merge(&grid.report());
         let linear = self.kernel.linear(&grid, block, [self.target, image], scratch);
-        let reach = self.kernel.reach_on(&grid, linear.as_ref(), block, reach);
+        let reach = self.kernel.reach_on(&grid, linear.as_ref(), block, reach) + self.kernel.surround::<T>() as f64;
         let axis = |low: f64, high: f64, n: usize, cyclic: bool| {
             let turns = if cyclic { (low / n as f64).floor() * n as f64 } else { 0.0 };
             let (low, high) = (low - turns, high - turns);
@@ -378,7 +378,7 @@ impl<'p> Sampler<'p, '_> {
             own => own,
         };
         stages.patch = watch.lap();
-        self.kernel.prepare(&scene.patch, scratch);
+        self.kernel.prepare::<P, T>(&scene.patch, scratch);
         let weights_kernel = self.kernel.for_weights();
         let rows = if self.kernel.likes_whole_blocks() { block.ny } else { BAND_ROWS };
         for y0 in (0..block.ny).step_by(rows) {
@@ -475,9 +475,9 @@ impl<'p> Sampler<'p, '_> {
         let inner = around(CORRELATED)?;
         let longest = Steps::of(&*self.map, inner).longest().max(0.02);
         // Samples farther apart share no pixel that matters.
-        let apart = 2.0 * self.kernel.reach(longest).min(8.0 + 2.0 * longest) / longest * 1.5 + 2.0;
+        let apart = 2.0 * (self.kernel.reach(longest) + self.kernel.surround::<f64>() as f64).min(8.0 + 2.0 * longest) / longest * 1.5 + 2.0;
         let block = around(CORRELATED + (apart.ceil() as usize).min(8 * CORRELATED))?;
-        let mut place = self.place(
+        let mut place = self.place::<f64>(
             &*self.map,
             block,
             &self.input.image,

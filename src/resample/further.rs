@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::{
     Patch,
     interpolate::mirror,
-    spline::{self, FILL, RESPONSE},
+    spline::{self, Horizon, RESPONSE},
 };
 use crate::{Resample, plan::Window};
 
@@ -166,18 +166,25 @@ impl Propagated {
     }
 
     /// Makes ready for `samples` samples of an image of which `known` is the patch that the kernel works on.
-    pub(super) fn start<'p>(&'p mut self, samples: usize, known: &'p Known<'p>, resample: Resample) -> Propagate<'p> {
+    pub(super) fn start<'p>(
+        &'p mut self,
+        samples: usize,
+        known: &'p Known<'p>,
+        resample: Resample,
+        horizon: Horizon,
+    ) -> Propagate<'p> {
         self.variances.clear();
         self.variances.resize(samples, 0.0);
         self.bits.clear();
         self.bits.resize(if known.bits.is_empty() { 0 } else { samples }, 0);
-        Propagate { known, response: response(resample), first: 0, to: self }
+        Propagate { known, response: response(resample), horizon, first: 0, to: self }
     }
 }
 
 pub(super) struct Propagate<'p> {
     known: &'p Known<'p>,
     response: Option<[f64; RESPONSE]>,
+    horizon: Horizon,
     first: usize,
     to: &'p mut Propagated,
 }
@@ -283,7 +290,7 @@ impl Propagate<'_> {
         for ([y, x], w) in holes {
             // The nearest pixel in each direction, weighed by its distance: see spline.rs.
             let nearest = [(0, 1), (0, -1), (1, 0), (-1, 0)].into_iter().filter_map(|(dy, dx)| {
-                (1..=FILL).find_map(|d| {
+                (1..=self.horizon.fill).find_map(|d| {
                     let at = [y.checked_add_signed(dy * d as isize)?, x.checked_add_signed(dx * d as isize)?];
                     is_there(at).then_some((at, 1.0 / d as f64))
                 })

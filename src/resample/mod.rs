@@ -33,6 +33,7 @@ use crate::{
 
 use further::{Correlation, Further};
 pub(crate) use further::{Known, Propagated};
+use spline::Horizon;
 
 /// A rectangle of one plane of an input: native-endian, scaled, missing pixels NaN.
 #[derive(Debug)]
@@ -64,8 +65,8 @@ impl<P: Pixel> Patch<'_, P> {
 pub(crate) struct Scene<'s, P> {
     /// From output to input pixels, for the block and [`Kernel::margin`] pixels around it.
     pub(crate) grid: &'s CoordGrid<'s>,
-    /// Every input pixel within [`Kernel::reach`] of a position in the block that can have a sample, counted around an image that is
-    /// [`cyclic`](Kernel::cyclic).
+    /// Every input pixel within [`Kernel::reach`] and [`Kernel::surround`] of a position in the block that can have a sample, counted around an image
+    /// that is [`cyclic`](Kernel::cyclic).
     pub(crate) patch: Patch<'s, P>,
     /// Where pixels lie on the sky, for kernels that measure areas.
     pub(crate) sky: Option<&'s Sky>,
@@ -131,17 +132,24 @@ impl Kernel {
         !own && (self.antialias || self.flux == Flux::Conserve)
     }
 
+    /// Input pixels around those in [`reach`](Self::reach) that count in what the kernel prepares of a patch, for samples of type `T`.
+    pub(crate) fn surround<T: Pixel>(&self) -> usize {
+        match self.resample {
+            Resample::Biquadratic | Resample::Bicubic => Horizon::of::<T>().margin(),
+            _ => 0,
+        }
+    }
+
     /// Input pixels on each side of a position that can carry weight, the one that holds the position not counted, where an output pixel is at most
     /// `scale` input pixels long. What lies farther outside of the image has no sample.
     pub(crate) fn reach(&self, scale: f64) -> f64 {
-        let (support, margin) = match self.resample {
-            Resample::Nearest => (0.0, 0),
-            Resample::Bilinear => (1.0, 0),
-            Resample::Biquadratic | Resample::Bicubic => (2.0, spline::MARGIN),
-            Resample::Cubic | Resample::Lanczos2 => (2.0, 0),
-            Resample::Lanczos3 => (3.0, 0),
-            Resample::Lanczos4 => (4.0, 0),
-            Resample::Lanczos5 => (5.0, 0),
+        let support = match self.resample {
+            Resample::Nearest => 0.0,
+            Resample::Bilinear => 1.0,
+            Resample::Biquadratic | Resample::Bicubic | Resample::Cubic | Resample::Lanczos2 => 2.0,
+            Resample::Lanczos3 => 3.0,
+            Resample::Lanczos4 => 4.0,
+            Resample::Lanczos5 => 5.0,
             // From a corner to any other, and a pixel for curved edges.
             Resample::Exact => return 2.0 * scale + 2.0,
             Resample::Adaptive(adaptive) => return adaptive::pad(&adaptive, self.stretch, scale),
@@ -149,7 +157,7 @@ impl Kernel {
             Resample::Drizzle(drizzle) => return 2.0 * drizzle::radius(&drizzle) + scale + 1.0,
         };
         let wide = if self.antialias { (support + 0.5) * scale.max(1.0) } else { support };
-        wide + margin as f64 + if self.derives() { scale } else { 0.0 }
+        wide + if self.derives() { scale } else { 0.0 }
     }
 
     /// What kernels fitted to the output pixels have to know of those of a block, if it is to be found once for all planes of a cube: where the exact map
@@ -223,11 +231,11 @@ impl Kernel {
         if self.resample == Resample::Exact { edges::TILE } else { 1 }
     }
 
-    /// What a kernel has to compute of a patch once, before its rows are sampled.
-    pub(crate) fn prepare<P: Pixel>(&self, patch: &Patch<'_, P>, scratch: &mut Scratch) {
+    /// What a kernel has to compute of a patch once, before its rows are sampled, for samples of type `T`.
+    pub(crate) fn prepare<P: Pixel, T: Pixel>(&self, patch: &Patch<'_, P>, scratch: &mut Scratch) {
         match self.resample {
-            Resample::Biquadratic => scratch.coefficients.quadratic(patch),
-            Resample::Bicubic => scratch.coefficients.cubic(patch),
+            Resample::Biquadratic => scratch.coefficients.quadratic(patch, Horizon::of::<T>()),
+            Resample::Bicubic => scratch.coefficients.cubic(patch, Horizon::of::<T>()),
             _ => {}
         }
     }
@@ -256,7 +264,7 @@ impl Kernel {
         coverage: &mut [T],
         propagated: &mut Propagated,
     ) {
-        let mut propagate = propagated.start(values.len(), known, self.resample);
+        let mut propagate = propagated.start(values.len(), known, self.resample, Horizon::of::<T>());
         self.sample_and_tell(scene, block, scratch, values, coverage, &mut propagate);
     }
 
@@ -266,7 +274,7 @@ impl Kernel {
         let mut correlation = Correlation::new(block.area(), &scene.patch, self.resample);
         let (mut values, mut coverage) = (vec![0.0_f64; block.area()], vec![0.0_f64; block.area()]);
         let mut scratch = Scratch::default();
-        self.prepare(&scene.patch, &mut scratch);
+        self.prepare::<f64, f64>(&scene.patch, &mut scratch);
         self.sample_and_tell(scene, block, &mut scratch, &mut values, &mut coverage, &mut correlation);
         correlation.sums(|sample| {
             let pixel = Window::new(block.x0 + sample % block.nx, block.y0 + sample / block.nx, 1, 1);

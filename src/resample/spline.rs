@@ -1,15 +1,16 @@
 //! B-spline interpolation of degree 2 and 3 (Unser 1999, IEEE Signal Processing Magazine 16(6), 22; as scipy's map_coordinates).
 //!
 //! ```text
-//! missing pixels filled: mean, by 1/distance, of the nearest pixels there to the left, right, below, above, at most 28 away; else 0
-//! coefficients c = g² Σ_k Σ_l z^|k| z^|l| p[j+k][i+l],   |k|, |l| < 32;  image mirrored at its edges
+//! missing pixels filled: mean, by 1/distance, of the nearest pixels there to the left, right, below, above, at most F away; else 0
+//! coefficients c = g² Σ_k Σ_l z^|k| z^|l| p[j+k][i+l],   |k|, |l| < K;  image mirrored at its edges
+//!     samples in f64: K = 32, F = 28;    in f32: K = F = 16
 //!     degree 2: z = √8 - 3, g = -8z / (1 - z²);    degree 3: z = √3 - 2, g = -6z / (1 - z²)
 //! sample = Σ_n Σ_m w_n(x) w_m(y) c[m][n]                  basis splines on 3 × 3 or 4 × 4 coefficients
 //! on the centre of a pixel that is there: that pixel
 //! ```
 //!
-//! The recursive filter of the literature is cut at z³², below 1e-18, and written as a product, which needs five steps and
-//! makes a coefficient a function of the 63 × 63 pixels around it, whatever else is in the patch:
+//! The recursive filter of the literature is cut where z^K is a hundredth of what the samples' type can tell apart, 1e-18 and 1e-9, and written as a
+//! product, which needs five steps or four and makes a coefficient a function of the 63 × 63 or 31 × 31 pixels around it, whatever else is in the patch:
 //!
 //! ```text
 //! Σ_{k<32} z^k T^k = (1 + zT) (1 + z²T²) (1 + z⁴T⁴) (1 + z⁸T⁸) (1 + z¹⁶T¹⁶)         T: shift by a pixel; and alike with 1/T
@@ -26,12 +27,31 @@ use super::{
 };
 use crate::{Pixel, plan::Window, vector::widest};
 
-/// Pixels on each side of a coefficient that it is made of.
-const SPAN: usize = 31;
-/// How far a missing pixel looks for others: what is farther away changes a sample by less than 1e-16 of it.
-pub(super) const FILL: usize = 28;
-/// Pixels around the coefficients that the patch has to hold.
-pub(super) const MARGIN: usize = SPAN + FILL;
+/// How far away pixels count: what is farther changes a sample by less than its type can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Horizon {
+    /// Factors of the filter; each doubles what it reaches.
+    factors: usize,
+    /// How far a missing pixel looks for others.
+    pub(super) fill: usize,
+}
+
+impl Horizon {
+    /// For samples of a type.
+    pub(super) fn of<T: Pixel>() -> Horizon {
+        if T::EPSILON > f64::EPSILON { Horizon { factors: 4, fill: 16 } } else { Horizon { factors: 5, fill: 28 } }
+    }
+
+    /// Pixels on each side of a coefficient that it is made of.
+    fn span(self) -> usize {
+        (1 << self.factors) - 1
+    }
+
+    /// Pixels around the coefficients that the patch has to hold.
+    pub(super) fn margin(self) -> usize {
+        self.span() + self.fill
+    }
+}
 
 /// Pixels on one side of a coefficient that count in the variance of a sample, and the pixel itself: those farther away change it by less
 /// than 1e-6 of it where mirroring adds their weights to those of near ones, and by 1e-13 elsewhere.
@@ -111,20 +131,22 @@ fn averaged(d: f64, s: f64, point: impl Fn(f64) -> f64, integral: impl Fn(f64) -
 
 /// The filter that turns pixels into coefficients.
 struct Prefilter {
+    horizon: Horizon,
     /// m and a_m of the factors.
-    factors: [(usize, f64); 5],
+    factors: Vec<(usize, f64)>,
     /// g² and the (1 + z^2m) of both axes: what makes the coefficients of a constant the constant.
     gain: f64,
 }
 
 impl Prefilter {
-    fn new(pole: f64) -> Self {
-        let factors = [4, 3, 2, 1, 0].map(|squarings| {
+    fn new(pole: f64, horizon: Horizon) -> Self {
+        let factor = |squarings| {
             let z = (0..squarings).fold(pole, |z, _| z * z);
             (1 << squarings, z / (1.0 + z * z))
-        });
+        };
+        let factors: Vec<(usize, f64)> = (0..horizon.factors).rev().map(factor).collect();
         let constant: f64 = factors.iter().map(|(_, a)| 1.0 + 2.0 * a).product();
-        Prefilter { factors, gain: 1.0 / (constant * constant) }
+        Prefilter { horizon, factors, gain: 1.0 / (constant * constant) }
     }
 
     /// Filters a line into one shorter by the span at each end, in its first places. `spare` is as long, and so is the result, which is in one of them.
@@ -132,7 +154,7 @@ impl Prefilter {
     fn along<'l>(&self, line: &'l mut [f64], spare: &'l mut [f64]) -> &'l [f64] {
         let mut n = line.len();
         let (mut from, mut to) = (line, spare);
-        for (m, a) in self.factors {
+        for &(m, a) in &self.factors {
             n = n.saturating_sub(2 * m);
             let pairs = from.iter().zip(&from[2 * m..]);
             for ((to, middle), (low, high)) in to[..n].iter_mut().zip(&from[m..]).zip(pairs) {
@@ -148,7 +170,7 @@ impl Prefilter {
     #[inline(always)]
     fn down(&self, values: &mut [f64], nx: usize, y: usize) {
         let mut reached = y;
-        for (m, a) in self.factors {
+        for &(m, a) in &self.factors {
             let Some(y) = reached.checked_sub(2 * m) else { break };
             let (low, rest) = values.split_at_mut((y + 1) * nx);
             let row = |d: usize| &rest[(d - 1) * nx..][..nx];
@@ -183,19 +205,19 @@ impl Coefficients {
     }
 
     /// Of a spline of degree 2.
-    pub(super) fn quadratic<P: Pixel>(&mut self, patch: &Patch<'_, P>) {
-        self.compute(patch, &Prefilter::new(8.0_f64.sqrt() - 3.0));
+    pub(super) fn quadratic<P: Pixel>(&mut self, patch: &Patch<'_, P>, horizon: Horizon) {
+        self.compute(patch, &Prefilter::new(8.0_f64.sqrt() - 3.0, horizon));
     }
 
     /// Of a spline of degree 3.
-    pub(super) fn cubic<P: Pixel>(&mut self, patch: &Patch<'_, P>) {
-        self.compute(patch, &Prefilter::new(3.0_f64.sqrt() - 2.0));
+    pub(super) fn cubic<P: Pixel>(&mut self, patch: &Patch<'_, P>, horizon: Horizon) {
+        self.compute(patch, &Prefilter::new(3.0_f64.sqrt() - 2.0, horizon));
     }
 
     fn compute<P: Pixel>(&mut self, patch: &Patch<'_, P>, filter: &Prefilter) {
-        let from = patch.window;
-        let (x0, nx) = inner(from.x0, from.nx, patch.image[1]);
-        let (y0, ny) = inner(from.y0, from.ny, patch.image[0]);
+        let (from, margin) = (patch.window, filter.horizon.margin());
+        let (x0, nx) = inner(from.x0, from.nx, patch.image[1], margin);
+        let (y0, ny) = inner(from.y0, from.ny, patch.image[0], margin);
         self.window = Window::new(x0, y0, nx, ny);
         self.image = patch.image;
         if self.window.is_empty() {
@@ -205,7 +227,7 @@ impl Coefficients {
         if self.filter(patch, filter) {
             return;
         }
-        self.fill(patch);
+        self.fill(patch, filter.horizon.fill);
         let filled = std::mem::take(&mut self.filled);
         self.filter(&Patch { pixels: &filled, window: patch.window, image: patch.image }, filter);
         self.filled = filled;
@@ -218,13 +240,14 @@ impl Coefficients {
     /// The coefficients of a patch; `false` if one of the pixels that they are made of is missing or infinite.
     fn filter<P: Pixel>(&mut self, patch: &Patch<'_, P>, filter: &Prefilter) -> bool {
         let Window { x0, y0, nx, ny } = self.window;
-        let around = |start: usize, n: usize| start as isize - SPAN as isize..(start + n + SPAN) as isize;
+        let span = filter.horizon.span();
+        let around = |start: usize, n: usize| start as isize - span as isize..(start + n + span) as isize;
         let wanted = around(x0, nx);
         let direct = wanted.start.max(0)..wanted.end.min(patch.image[1] as isize);
         let [line, spare] = &mut self.lines;
         line.resize(wanted.len(), 0.0);
         spare.resize(wanted.len(), 0.0);
-        self.values.resize(nx * (ny + 2 * SPAN), 0.0);
+        self.values.resize(nx * (ny + 2 * span), 0.0);
         for (to, y) in around(y0, ny).enumerate() {
             let y = mirror(y, patch.image[0]);
             // What the patch does not hold would only be needed where no sample is.
@@ -261,20 +284,20 @@ impl Coefficients {
         true
     }
 
-    /// Copies the patch and fills its missing pixels. What is outside of the patch is too far away for a pixel that matters.
-    fn fill<P: Pixel>(&mut self, patch: &Patch<'_, P>) {
+    /// Copies the patch and fills its missing pixels from others at most `far` away. What is outside of the patch is too far away for a pixel that matters.
+    fn fill<P: Pixel>(&mut self, patch: &Patch<'_, P>, far: usize) {
         let Window { nx, ny, .. } = patch.window;
         self.filled.clear();
         self.filled.extend(patch.pixels.iter().map(|p| p.to_f64()));
         self.sums.clear();
         self.sums.resize(self.filled.len(), [0.0; 2]);
         for y in 0..ny {
-            self.sweep((0..nx).map(|x| y * nx + x));
-            self.sweep((0..nx).rev().map(|x| y * nx + x));
+            self.sweep(far, (0..nx).map(|x| y * nx + x));
+            self.sweep(far, (0..nx).rev().map(|x| y * nx + x));
         }
         for x in 0..nx {
-            self.sweep((0..ny).map(|y| y * nx + x));
-            self.sweep((0..ny).rev().map(|y| y * nx + x));
+            self.sweep(far, (0..ny).map(|y| y * nx + x));
+            self.sweep(far, (0..ny).rev().map(|y| y * nx + x));
         }
         for (pixel, [sum, weight]) in self.filled.iter_mut().zip(&self.sums).filter(|(p, _)| !p.is_finite()) {
             *pixel = if *weight > 0.0 { sum / weight } else { 0.0 };
@@ -282,13 +305,13 @@ impl Coefficients {
     }
 
     /// Adds to the missing pixels of a line the last pixel before them.
-    fn sweep(&mut self, line: impl Iterator<Item = usize>) {
-        let (mut last, mut distance) = (0.0, FILL);
+    fn sweep(&mut self, far: usize, line: impl Iterator<Item = usize>) {
+        let (mut last, mut distance) = (0.0, far);
         for at in line {
             let (Some(pixel), Some([sum, weight])) = (self.filled.get(at), self.sums.get_mut(at)) else { return };
             if pixel.is_finite() {
                 (last, distance) = (*pixel, 0);
-            } else if distance < FILL {
+            } else if distance < far {
                 distance += 1;
                 *sum += last / distance as f64;
                 *weight += 1.0 / distance as f64;
@@ -310,9 +333,9 @@ fn all_finite(numbers: &[f64]) -> bool {
 }
 
 /// First and number of the coefficients on one axis of a patch.
-fn inner(start: usize, n: usize, image: usize) -> (usize, usize) {
-    let first = if start == 0 { 0 } else { start + MARGIN };
-    let end = if start + n == image { image } else { (start + n).saturating_sub(MARGIN) };
+fn inner(start: usize, n: usize, image: usize, margin: usize) -> (usize, usize) {
+    let first = if start == 0 { 0 } else { start + margin };
+    let end = if start + n == image { image } else { (start + n).saturating_sub(margin) };
     (first, end.saturating_sub(first))
 }
 
