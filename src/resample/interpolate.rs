@@ -119,12 +119,14 @@ struct Run<const N: usize> {
     /// Σ_m wy[m] p[m][n] of each position.
     columns: [[f64; N]; RUN],
     samples: [f64; RUN],
+    /// Whether one of the positions is the centre of a pixel.
+    centred: bool,
 }
 
 impl<const N: usize> Run<N> {
     fn new() -> Self {
         let weights = [[0.0; RUN]; N];
-        Run { from: [0; RUN], wx: weights, wy: weights, columns: [[0.0; N]; RUN], samples: [0.0; RUN] }
+        Run { from: [0; RUN], wx: weights, wy: weights, columns: [[0.0; N]; RUN], samples: [0.0; RUN], centred: false }
     }
 
     /// First taps and weights. Unless all positions are `INNER` each is asked, and one that has not all its taps in the patch gets weights of NaN.
@@ -137,12 +139,14 @@ impl<const N: usize> Run<N> {
         (xs, ys): (&[f64; RUN], &[f64; RUN]),
     ) {
         let stride = stride as f64;
+        let mut centred = false;
         for k in 0..RUN {
             let (x, y) = if INNER { (xs[k], ys[k]) } else { (x_axis.clamp(xs[k]), y_axis.clamp(ys[k])) };
             let (x_middle, y_middle) = (x_axis.middle(x), y_axis.middle(y));
             let held = INNER || x_axis.holds(xs[k]) & y_axis.holds(ys[k]) & x_axis.has(x_middle) & y_axis.has(y_middle);
             let from = (y_middle - y_axis.middles[0]) * stride + (x_middle - x_axis.middles[0]);
             self.from[k] = as_index(if held { from } else { 0.0 });
+            centred |= (x == x_middle) & (y == y_middle);
             let wx = kernel.weights(if held { x - x_middle } else { f64::NAN });
             let wy = kernel.weights(y - y_middle);
             for n in 0..N {
@@ -150,24 +154,28 @@ impl<const N: usize> Run<N> {
                 self.wy[n][k] = wy[n];
             }
         }
+        self.centred = centred;
     }
 
     /// The samples of positions that are located: columns first, in the order of the taps, then even and odd columns.
     #[inline(always)]
     fn sum<P: Pixel>(&mut self, pixels: &[P], stride: usize) {
-        let span = (N - 1) * stride + N;
+        // The patch from each row of taps on, all equally long: what is in one of them is in all, which is asked once.
+        let long = pixels.len().saturating_sub((N - 1) * stride);
+        let mut rows = [pixels; N];
+        for m in 0..N {
+            let Some(row) = pixels.get(m * stride..m * stride + long) else { return self.samples.fill(f64::NAN) };
+            rows[m] = row;
+        }
         for k in 0..RUN {
             let mut columns = [f64::NAN; N];
-            if let Some(pixels) = pixels.get(self.from[k]..).and_then(|pixels| pixels.get(..span)) {
-                for m in 0..N {
-                    let Some(row) = pixels.get(m * stride..m * stride + N).and_then(<[P]>::first_chunk::<N>) else {
-                        break;
-                    };
-                    let w = self.wy[m][k];
-                    for n in 0..N {
-                        let term = w * row[n].to_f64();
-                        columns[n] = if m == 0 { term } else { columns[n] + term };
-                    }
+            for m in 0..N {
+                let from = self.from[k];
+                let Some(row) = rows[m].get(from..from + N).and_then(<[P]>::first_chunk::<N>) else { break };
+                let w = self.wy[m][k];
+                for n in 0..N {
+                    let term = w * row[n].to_f64();
+                    columns[n] = if m == 0 { term } else { columns[n] + term };
                 }
             }
             self.columns[k] = columns;
@@ -183,7 +191,7 @@ impl<const N: usize> Run<N> {
     }
 }
 
-/// Samples one row.
+/// Samples one row; returns whether a position may be the centre of a pixel.
 #[allow(clippy::too_many_arguments)]
 pub(super) fn row<const N: usize, P: Pixel, T: Pixel, F: Further>(
     patch: &Patch<'_, P>,
@@ -193,10 +201,11 @@ pub(super) fn row<const N: usize, P: Pixel, T: Pixel, F: Further>(
     values: &mut [T],
     coverage: &mut [T],
     further: &mut F,
-) {
+) -> bool {
     widest(
         #[inline(always)]
         || {
+            let mut centred = false;
             let stride = patch.window.nx;
             let axes = [
                 Axis::<N>::new(patch.image[1], patch.window.x0, patch.window.nx),
@@ -215,6 +224,7 @@ pub(super) fn row<const N: usize, P: Pixel, T: Pixel, F: Further>(
                     run.locate::<false>(kernel, &axes, stride, positions);
                 }
                 run.sum(patch.pixels, stride);
+                centred |= run.centred;
                 coverage.fill(T::from_f64(1.0));
                 let mut complete = true;
                 for (value, sample) in values.iter_mut().zip(&run.samples) {
@@ -241,6 +251,7 @@ pub(super) fn row<const N: usize, P: Pixel, T: Pixel, F: Further>(
                     }
                 }
             }
+            centred
         },
     )
 }

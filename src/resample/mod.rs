@@ -343,12 +343,14 @@ impl Kernel {
             Resample::Bilinear => row.sample(patch, &bilinear::Linear),
             Resample::Biquadratic | Resample::Bicubic => {
                 let coefficients = coefficients.patch();
-                if self.resample == Resample::Biquadratic {
-                    row.interpolate(&coefficients, &spline::Quadratic);
+                let centred = if self.resample == Resample::Biquadratic {
+                    row.interpolate(&coefficients, &spline::Quadratic)
                 } else {
-                    row.interpolate(&coefficients, &spline::Cubic);
+                    row.interpolate(&coefficients, &spline::Cubic)
+                };
+                if centred {
+                    spline::at_centres(patch, positions, row.values, row.coverage, row.further);
                 }
-                spline::at_centres(patch, positions, row.values, row.coverage, row.further);
                 if self.resample == Resample::Biquadratic {
                     row.widen(&coefficients, &spline::Quadratic);
                 } else {
@@ -383,8 +385,13 @@ impl<T: Pixel, F: Further> Row<'_, T, F> {
         self.widen(patch, taps);
     }
 
-    fn interpolate<const N: usize, P: Pixel>(&mut self, patch: &Patch<'_, P>, taps: &impl interpolate::Taps<N>) {
-        interpolate::row(patch, taps, self.kernel.missing, self.positions, self.values, self.coverage, self.further);
+    /// Returns whether a position may be the centre of a pixel.
+    fn interpolate<const N: usize, P: Pixel>(
+        &mut self,
+        patch: &Patch<'_, P>,
+        taps: &impl interpolate::Taps<N>,
+    ) -> bool {
+        interpolate::row(patch, taps, self.kernel.missing, self.positions, self.values, self.coverage, self.further)
     }
 
     fn widen<const N: usize, P: Pixel>(&mut self, patch: &Patch<'_, P>, taps: &impl interpolate::Taps<N>) {

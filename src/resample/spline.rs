@@ -350,13 +350,6 @@ pub(super) fn at_centres<P: Pixel, T: Pixel>(
     let [y_last, x_last] = patch.image.map(|n| n as f64 - 1.0);
     let clamp = |x: f64, last: f64| x.max(0.0).min(last);
     let is_whole = |x: f64| floor(x) == x;
-    let any = widest(
-        #[inline(always)]
-        || xs.iter().fold(false, |any, x| any | is_whole(if *x > 0.0 { *x } else { 0.0 }) | !(*x < x_last)),
-    );
-    if !any {
-        return;
-    }
     for (k, (((x, y), value), cover)) in xs.iter().zip(ys).zip(values).zip(coverage).enumerate() {
         let inside = *x >= -0.5 && *x < x_last + 0.5 && *y >= -0.5 && *y < y_last + 0.5;
         let (column, line) = (clamp(*x, x_last), clamp(*y, y_last));
