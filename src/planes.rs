@@ -138,7 +138,7 @@ impl Wanted {
 /// All that is written of one plane of a tile.
 pub(crate) struct Views<'o, T> {
     pub(crate) output: ArrayViewMut2<'o, T>,
-    pub(crate) footprint: ArrayViewMut2<'o, T>,
+    pub(crate) footprint: Option<ArrayViewMut2<'o, T>>,
     pub(crate) variance: Option<ArrayViewMut2<'o, T>>,
     /// Mask, count and the planes of context, as far as they are there.
     pub(crate) words: Vec<ArrayViewMut2<'o, i32>>,
@@ -148,15 +148,19 @@ pub(crate) struct Views<'o, T> {
 pub(crate) fn split<'o, T>(
     tiles: &[Window],
     output: ArrayViewMutD<'o, T>,
-    footprint: ArrayViewMutD<'o, T>,
+    footprint: Option<ArrayViewMutD<'o, T>>,
     further: Planes<'o, T>,
 ) -> Vec<Vec<Views<'o, T>>> {
     let cut_all = |array| planes_of(array).into_iter().map(|plane| cut(tiles, plane)).collect::<Vec<_>>();
     let mut planes: Vec<Vec<Views<'o, T>>> = Vec::new();
-    for (output, footprint) in cut_all(output).into_iter().zip(cut_all(footprint)) {
-        let pair = output.into_iter().zip(footprint);
-        let views = pair.map(|(output, footprint)| Views { output, footprint, variance: None, words: Vec::new() });
+    for output in cut_all(output) {
+        let views =
+            output.into_iter().map(|output| Views { output, footprint: None, variance: None, words: Vec::new() });
         planes.push(views.collect());
+    }
+    if let Some(footprint) = footprint {
+        let flat = planes.iter_mut().flatten().zip(cut_all(footprint).into_iter().flatten());
+        flat.for_each(|(views, footprint)| views.footprint = Some(footprint));
     }
     if let Some(variance) = further.variance {
         let flat = planes.iter_mut().flatten().zip(cut_all(variance).into_iter().flatten());

@@ -14,7 +14,7 @@ fn run<T: Pixel>(plan: &Plan<'_, '_>, variance: bool, mask: bool) -> Result<Summ
     let mut planes = Planes::default();
     planes.variance = variance.then(|| variances.view_mut());
     planes.mask = mask.then(|| flags.view_mut());
-    plan.run_with(output.view_mut(), footprint.view_mut(), planes)
+    plan.run_with(output.view_mut(), Some(footprint.view_mut()), planes)
 }
 
 /// The limit that just does not do says what is needed, exactly; memory held is that and workspaces.

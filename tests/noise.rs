@@ -52,7 +52,7 @@ fn noise_is_what_the_variance_says() {
         let [mut output, mut footprint, mut variance] = [(); 3].map(|()| Array3::<f64>::zeros(full));
         let plan = Plan::new(&inputs, &target, &full, &options).unwrap();
         let planes = Planes::default().variance(variance.view_mut());
-        let summary = plan.run_with(output.view_mut(), footprint.view_mut(), planes).unwrap();
+        let summary = plan.run_with(output.view_mut(), Some(footprint.view_mut()), planes).unwrap();
         assert!(footprint.iter().all(|f| *f > 0.0));
         let measured = output.mapv(|v| v * v).mean_axis(Axis(0)).unwrap();
         let ratios = &measured / &variance.index_axis(Axis(0), 0);
@@ -99,7 +99,7 @@ fn correlation_is_that_of_drizzle() {
         let inputs = [input];
         let plan = Plan::new(&inputs, &target, &[400, 400], &options).unwrap();
         let planes = Planes::default().variance(propagated.view_mut());
-        let summary = plan.run_with(output.view_mut(), footprint.view_mut(), planes).unwrap();
+        let summary = plan.run_with(output.view_mut(), Some(footprint.view_mut()), planes).unwrap();
         let told = summary.noise_correlation.unwrap();
         println!("scale {scale}: R = {told:.4}, Fruchter & Hook {wanted:.4}");
         // 16 output pixels meet all phases, though not exactly alike.

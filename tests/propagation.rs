@@ -89,7 +89,7 @@ fn run(inputs: &[Input<'_>], target: &Wcs, shape: [usize; 2], options: &Options)
         .count(count.view_mut())
         .context(context.view_mut());
     let plan = Plan::new(inputs, target, &shape, options).unwrap();
-    let summary = plan.run_with(output.view_mut(), footprint.view_mut(), planes).unwrap();
+    let summary = plan.run_with(output.view_mut(), Some(footprint.view_mut()), planes).unwrap();
     Run { output, footprint, variance, mask, count, context, summary }
 }
 
@@ -456,7 +456,7 @@ fn flags_of_all_integer_types() {
         let mut mask = Array2::zeros(shape);
         let inputs = [input];
         let planes = Planes::default().mask(mask.view_mut());
-        Plan::new(&inputs, &wcs, &shape, &options)?.run_with(output.view_mut(), footprint.view_mut(), planes)?;
+        Plan::new(&inputs, &wcs, &shape, &options)?.run_with(output.view_mut(), Some(footprint.view_mut()), planes)?;
         Ok(mask[[2, 3]])
     };
     fn input<'a>(pixels: &'a Array2<f32>, wcs: &Wcs) -> Input<'a> {
@@ -503,7 +503,7 @@ fn planes_of_another_shape_are_refused() {
     let (mut output, mut footprint) = (Array2::<f64>::zeros(shape), Array2::<f64>::zeros(shape));
     let refused = |planes: Planes<'_, f64>| {
         let (mut output, mut footprint) = (Array2::<f64>::zeros(shape), Array2::<f64>::zeros(shape));
-        let error = plan.run_with(output.view_mut(), footprint.view_mut(), planes).unwrap_err();
+        let error = plan.run_with(output.view_mut(), Some(footprint.view_mut()), planes).unwrap_err();
         assert!(matches!(error, Error::Shape { .. }), "{error}");
     };
     refused(Planes::default().variance(Array2::zeros([21, 20]).view_mut()));
@@ -515,7 +515,7 @@ fn planes_of_another_shape_are_refused() {
     let plan = Plan::new(&bare, &target, &shape, &Options::default()).unwrap();
     let mut variance = Array2::zeros(shape);
     let planes = Planes::default().variance(variance.view_mut());
-    let error = plan.run_with(output.view_mut(), footprint.view_mut(), planes).unwrap_err();
+    let error = plan.run_with(output.view_mut(), Some(footprint.view_mut()), planes).unwrap_err();
     assert!(
         error.to_string().contains("option variance = asked for: expected inputs that all have a variance"),
         "{error}"

@@ -76,7 +76,7 @@ fn run_windows(plan: &Plan<'_, '_>, [ny, nx]: [usize; 2]) -> Planar {
                 .mask(mask.slice_mut(part))
                 .count(count.slice_mut(part))
                 .context(context.slice_mut(s![.., y0..y0 + window.ny, x0..x0 + window.nx]));
-            plan.run_window_with(window, output.slice_mut(part), footprint.slice_mut(part), planes).unwrap();
+            plan.run_window_with(window, output.slice_mut(part), Some(footprint.slice_mut(part)), planes).unwrap();
         }
     }
     let there = footprint.iter().filter(|weight| **weight > 0.0).count() as f64 / footprint.len() as f64;

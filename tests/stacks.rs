@@ -62,7 +62,7 @@ impl Stack {
         let [mut output, mut footprint, mut variance] = [(); 3].map(|()| Array2::from_elem(shape, T::default()));
         let mut count = Array2::from_elem(shape, -1);
         let planes = Planes::default().variance(variance.view_mut()).count(count.view_mut());
-        plan.run_with(output.view_mut(), footprint.view_mut(), planes).unwrap();
+        plan.run_with(output.view_mut(), Some(footprint.view_mut()), planes).unwrap();
         let wide = |array: Array2<T>| array.mapv(|v| v.to_f64()).into_dyn();
         [wide(output), wide(footprint), wide(variance), count.mapv(f64::from).into_dyn()]
     }

@@ -97,13 +97,6 @@ impl Tale {
     }
 }
 
-/// A row of finished further planes.
-pub(crate) struct FurtherRow<'r, T> {
-    pub(crate) variance: &'r mut Vec<T>,
-    /// Mask, count, and a plane of context after the other, as far as they are wanted.
-    pub(crate) words: &'r mut Vec<i32>,
-}
-
 impl<T: Pixel> Accumulator<T> {
     /// `weighted`: whether a sample may have another weight than 1.
     pub(crate) fn new(combine: Combine, wanted: Wanted, weighted: bool) -> Self {
@@ -228,8 +221,8 @@ impl<T: Pixel> Accumulator<T> {
         }
     }
 
-    /// Value and footprint of the pixels from `start` on; returns how many have a footprint.
-    pub(crate) fn finish(&mut self, start: usize, blank: T, output: &mut [T], footprint: &mut [T]) -> u64 {
+    /// Finishes the pixels from `start` on and gives their values; returns how many have a footprint.
+    pub(crate) fn finish(&mut self, start: usize, blank: T, output: &mut [T]) -> u64 {
         let end = start + output.len();
         self.clear_to(end);
         if keeps_samples(self.combine) {
@@ -242,26 +235,37 @@ impl<T: Pixel> Accumulator<T> {
             Combine::InverseVariance => divide(value, &self.tale.variance[start..end]),
             _ => {}
         }
-        write(value, weight, blank, output, footprint)
+        write(value, weight, blank, output)
     }
 
-    /// The further planes of the `n` pixels from `start` on, once these are finished.
-    pub(crate) fn tell_row(&mut self, start: usize, n: usize, row: &mut FurtherRow<'_, T>) {
-        let range = start..start + n;
-        let weight = &self.weight[range.clone()];
-        row.variance.clear();
-        if self.wanted.variance {
-            row.variance.extend(self.tale.variance[range.clone()].iter().zip(weight).map(|(variance, weight)| {
-                if !(*weight > 0.0) {
-                    return T::NAN;
-                }
-                T::from_f64(match self.combine {
-                    Combine::Mean => variance / (weight * weight),
-                    Combine::InverseVariance => 1.0 / variance,
-                    _ => *variance,
-                })
-            }));
+    /// The footprint of the pixels from `start` on, once these are finished.
+    pub(crate) fn footprint(&self, start: usize, footprint: &mut [T]) {
+        let weight = &self.weight[start..start + footprint.len()];
+        widest(
+            #[inline(always)]
+            || footprint.iter_mut().zip(weight).for_each(|(to, weight)| *to = T::from_f64(*weight)),
+        )
+    }
+
+    /// The variances of the pixels from `start` on, once these are finished.
+    pub(crate) fn variance(&self, start: usize, variances: &mut [T]) {
+        let range = start..start + variances.len();
+        let sums = self.tale.variance[range.clone()].iter().zip(&self.weight[range]);
+        for (to, (variance, weight)) in variances.iter_mut().zip(sums) {
+            let known = match self.combine {
+                _ if !(*weight > 0.0) => f64::NAN,
+                Combine::Mean => variance / (weight * weight),
+                Combine::InverseVariance => 1.0 / variance,
+                _ => *variance,
+            };
+            *to = T::from_f64(known);
         }
+    }
+
+    /// Mask, count, and a plane of context after the other, as far as they are wanted, of the `n` pixels from `start` on, once these are
+    /// finished.
+    pub(crate) fn words(&mut self, start: usize, n: usize, words: &mut Vec<i32>) {
+        let range = start..start + n;
         if !self.tale.kept.is_empty() {
             for pixel in range.clone().filter(|pixel| self.weight[*pixel] > 0.0) {
                 let kept = self.tale.kept[pixel] as usize;
@@ -270,12 +274,12 @@ impl<T: Pixel> Accumulator<T> {
                 }
             }
         }
-        row.words.clear();
+        words.clear();
         for plane in [&self.tale.bits, &self.tale.count].into_iter().filter(|plane| !plane.is_empty()) {
-            row.words.extend(plane[range.clone()].iter().map(|word| word.cast_signed()));
+            words.extend(plane[range.clone()].iter().map(|word| word.cast_signed()));
         }
         for plane in self.tale.context.chunks_exact(self.pixels.max(1)) {
-            row.words.extend(plane[range.clone()].iter().map(|word| word.cast_signed()));
+            words.extend(plane[range.clone()].iter().map(|word| word.cast_signed()));
         }
     }
 }
@@ -376,7 +380,7 @@ fn divide(values: &mut [f64], by: &[f64]) {
 }
 
 /// Rounds to the output's type; returns how many pixels have a footprint.
-fn write<T: Pixel>(values: &[f64], weights: &[f64], blank: T, output: &mut [T], footprint: &mut [T]) -> u64 {
+fn write<T: Pixel>(values: &[f64], weights: &[f64], blank: T, output: &mut [T]) -> u64 {
     widest(
         #[inline(always)]
         || {
@@ -385,7 +389,6 @@ fn write<T: Pixel>(values: &[f64], weights: &[f64], blank: T, output: &mut [T], 
             for ((value, weight), out) in values.iter().zip(weights).zip(output) {
                 *out = T::from_f64(if *weight > 0.0 { *value } else { blank });
             }
-            weights.iter().zip(footprint).for_each(|(weight, foot)| *foot = T::from_f64(*weight));
             weights.iter().map(|weight| u64::from(*weight > 0.0)).sum()
         },
     )

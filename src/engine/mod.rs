@@ -20,12 +20,12 @@ use std::{
     time::Duration,
 };
 
-use ndarray::ArrayViewMutD;
+use ndarray::{ArrayViewMut1, ArrayViewMutD};
 
 use crate::{
     Error, Intermediate, MatchBackground, Pixel, Planes,
     background::{self, Backgrounds},
-    combine::{Accumulator, FurtherRow},
+    combine::Accumulator,
     fits::FitsCache,
     plan::{Plan, Window},
     planes::{self, Views, Wanted},
@@ -50,7 +50,7 @@ pub trait Compiled: Sized {
         plan: &Plan<'_, '_>,
         window: Window,
         output: ArrayViewMutD<'o, Self>,
-        footprint: ArrayViewMutD<'o, Self>,
+        footprint: Option<ArrayViewMutD<'o, Self>>,
         further: Planes<'o, Self>,
     ) -> Result<Summary, Error>;
 
@@ -68,7 +68,7 @@ macro_rules! compiled {
                 plan: &Plan<'_, '_>,
                 window: Window,
                 output: ArrayViewMutD<'o, Self>,
-                footprint: ArrayViewMutD<'o, Self>,
+                footprint: Option<ArrayViewMutD<'o, Self>>,
                 further: Planes<'o, Self>,
             ) -> Result<Summary, Error> {
                 Engine::run(plan, window, output, footprint, further)
@@ -93,7 +93,7 @@ struct Tile<'o, T> {
 struct Workspace<'e, T> {
     sampling: sample::Workspace<T>,
     accumulators: Vec<Accumulator<T>>,
-    rows: [Vec<T>; 2],
+    row: Vec<T>,
     words: Vec<i32>,
     /// Samples with the background taken off.
     corrected: Vec<T>,
@@ -200,7 +200,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         plan: &'r Plan<'r, 'a>,
         window: Window,
         output: ArrayViewMutD<'o, T>,
-        footprint: ArrayViewMutD<'o, T>,
+        footprint: Option<ArrayViewMutD<'o, T>>,
         further: Planes<'o, T>,
     ) -> Result<Summary, Error> {
         let crew = Crew::hire(plan.options().parallel)?;
@@ -290,7 +290,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         stored: Option<&[Vec<Stored<'_, T>>]>,
         workspace: &mut Workspace<'_, T>,
     ) -> Result<(), Error> {
-        let Workspace { sampling, accumulators, rows, words, corrected, .. } = workspace;
+        let Workspace { sampling, accumulators, row, words, corrected, .. } = workspace;
         let planes = tile.first_plane..tile.first_plane + tile.planes.len();
         accumulators.resize_with(planes.len().max(accumulators.len()), || self.accumulator());
         let started = accumulators[..planes.len()].iter_mut();
@@ -318,25 +318,23 @@ impl<'r, 'a> Engine<'r, 'a> {
         let blank = T::from_f64(self.plan.options().blank);
         let mut covered = 0;
         for (views, accumulator) in tile.planes.iter_mut().zip(accumulators) {
+            let [x, y] = [block.x0 - tile.window.x0, block.y0 - tile.window.y0];
+            let at = ndarray::s![y..y + block.ny, x..x + block.nx];
+            let mut output = views.output.slice_mut(at);
+            let mut footprint = views.footprint.as_mut().map(|view| view.slice_mut(at));
+            let mut variance = views.variance.as_mut().map(|view| view.slice_mut(at));
             for y in 0..block.ny {
-                let columns = block.x0 - tile.window.x0..block.x0 - tile.window.x0 + block.nx;
-                let at = ndarray::s![block.y0 + y - tile.window.y0, columns];
                 let start = y * block.nx;
-                let (mut output, mut footprint) = (views.output.slice_mut(at), views.footprint.slice_mut(at));
-                if let (Some(output), Some(footprint)) = (output.as_slice_mut(), footprint.as_slice_mut()) {
-                    covered += accumulator.finish(start, blank, output, footprint);
-                } else {
-                    rows.iter_mut().for_each(|row| row.resize(block.nx, blank));
-                    let [out, foot] = rows;
-                    covered += accumulator.finish(start, blank, &mut out[..block.nx], &mut foot[..block.nx]);
-                    output.iter_mut().zip(out).for_each(|(to, from)| *to = *from);
-                    footprint.iter_mut().zip(foot).for_each(|(to, from)| *to = *from);
+                fill(output.row_mut(y), row, |out| covered += accumulator.finish(start, blank, out));
+                if let Some(footprint) = &mut footprint {
+                    fill(footprint.row_mut(y), row, |out| accumulator.footprint(start, out));
                 }
-                if self.wanted.any() {
-                    let [variance, _] = rows;
-                    accumulator.tell_row(start, block.nx, &mut FurtherRow { variance, words });
-                    let written = views.variance.iter_mut().flat_map(|view| view.slice_mut(at).into_iter());
-                    written.zip(variance).for_each(|(to, from)| *to = *from);
+                if let Some(variance) = &mut variance {
+                    fill(variance.row_mut(y), row, |out| accumulator.variance(start, out));
+                }
+                if !views.words.is_empty() {
+                    accumulator.words(start, block.nx, words);
+                    let at = ndarray::s![block.y0 - tile.window.y0 + y, x..x + block.nx];
                     for (view, row) in views.words.iter_mut().zip(words.chunks_exact(block.nx)) {
                         view.slice_mut(at).iter_mut().zip(row).for_each(|(to, from)| *to = *from);
                     }
@@ -410,7 +408,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         Workspace {
             sampling: self.sampling(),
             accumulators: Vec::new(),
-            rows: Default::default(),
+            row: Vec::new(),
             words: Vec::new(),
             corrected: Vec::new(),
             held: self.held(),
@@ -489,6 +487,18 @@ impl<T: Pixel> background::Source<T> for Engine<'_, '_> {
         self.sample(input, block, planes, workspace, &mut |plane, part, samples| {
             sink(plane, part, samples.values, samples.weights);
         })
+    }
+}
+
+/// Has a row written where it belongs, or where that is not in one piece, copied there.
+fn fill<T: Pixel>(mut row: ArrayViewMut1<'_, T>, buffer: &mut Vec<T>, write: impl FnOnce(&mut [T])) {
+    match row.as_slice_mut() {
+        Some(row) => write(row),
+        None => {
+            buffer.resize(row.len(), T::NAN);
+            write(buffer);
+            row.iter_mut().zip(buffer).for_each(|(to, from)| *to = *from);
+        }
     }
 }
 

@@ -168,17 +168,18 @@ impl<'p, 'a> Plan<'p, 'a> {
         output: ArrayViewMut<'_, T, D>,
         footprint: ArrayViewMut<'_, T, D>,
     ) -> Result<Summary, Error> {
-        self.run_with(output, footprint, Planes::default())
+        self.run_with(output, Some(footprint), Planes::default())
     }
 
-    /// As [`run`](Self::run), and fills further planes in the same pass. Output and footprint have the same bytes.
+    /// As [`run`](Self::run), but the footprint can be done without, and further planes are filled in the same pass. Output and footprint have the
+    /// same bytes.
     ///
     /// # Errors
     /// As [`run`](Self::run), and if a plane has another shape, or a variance is asked for and an input has none.
     pub fn run_with<T: Pixel, D: Dimension>(
         &self,
         output: ArrayViewMut<'_, T, D>,
-        footprint: ArrayViewMut<'_, T, D>,
+        footprint: Option<ArrayViewMut<'_, T, D>>,
         planes: Planes<'_, T>,
     ) -> Result<Summary, Error> {
         self.run_window_with(self.whole(), output, footprint, planes)
@@ -195,10 +196,10 @@ impl<'p, 'a> Plan<'p, 'a> {
         output: ArrayViewMut<'_, T, D>,
         footprint: ArrayViewMut<'_, T, D>,
     ) -> Result<Summary, Error> {
-        self.run_window_with(window, output, footprint, Planes::default())
+        self.run_window_with(window, output, Some(footprint), Planes::default())
     }
 
-    /// As [`run_window`](Self::run_window), and fills further planes of the window in the same pass.
+    /// As [`run_window`](Self::run_window), but the footprint can be done without, and further planes of the window are filled in the same pass.
     ///
     /// # Errors
     /// As [`run_with`](Self::run_with), and if the window does not lie in the target.
@@ -206,7 +207,7 @@ impl<'p, 'a> Plan<'p, 'a> {
         &self,
         window: Window,
         output: ArrayViewMut<'_, T, D>,
-        footprint: ArrayViewMut<'_, T, D>,
+        footprint: Option<ArrayViewMut<'_, T, D>>,
         planes: Planes<'_, T>,
     ) -> Result<Summary, Error> {
         if !self.whole().contains(&window) {
@@ -220,8 +221,9 @@ impl<'p, 'a> Plan<'p, 'a> {
         if let [.., ny, nx] = &mut shape[..] {
             (*ny, *nx) = (window.ny, window.nx);
         }
-        for (what, got) in [("the output", output.shape()), ("the footprint", footprint.shape())] {
-            if got != shape {
+        let given = [("the output", Some(output.shape())), ("the footprint", footprint.as_ref().map(ArrayViewMut::shape))];
+        for (what, got) in given {
+            if let Some(got) = got.filter(|got| *got != shape) {
                 let expected = format!("{shape:?} as planned");
                 return Err(Error::Shape { what: what.to_owned(), got: got.to_vec(), expected });
             }
@@ -230,7 +232,7 @@ impl<'p, 'a> Plan<'p, 'a> {
         if planes.variance.is_some() {
             self.needs_variance("variance", "asked for")?;
         }
-        T::run(self, window, output.into_dyn(), footprint.into_dyn(), planes.shortened())
+        T::run(self, window, output.into_dyn(), footprint.map(ArrayViewMut::into_dyn), planes.shortened())
     }
 
     /// Refuses what takes a variance of every input.

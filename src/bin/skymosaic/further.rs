@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ndarray::ArrayViewMutD;
 use skymosaic::{Clip, Combine, Error, FitsElement, FitsOutput, Hdu, Header, Input, Pixel, Planes};
 
 use crate::{
@@ -149,6 +150,7 @@ pub(crate) fn attach(
 
 /// The files of the planes beside the mosaic.
 pub(crate) struct Files<P> {
+    footprint: Option<FitsOutput<P>>,
     variance: Option<FitsOutput<P>>,
     mask: Option<FitsOutput<i32>>,
     count: Option<FitsOutput<i32>>,
@@ -167,6 +169,7 @@ impl<P: Pixel> Files<P> {
         let words: Vec<usize> = std::iter::once(inputs.div_ceil(32)).chain(shape.iter().copied()).collect();
         let overwrite = args.overwrite;
         Ok(Files {
+            footprint: create(&args.footprint, &plain, shape, overwrite)?,
             variance: create(&further.variance_out, &squared, shape, overwrite)?,
             mask: create(&further.mask_out, &plain, shape, overwrite)?,
             count: create(&further.count_out, &plain, shape, overwrite)?,
@@ -174,17 +177,20 @@ impl<P: Pixel> Files<P> {
         })
     }
 
-    pub(crate) fn planes(&mut self) -> Planes<'_, P> {
+    /// The footprint, if it is asked for, and the further planes.
+    pub(crate) fn views(&mut self) -> (Option<ArrayViewMutD<'_, P>>, Planes<'_, P>) {
         let mut planes = Planes::default();
         planes.variance = self.variance.as_mut().map(FitsOutput::view_mut);
         planes.mask = self.mask.as_mut().map(FitsOutput::view_mut);
         planes.count = self.count.as_mut().map(FitsOutput::view_mut);
         planes.context = self.context.as_mut().map(FitsOutput::view_mut);
-        planes
+        (self.footprint.as_mut().map(FitsOutput::view_mut), planes)
     }
 
     pub(crate) fn finish(self) -> Result<(), Failure> {
-        self.variance.map_or(Ok(()), FitsOutput::finish)?;
+        for file in [self.footprint, self.variance].into_iter().flatten() {
+            file.finish()?;
+        }
         for file in [self.mask, self.count, self.context].into_iter().flatten() {
             file.finish()?;
         }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use ndarray::{ArrayD, ArrayView3, ArrayViewD, ArrayViewMutD};
+use ndarray::{ArrayView3, ArrayViewD};
 use skymosaic::{
     COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, FitsOutput, Header, Input, Intermediate, MatchBackground,
     Matching, Options, Parallel, Phase, Pixel, PixelMap, Plan, Summary, Value, Wcs, WcsMap, common_cards,
@@ -26,9 +26,6 @@ use crate::{
     report::{Report, Timing},
     say, tell,
 };
-
-/// A footprint that is not written to a file stays in memory up to this many bytes.
-const FOOTPRINT_IN_MEMORY: usize = 256 << 20;
 
 /// An image that is to be mosaicked, and what its header says beyond the WCS.
 pub(crate) struct Image {
@@ -218,9 +215,9 @@ impl Job<'_> {
         let (preview, report) = (pending(&self.args.preview)?, pending(&self.args.report)?);
         let header = self.header(plan);
         let mut output = FitsOutput::<P>::create(&self.args.output, &header, plan.shape(), overwrite)?;
-        let mut footprint = Footprint::<P>::create(self.args, &header, plan.shape())?;
         let mut further = further::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?;
-        let summary = plan.run_with(output.view_mut(), footprint.view_mut(), further.planes())?;
+        let (footprint, planes) = further.views();
+        let summary = plan.run_with(output.view_mut(), footprint, planes)?;
         self.timing.run = started.elapsed().as_secs_f64();
         if summary.covered_pixels == 0 {
             if !overlaps(plan, &self.target) {
@@ -252,7 +249,6 @@ impl Job<'_> {
         }
         output.append_table("INPUTS", &Header::new(), &plan.input_table(&summary))?;
         output.finish()?;
-        footprint.finish()?;
         further.finish()?;
         preview.map_or(Ok(()), Pending::publish)?;
         report.map_or(Ok(()), Pending::publish)?;
@@ -327,49 +323,6 @@ fn overlaps(plan: &Plan<'_, '_>, target: &Wcs) -> bool {
             })
         })
     })
-}
-
-/// Where the footprint goes. One that nobody asked for is a file too where it is large, never published.
-enum Footprint<P: FitsElement> {
-    Memory(ArrayD<P>),
-    Asked(FitsOutput<P>),
-    Scratch { file: FitsOutput<P>, _dir: tempfile::TempDir },
-}
-
-impl<P: Pixel + FitsElement> Footprint<P> {
-    fn create(args: &Mosaic, header: &Header, shape: &[usize]) -> Result<Footprint<P>, Failure> {
-        if let Some(path) = &args.footprint {
-            let mut header = header.clone();
-            header.remove("BUNIT");
-            return Ok(Footprint::Asked(FitsOutput::create(path, &header, shape, args.overwrite)?));
-        }
-        if shape.iter().product::<usize>() * size_of::<P>() <= FOOTPRINT_IN_MEMORY {
-            return Ok(Footprint::Memory(ArrayD::from_elem(shape, P::default())));
-        }
-        let dir = match &args.temp_dir {
-            Some(dir) => tempfile::tempdir_in(dir),
-            None => tempfile::tempdir(),
-        };
-        let dir = dir.map_err(|error| {
-            Failure::new(format!("cannot create a temporary folder: {error}")).help("choose another with --temp-dir")
-        })?;
-        let file = FitsOutput::create(dir.path().join("footprint.fits"), header, shape, false)?;
-        Ok(Footprint::Scratch { file, _dir: dir })
-    }
-
-    fn view_mut(&mut self) -> ArrayViewMutD<'_, P> {
-        match self {
-            Footprint::Memory(array) => array.view_mut(),
-            Footprint::Asked(file) | Footprint::Scratch { file, .. } => file.view_mut(),
-        }
-    }
-
-    fn finish(self) -> Result<(), Failure> {
-        if let Footprint::Asked(file) = self {
-            file.finish()?;
-        }
-        Ok(())
-    }
 }
 
 /// Cards that the mosaic takes from its inputs: those that are asked for, where all agree, and the axes of planes.
