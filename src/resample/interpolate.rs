@@ -108,30 +108,38 @@ pub(super) fn as_index(whole: f64) -> usize {
 /// Positions that are sampled together.
 const RUN: usize = 32;
 
+/// Most taps of a kernel on an axis.
+const MOST: usize = 10;
+
 /// A run of positions on its way to samples, as columns: each step is done for several positions at a time. Aligned, so that no vector lies across two lines
-/// of the cache.
+/// of the cache. What is kept for taps that a kernel has not is never touched.
+#[derive(Debug)]
 #[repr(align(64))]
-struct Run<const N: usize> {
+pub(super) struct Run {
     /// Where the first tap lies in the patch.
     from: [usize; RUN],
-    wx: [[f64; RUN]; N],
-    wy: [[f64; RUN]; N],
-    /// Σ_m wy[m] p[m][n] of each position.
-    columns: [[f64; N]; RUN],
+    /// Weights, tap by tap.
+    wx: [[f64; RUN]; MOST],
+    wy: [[f64; RUN]; MOST],
+    /// Σ_m wy[m] p[m][n], position by position.
+    columns: [f64; RUN * MOST],
     samples: [f64; RUN],
     /// Whether one of the positions is the centre of a pixel.
     centred: bool,
 }
 
-impl<const N: usize> Run<N> {
-    fn new() -> Self {
-        let weights = [[0.0; RUN]; N];
-        Run { from: [0; RUN], wx: weights, wy: weights, columns: [[0.0; N]; RUN], samples: [0.0; RUN], centred: false }
+impl Default for Run {
+    fn default() -> Self {
+        let weights = [[0.0; RUN]; MOST];
+        let columns = [0.0; RUN * MOST];
+        Run { from: [0; RUN], wx: weights, wy: weights, columns, samples: [0.0; RUN], centred: false }
     }
+}
 
+impl Run {
     /// First taps and weights. Unless all positions are `INNER` each is asked, and one that has not all its taps in the patch gets weights of NaN.
     #[inline(always)]
-    fn locate<const INNER: bool>(
+    fn locate<const N: usize, const INNER: bool>(
         &mut self,
         kernel: &impl Taps<N>,
         [x_axis, y_axis]: &[Axis<N>; 2],
@@ -159,7 +167,7 @@ impl<const N: usize> Run<N> {
 
     /// The samples of positions that are located: columns first, in the order of the taps, then even and odd columns.
     #[inline(always)]
-    fn sum<P: Pixel>(&mut self, pixels: &[P], stride: usize) {
+    fn sum<const N: usize, P: Pixel>(&mut self, pixels: &[P], stride: usize) {
         // The patch from each row of taps on, all equally long: what is in one of them is in all, which is asked once.
         let long = pixels.len().saturating_sub((N - 1) * stride);
         let mut rows = [pixels; N];
@@ -167,6 +175,7 @@ impl<const N: usize> Run<N> {
             let Some(row) = pixels.get(m * stride..m * stride + long) else { return self.samples.fill(f64::NAN) };
             rows[m] = row;
         }
+        let (all_columns, _) = self.columns.as_chunks_mut::<N>();
         for k in 0..RUN {
             let mut columns = [f64::NAN; N];
             for m in 0..N {
@@ -178,12 +187,12 @@ impl<const N: usize> Run<N> {
                     columns[n] = if m == 0 { term } else { columns[n] + term };
                 }
             }
-            self.columns[k] = columns;
+            all_columns[k] = columns;
         }
         for k in 0..RUN {
             let mut pair = [0.0; 2];
             for n in 0..N {
-                let term = self.wx[n][k] * self.columns[k][n];
+                let term = self.wx[n][k] * all_columns[k][n];
                 pair[n % 2] = if n < 2 { term } else { pair[n % 2] + term };
             }
             self.samples[k] = pair[0] + pair[1];
@@ -197,6 +206,7 @@ pub(super) fn row<const N: usize, P: Pixel, T: Pixel, F: Further>(
     patch: &Patch<'_, P>,
     kernel: &impl Taps<N>,
     missing: Missing,
+    run: &mut Run,
     (xs, ys): (&[f64], &[f64]),
     values: &mut [T],
     coverage: &mut [T],
@@ -212,18 +222,18 @@ pub(super) fn row<const N: usize, P: Pixel, T: Pixel, F: Further>(
                 Axis::<N>::new(patch.image[0], patch.window.y0, patch.window.ny),
             ];
             let [x_axis, y_axis] = &axes;
-            let (mut run, mut ends) = (Run::new(), [[0.0; RUN]; 2]);
+            let mut ends = [[0.0; RUN]; 2];
             let runs = xs.chunks(RUN).zip(ys.chunks(RUN)).zip(values.chunks_mut(RUN).zip(coverage.chunks_mut(RUN)));
             for (from, ((xs, ys), (values, coverage))) in (0..).step_by(RUN).zip(runs) {
                 let [end_x, end_y] = &mut ends;
                 let positions = (whole(xs, end_x), whole(ys, end_y));
                 let pairs = positions.0.iter().zip(positions.1);
                 if pairs.fold(true, |inner, (x, y)| inner & x_axis.is_inner(*x) & y_axis.is_inner(*y)) {
-                    run.locate::<true>(kernel, &axes, stride, positions);
+                    run.locate::<N, true>(kernel, &axes, stride, positions);
                 } else {
-                    run.locate::<false>(kernel, &axes, stride, positions);
+                    run.locate::<N, false>(kernel, &axes, stride, positions);
                 }
-                run.sum(patch.pixels, stride);
+                run.sum::<N, P>(patch.pixels, stride);
                 centred |= run.centred;
                 coverage.fill(T::from_f64(1.0));
                 let mut complete = true;

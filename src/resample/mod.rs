@@ -332,9 +332,9 @@ impl Kernel {
         coverage: &mut [T],
         further: &mut impl Further,
     ) {
-        let Scratch { xs, ys, jacobians, coefficients, wide, .. } = scratch;
+        let Scratch { xs, ys, jacobians, coefficients, wide, run, .. } = scratch;
         let positions = (&xs[..], &ys[..]);
-        let mut row = Row { kernel: self, positions, jacobians: &jacobians.values, wide, values, coverage, further };
+        let mut row = Row { kernel: self, positions, jacobians: &jacobians.values, wide, run, values, coverage, further };
         match self.resample {
             Resample::Nearest => {
                 nearest::row(patch, xs, ys, row.values, row.coverage, row.further);
@@ -374,6 +374,7 @@ struct Row<'r, T, F> {
     positions: (&'r [f64], &'r [f64]),
     jacobians: &'r [[f64; 4]],
     wide: &'r mut widen::WideTaps,
+    run: &'r mut interpolate::Run,
     values: &'r mut [T],
     coverage: &'r mut [T],
     further: &'r mut F,
@@ -391,7 +392,8 @@ impl<T: Pixel, F: Further> Row<'_, T, F> {
         patch: &Patch<'_, P>,
         taps: &impl interpolate::Taps<N>,
     ) -> bool {
-        interpolate::row(patch, taps, self.kernel.missing, self.positions, self.values, self.coverage, self.further)
+        let Row { kernel, positions, run, values, coverage, further, .. } = self;
+        interpolate::row(patch, taps, kernel.missing, run, *positions, values, coverage, *further)
     }
 
     fn widen<const N: usize, P: Pixel>(&mut self, patch: &Patch<'_, P>, taps: &impl interpolate::Taps<N>) {
@@ -432,6 +434,7 @@ pub(crate) struct Scratch {
     jacobians: jacobian::Jacobians,
     coefficients: spline::Coefficients,
     wide: widen::WideTaps,
+    run: interpolate::Run,
     exact: exact::Buffers,
     drizzle: drizzle::Buffers,
     adaptive: adaptive::Buffers,
