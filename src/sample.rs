@@ -233,7 +233,8 @@ impl<'p> Sampler<'p, '_> {
         };
         let mut weights_place = match (&self.weights_map, &self.input.weights) {
             (Some(map), Some(weights)) => {
-                let place = self.place::<T>(&**map, block, &weights.image, weights_sky, &mut workspace.scratch, &mut tally);
+                let place =
+                    self.place::<T>(&**map, block, &weights.image, weights_sky, &mut workspace.scratch, &mut tally);
                 // Where the weights end the weight is 0.
                 if place.is_none() {
                     return Ok(tally);
@@ -475,7 +476,10 @@ impl<'p> Sampler<'p, '_> {
         let inner = around(CORRELATED)?;
         let longest = Steps::of(&*self.map, inner).longest().max(0.02);
         // Samples farther apart share no pixel that matters.
-        let apart = 2.0 * (self.kernel.reach(longest) + self.kernel.surround::<f64>() as f64).min(8.0 + 2.0 * longest) / longest * 1.5 + 2.0;
+        let apart = 2.0 * (self.kernel.reach(longest) + self.kernel.surround::<f64>() as f64).min(8.0 + 2.0 * longest)
+            / longest
+            * 1.5
+            + 2.0;
         let block = around(CORRELATED + (apart.ceil() as usize).min(8 * CORRELATED))?;
         let mut place = self.place::<f64>(
             &*self.map,

@@ -221,7 +221,8 @@ impl<'p, 'a> Plan<'p, 'a> {
         if let [.., ny, nx] = &mut shape[..] {
             (*ny, *nx) = (window.ny, window.nx);
         }
-        let given = [("the output", Some(output.shape())), ("the footprint", footprint.as_ref().map(ArrayViewMut::shape))];
+        let given =
+            [("the output", Some(output.shape())), ("the footprint", footprint.as_ref().map(ArrayViewMut::shape))];
         for (what, got) in given {
             if let Some(got) = got.filter(|got| *got != shape) {
                 let expected = format!("{shape:?} as planned");

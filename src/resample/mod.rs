@@ -334,7 +334,8 @@ impl Kernel {
     ) {
         let Scratch { xs, ys, jacobians, coefficients, wide, run, .. } = scratch;
         let positions = (&xs[..], &ys[..]);
-        let mut row = Row { kernel: self, positions, jacobians: &jacobians.values, wide, run, values, coverage, further };
+        let mut row =
+            Row { kernel: self, positions, jacobians: &jacobians.values, wide, run, values, coverage, further };
         match self.resample {
             Resample::Nearest => {
                 nearest::row(patch, xs, ys, row.values, row.coverage, row.further);

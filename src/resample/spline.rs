@@ -9,8 +9,9 @@
 //! on the centre of a pixel that is there: that pixel
 //! ```
 //!
-//! The recursive filter of the literature is cut where z^K is a hundredth of what the samples' type can tell apart, 1e-18 and 1e-9, and written as a
-//! product, which needs five steps or four and makes a coefficient a function of the 63 × 63 or 31 × 31 pixels around it, whatever else is in the patch:
+//! The recursive filter of the literature is cut where z^K is a hundredth of what the samples' type can tell apart, 1e-18 and 1e-9 (which changes samples in
+//! f32 by at most 3e-9 of the pixels' values), and written as a product, which needs five steps or four and makes a coefficient a function of the 63 × 63 or
+//! 31 × 31 pixels around it, whatever else is in the patch:
 //!
 //! ```text
 //! Σ_{k<32} z^k T^k = (1 + zT) (1 + z²T²) (1 + z⁴T⁴) (1 + z⁸T⁸) (1 + z¹⁶T¹⁶)         T: shift by a pixel; and alike with 1/T
