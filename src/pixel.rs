@@ -75,7 +75,7 @@ impl Pixel for f32 {
 
 impl Pixel for f64 {
     const NAN: f64 = f64::NAN;
-    const EPSILON: f64 = f64::EPSILON as f64;
+    const EPSILON: f64 = f64::EPSILON;
     #[inline(always)]
     fn from_f64(value: f64) -> f64 {
         value

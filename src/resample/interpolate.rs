@@ -168,31 +168,31 @@ impl Run {
     /// The samples of positions that are located: columns first, in the order of the taps, then even and odd columns.
     #[inline(always)]
     fn sum<const N: usize, P: Pixel>(&mut self, pixels: &[P], stride: usize) {
+        const { assert!(N <= MOST) };
+        let Some(all_columns) = self.columns.as_chunks_mut::<N>().0.first_chunk_mut::<RUN>() else { return };
         // The patch from each row of taps on, all equally long: what is in one of them is in all, which is asked once.
         let long = pixels.len().saturating_sub((N - 1) * stride);
         let mut rows = [pixels; N];
-        for m in 0..N {
-            let Some(row) = pixels.get(m * stride..m * stride + long) else { return self.samples.fill(f64::NAN) };
-            rows[m] = row;
+        for (m, rows) in rows.iter_mut().enumerate() {
+            let Some(from) = pixels.get(m * stride..m * stride + long) else { return self.samples.fill(f64::NAN) };
+            *rows = from;
         }
-        let (all_columns, _) = self.columns.as_chunks_mut::<N>();
-        for k in 0..RUN {
+        for (k, to) in all_columns.iter_mut().enumerate() {
             let mut columns = [f64::NAN; N];
-            for m in 0..N {
+            for (m, (rows, wy)) in rows.iter().zip(&self.wy).enumerate() {
                 let from = self.from[k];
-                let Some(row) = rows[m].get(from..from + N).and_then(<[P]>::first_chunk::<N>) else { break };
-                let w = self.wy[m][k];
+                let Some(row) = rows.get(from..from + N).and_then(<[P]>::first_chunk::<N>) else { break };
                 for n in 0..N {
-                    let term = w * row[n].to_f64();
+                    let term = wy[k] * row[n].to_f64();
                     columns[n] = if m == 0 { term } else { columns[n] + term };
                 }
             }
-            all_columns[k] = columns;
+            *to = columns;
         }
-        for k in 0..RUN {
+        for (k, columns) in all_columns.iter().enumerate() {
             let mut pair = [0.0; 2];
-            for n in 0..N {
-                let term = self.wx[n][k] * all_columns[k][n];
+            for (n, column) in columns.iter().enumerate() {
+                let term = self.wx[n][k] * column;
                 pair[n % 2] = if n < 2 { term } else { pair[n % 2] + term };
             }
             self.samples[k] = pair[0] + pair[1];
