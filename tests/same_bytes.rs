@@ -291,6 +291,29 @@ fn windows_make_the_whole() {
     }
 }
 
+/// Splines see less far than in double precision; and a footprint that nobody wants changes nothing.
+#[test]
+fn single_precision_and_no_footprint() {
+    let field = field();
+    let inputs = inputs(&field);
+    for options in kernels() {
+        let run = |options: &Options, wanted: bool| {
+            let plan = Plan::new(&inputs, &field.target, &TARGET, options).unwrap();
+            let [mut output, mut footprint] = [7.0, -5.0].map(|rubbish| Array2::<f32>::from_elem(TARGET, rubbish));
+            plan.run_with(output.view_mut(), wanted.then(|| footprint.view_mut()), Planes::default()).unwrap();
+            [output, footprint].map(|plane| plane.mapv(f64::from).into_dyn())
+        };
+        let expected = run(&options, true);
+        for tile in [16, 100] {
+            let name = format!("{options:?} tile {tile}");
+            assert_same(&name, &run(&options.clone().tile(tile), true), &expected);
+        }
+        let without = run(&options, false);
+        assert_same(&format!("{options:?} alone"), &without[..1], &expected[..1]);
+        assert!(without[1].iter().all(|footprint| *footprint == -5.0));
+    }
+}
+
 #[test]
 fn any_strides() {
     let field = field();
