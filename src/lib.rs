@@ -82,6 +82,7 @@
 //! | `pixel`, `input` | element types; what an input is, and patches of its pixels |
 //! | `fits` | FITS headers, reading (mapped or decoded), writing; the only place that names cfitsio |
 //! | `wcs` | header to sky: `header`, `linear`, `distortion`, `projection`, `rotation`, `frame`; `optimal` targets |
+//! | `direction` | unit vectors, rotations, and caps of the sphere, for all that works on the sky |
 //! | `map` | [`PixelMap`], the exact map; [`CoordGrid`], the cheap one with a certificate |
 //! | `plan` | [`Plan`]; `bounds` and `overlap` decide on the sphere which tiles an input touches |
 //! | `planes` | [`Planes`]: variance, mask, count, context; all that is written, cut into tiles |
@@ -97,6 +98,7 @@
 mod background;
 mod coadd;
 mod combine;
+mod direction;
 mod engine;
 mod error;
 mod fits;

@@ -12,7 +12,7 @@ mod sky;
 pub use grid::{CoordGrid, CoordinateError, GridReport};
 pub(crate) use inverse::Inverse;
 pub use pair::WcsMap;
-pub(crate) use sky::{Flatness, Sky, SkyIndex, Vector, cap_of, cross, dot, minus};
+pub(crate) use sky::{Flatness, Sky, SkyIndex, cap_of};
 
 /// The exact map between the pixels of the output and those of one input.
 ///

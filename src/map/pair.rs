@@ -1,8 +1,9 @@
 //! The exact map between the pixels of two world coordinate systems.
 
 use super::PixelMap;
+use crate::direction::{Matrix, Vector, multiply, rotate, transpose};
 use crate::error::Error;
-use crate::wcs::{BATCH, Disc, FrameMap, RotationMatrix, Wcs, inverse_rotation, multiply, rotate};
+use crate::wcs::{BATCH, Disc, FrameMap, Wcs};
 
 /// Output pixels to input pixels through the sky, exactly.
 ///
@@ -19,7 +20,7 @@ pub struct WcsMap {
 #[derive(Clone, Debug)]
 enum Path {
     /// The rotation and its inverse.
-    Rotation(RotationMatrix, RotationMatrix),
+    Rotation(Matrix, Matrix),
     /// Frames that no rotation relates (FK4 with its E-terms): target to input and back.
     Frames(FrameMap, FrameMap),
 }
@@ -37,9 +38,9 @@ impl WcsMap {
         let (there, back) = (target.frame().to(input.frame())?, input.frame().to(target.frame())?);
         let path = match there.rotation() {
             Some(frames) => {
-                let into_native = inverse_rotation(input.native_to_celestial());
+                let into_native = transpose(input.native_to_celestial());
                 let matrix = multiply(&into_native, &multiply(frames, target.native_to_celestial()));
-                Path::Rotation(matrix, inverse_rotation(&matrix))
+                Path::Rotation(matrix, transpose(&matrix))
             }
             None => Path::Frames(there, back),
         };
@@ -59,7 +60,7 @@ impl WcsMap {
     }
 
     /// Pixels of `from` to pixels of `to`, in place; `turn` takes native directions of one to the other's.
-    fn map(from: &Wcs, to: &Wcs, turn: impl Fn([f64; 3]) -> [f64; 3], x: &mut [f64], y: &mut [f64]) {
+    fn map(from: &Wcs, to: &Wcs, turn: impl Fn(Vector) -> Vector, x: &mut [f64], y: &mut [f64]) {
         let mut buffer = [0.0; BATCH];
         for (x, y) in x.chunks_mut(BATCH).zip(y.chunks_mut(BATCH)) {
             let n = x.len().min(y.len());
@@ -73,7 +74,7 @@ impl WcsMap {
     }
 
     /// A native direction of the target as one of the input.
-    fn turn(&self, v: [f64; 3]) -> [f64; 3] {
+    fn turn(&self, v: Vector) -> Vector {
         match &self.path {
             Path::Rotation(matrix, _) => rotate(matrix, v),
             Path::Frames(there, _) => WcsMap::through(there, &self.target, &self.input, v),
@@ -81,8 +82,8 @@ impl WcsMap {
     }
 
     /// A frame map between the native directions of two descriptions.
-    fn through(frames: &FrameMap, from: &Wcs, to: &Wcs, v: [f64; 3]) -> [f64; 3] {
-        let into_native = inverse_rotation(to.native_to_celestial());
+    fn through(frames: &FrameMap, from: &Wcs, to: &Wcs, v: Vector) -> Vector {
+        let into_native = transpose(to.native_to_celestial());
         rotate(&into_native, frames.apply(rotate(from.native_to_celestial(), v)))
     }
 }
@@ -116,8 +117,8 @@ impl PixelMap for WcsMap {
         let mut z = [0.0; SIDE * SIDE];
         self.target.pixels_to_native(&mut x, &mut y, &mut z);
         let smooth =
-            |wcs: &Wcs, lattice: &[[f64; 3]]| Disc::around(lattice, SIDE).is_some_and(|disc| wcs.is_smooth(&disc));
-        let mut lattice: [[f64; 3]; SIDE * SIDE] = std::array::from_fn(|k| [x[k], y[k], z[k]]);
+            |wcs: &Wcs, lattice: &[Vector]| Disc::around(lattice, SIDE).is_some_and(|disc| wcs.is_smooth(&disc));
+        let mut lattice: [Vector; SIDE * SIDE] = std::array::from_fn(|k| [x[k], y[k], z[k]]);
         if !smooth(&self.target, &lattice) {
             return false;
         }

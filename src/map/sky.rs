@@ -4,10 +4,10 @@
 use std::sync::OnceLock;
 
 use super::{CoordinateError, PixelMap};
-use crate::plan::{Cap, Window};
-
-/// A unit vector, or NaN.
-pub(crate) type Vector = [f64; 3];
+use crate::{
+    direction::{Cap, Vector, cross, dot, minus},
+    plan::Window,
+};
 
 /// Side of the largest squares of output pixels that are judged together. They are anchored to the output's first pixel.
 const LARGEST: usize = 64;
@@ -335,15 +335,3 @@ const CHORDS: [(usize, usize); 20] = [
     (4, 8),
     (5, 7),
 ];
-
-pub(crate) fn dot(a: Vector, b: Vector) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-pub(crate) fn cross(a: Vector, b: Vector) -> Vector {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
-}
-
-pub(crate) fn minus(a: Vector, b: Vector) -> Vector {
-    [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
-}

@@ -1,80 +1,9 @@
 //! Where on the sky a block of pixels lies: caps that contain it.
 
-/// A part of the sphere: all directions within a radius of a centre.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Cap {
-    /// Unit vector.
-    pub(crate) centre: [f64; 3],
-    /// Cosine of the angular radius; -1 is the whole sphere.
-    pub(crate) cos_radius: f64,
-}
-
-/// What rounding may do to a product of unit vectors.
-const ROUNDING: f64 = 1e-15;
-
-impl Cap {
-    pub(crate) const WHOLE: Cap = Cap { centre: [0.0, 0.0, 1.0], cos_radius: -1.0 };
-
-    /// A cap that contains the points and all that is within `margin` radians of one; `None` without points.
-    pub(crate) fn around(points: impl Iterator<Item = [f64; 3]> + Clone, margin: f64) -> Option<Cap> {
-        Cap::hull(points.map(|centre| Cap { centre, cos_radius: 1.0 }), margin)
-    }
-
-    /// A cap that contains the caps enlarged by `margin` radians; `None` without caps.
-    pub(crate) fn hull(caps: impl Iterator<Item = Cap> + Clone, margin: f64) -> Option<Cap> {
-        let mut sum = [0.0; 3];
-        let mut count = 0.0;
-        for cap in caps.clone() {
-            sum = std::array::from_fn(|k| sum[k] + cap.centre[k]);
-            count += 1.0;
-        }
-        if count == 0.0 {
-            return None;
-        }
-        let length = dot(sum, sum).sqrt();
-        // Spread over the sphere: no centre serves.
-        if length.is_nan() || length <= 1e-3 * count {
-            return Some(Cap::WHOLE);
-        }
-        let centre = sum.map(|v| v / length);
-        let mut radius = 0.0_f64;
-        for cap in caps {
-            radius = radius.max(angle(centre, cap.centre) + cap.cos_radius.clamp(-1.0, 1.0).acos());
-        }
-        let radius = radius + margin;
-        Some(if radius < std::f64::consts::PI {
-            Cap { centre, cos_radius: radius.cos() - ROUNDING }
-        } else {
-            Cap::WHOLE
-        })
-    }
-
-    /// Whether the two may have a point in common.
-    pub(crate) fn meets(&self, other: &Cap) -> bool {
-        let (a, b) = (self.cos_radius, other.cos_radius);
-        // The radii add up to half a turn or more, or to less and the centres are that close.
-        a + b <= 0.0
-            || dot(self.centre, other.centre)
-                >= a * b - ((1.0 - a * a).max(0.0) * (1.0 - b * b).max(0.0)).sqrt() - ROUNDING
-    }
-}
-
-pub(crate) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn chord(a: [f64; 3], b: [f64; 3]) -> f64 {
-    let d: [f64; 3] = std::array::from_fn(|k| a[k] - b[k]);
-    dot(d, d).sqrt()
-}
-
-/// Angle between unit vectors, good to rounding where they are close.
-fn angle(a: [f64; 3], b: [f64; 3]) -> f64 {
-    2.0 * (0.5 * chord(a, b)).min(1.0).asin()
-}
+use crate::direction::{Cap, Vector, chord, dot};
 
 /// A unit vector where there is one.
-type Direction = Option<[f64; 3]>;
+type Direction = Option<Vector>;
 
 /// A closed rectangle of pixel positions: `[x0, x1]`, `[y0, y1]`.
 pub(crate) type Block = [[f64; 2]; 2];
@@ -88,7 +17,7 @@ const STEPS: f64 = 16.0;
 const WIGGLE: f64 = 2.0;
 
 /// A cap that contains a block of any size, if one can be told from 5 × 5 samples; between samples far apart there is more room to stray.
-pub(crate) fn tame_cap(sky: &impl Fn(f64, f64) -> Option<[f64; 3]>, block: Block) -> Option<Cap> {
+pub(crate) fn tame_cap(sky: &impl Fn(f64, f64) -> Option<Vector>, block: Block) -> Option<Cap> {
     let longest = block.map(|[low, high]| high - low).into_iter().fold(0.0, f64::max);
     Samples::new(sky, block, [CELLS; 2]).tame_cap(WIGGLE.max(longest / 32.0))
 }
@@ -109,7 +38,7 @@ pub(crate) struct Caps<'s, S> {
     pub(crate) found: Vec<Cap>,
 }
 
-impl<S: Fn(f64, f64) -> Option<[f64; 3]>> Caps<'_, S> {
+impl<S: Fn(f64, f64) -> Option<Vector>> Caps<'_, S> {
     fn sample(&mut self, block: Block, cells: [usize; 2]) -> Samples {
         let samples = Samples::new(self.sky, block, cells);
         self.budget = self.budget.saturating_sub(samples.points.len());
@@ -173,7 +102,7 @@ impl<S: Fn(f64, f64) -> Option<[f64; 3]>> Caps<'_, S> {
 
 /// Directions on a regular lattice over a block, borders included.
 struct Samples {
-    points: Vec<Option<[f64; 3]>>,
+    points: Vec<Option<Vector>>,
     /// Points along x.
     width: usize,
     /// Pixels between them along x and y.
@@ -181,7 +110,7 @@ struct Samples {
 }
 
 impl Samples {
-    fn new(sky: &impl Fn(f64, f64) -> Option<[f64; 3]>, [x, y]: Block, cells: [usize; 2]) -> Samples {
+    fn new(sky: &impl Fn(f64, f64) -> Option<Vector>, [x, y]: Block, cells: [usize; 2]) -> Samples {
         let width = cells[0] + 1;
         let at = |range: [f64; 2], k: usize, n: usize| {
             if k == n { range[1] } else { range[0] + (range[1] - range[0]) * k as f64 / n as f64 }
@@ -192,7 +121,7 @@ impl Samples {
         Samples { points, width, spacing }
     }
 
-    fn defined(&self) -> impl Iterator<Item = [f64; 3]> + Clone + '_ {
+    fn defined(&self) -> impl Iterator<Item = Vector> + Clone + '_ {
         self.points.iter().filter_map(|p| *p)
     }
 
@@ -227,7 +156,7 @@ impl Samples {
             longest[axis] = longest[axis].max(chord(a, b));
             if let Some(c) = c {
                 let c = c?;
-                let second: [f64; 3] = std::array::from_fn(|k| a[k] - 2.0 * b[k] + c[k]);
+                let second: Vector = std::array::from_fn(|k| a[k] - 2.0 * b[k] + c[k]);
                 bend = bend.max(dot(second, second).sqrt());
             }
         }
@@ -251,7 +180,7 @@ const PARTS: usize = 64;
 
 impl Extent {
     /// Of an image of shape (ny, nx), outer half pixels and `pad` pixels around included. `None` if no position in it has a direction.
-    pub(crate) fn of_image(sky: &impl Fn(f64, f64) -> Option<[f64; 3]>, shape: [usize; 2], pad: f64) -> Option<Extent> {
+    pub(crate) fn of_image(sky: &impl Fn(f64, f64) -> Option<Vector>, shape: [usize; 2], pad: f64) -> Option<Extent> {
         let block = [[-0.5 - pad, shape[1] as f64 - 0.5 + pad], [-0.5 - pad, shape[0] as f64 - 0.5 + pad]];
         if shape.contains(&0) {
             return None;

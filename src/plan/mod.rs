@@ -5,7 +5,6 @@ mod needed;
 mod overlap;
 mod window;
 
-pub(crate) use bounds::Cap;
 use overlap::TileTree;
 pub(crate) use window::Tiles;
 pub use window::Window;

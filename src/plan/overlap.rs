@@ -1,7 +1,8 @@
 //! Which tiles of the output an input touches, and the rectangles around them.
 
-use super::bounds::{Block, Cap, Caps, Extent, tame_cap};
+use super::bounds::{Block, Caps, Extent, tame_cap};
 use super::window::{Tiles, Window};
+use crate::direction::{Cap, Vector};
 use crate::error::Error;
 use crate::map::{CoordGrid, CoordinateError, PixelMap};
 use crate::wcs::{Frame, Wcs};
@@ -23,7 +24,7 @@ struct Level {
     caps: Vec<OnceLock<Option<Cap>>>,
 }
 
-impl<S: Fn(f64, f64) -> Option<[f64; 3]>> TileTree<S> {
+impl<S: Fn(f64, f64) -> Option<Vector>> TileTree<S> {
     pub(crate) fn new(sky: S, tiles: Tiles) -> TileTree<S> {
         let level = |columns: usize, count: usize| Level { columns, caps: vec![OnceLock::new(); count] };
         let mut levels = vec![level(tiles.columns(), tiles.count())];

@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     Flux, Missing, Pixel,
-    map::{CoordGrid, Flatness, Sky, Vector, cap_of},
+    direction::Vector,
+    map::{CoordGrid, Flatness, Sky, cap_of},
     plan::Window,
 };
 

@@ -9,7 +9,7 @@
 //!
 //! Nothing cancels where pixels are small: positions in the plane come from differences of vectors.
 
-use crate::map::{Vector, cross, dot, minus};
+use crate::direction::{Vector, cross, dot, minus};
 
 type Point = [f64; 2];
 

@@ -4,10 +4,10 @@
 //! are those of astropy.coordinates, step for step, so that a mosaic lies where `SkyCoord.transform_to` says.
 
 use super::frame_matrix::{
-    Matrix, b1950_to_j2000, besselian_to_julian, e_terms, fk4_precession, fk5_precession, galactic_from_fk4,
-    galactic_from_fk5, icrs_to_ecliptic, icrs_to_fk5, identity, julian_to_besselian, multiply, supergalactic, times,
-    transpose,
+    b1950_to_j2000, besselian_to_julian, e_terms, fk4_precession, fk5_precession, galactic_from_fk4, galactic_from_fk5,
+    icrs_to_ecliptic, icrs_to_fk5, identity, julian_to_besselian, supergalactic, times,
 };
+use crate::direction::{Matrix, Vector, dot, multiply, rotate, transpose, unit};
 use crate::error::Error;
 use crate::fits::Header;
 
@@ -227,7 +227,7 @@ impl Frame {
         Ok(FrameMap::General { remove, matrix, add })
     }
 
-    fn e_terms(&self) -> Option<[f64; 3]> {
+    fn e_terms(&self) -> Option<Vector> {
         match self {
             Frame::Fk4 { equinox, no_e: false, .. } => Some(e_terms(*equinox)),
             _ => None,
@@ -268,17 +268,17 @@ pub(crate) enum FrameMap {
     /// the second are put on.
     General {
         /// E-terms of aberration that the input has.
-        remove: Option<[f64; 3]>,
+        remove: Option<Vector>,
         /// The matrix between the frames without E-terms.
         matrix: Matrix,
         /// E-terms of aberration that the output shall have.
-        add: Option<[f64; 3]>,
+        add: Option<Vector>,
     },
 }
 
 impl FrameMap {
     /// Maps a unit vector; the result is a unit vector.
-    pub(crate) fn apply(&self, vector: [f64; 3]) -> [f64; 3] {
+    pub(crate) fn apply(&self, vector: Vector) -> Vector {
         match self {
             FrameMap::Rotation(matrix) => rotate(matrix, vector),
             FrameMap::General { remove, matrix, add } => {
@@ -309,19 +309,6 @@ impl FrameMap {
             FrameMap::General { .. } => None,
         }
     }
-}
-
-fn rotate(matrix: &Matrix, v: [f64; 3]) -> [f64; 3] {
-    matrix.map(|row| dot(row, v))
-}
-
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn unit(v: [f64; 3]) -> [f64; 3] {
-    let norm = dot(v, v).sqrt();
-    v.map(|component| component / norm)
 }
 
 #[cfg(test)]

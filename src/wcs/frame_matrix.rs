@@ -1,21 +1,12 @@
 //! The rotations between the celestial frames, as astropy.coordinates and its library ERFA define them.
 
-/// Rows of a matrix that acts on column vectors.
-pub(crate) type Matrix = [[f64; 3]; 3];
+use crate::direction::{Matrix, multiply, transpose};
 
 /// Arcseconds to radians.
 const ARCSEC: f64 = std::f64::consts::PI / (180.0 * 3600.0);
 
 pub(crate) fn identity() -> Matrix {
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-}
-
-pub(crate) fn transpose(m: &Matrix) -> Matrix {
-    [0, 1, 2].map(|row| [m[0][row], m[1][row], m[2][row]])
-}
-
-pub(crate) fn multiply(a: &Matrix, b: &Matrix) -> Matrix {
-    a.map(|row| [0, 1, 2].map(|column| row[0] * b[0][column] + row[1] * b[1][column] + row[2] * b[2][column]))
 }
 
 /// The product of several matrices, the last of which is applied first.

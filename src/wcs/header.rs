@@ -5,8 +5,9 @@
 
 use super::linear::Linear;
 use super::projection::{PARAMETERS, Projection, Refusal};
-use super::rotation::{Impossible, Matrix, Reference};
+use super::rotation::{Impossible, Reference};
 use super::trig;
+use crate::direction::Matrix;
 use crate::error::Error;
 use crate::fits::{Header, Value};
 

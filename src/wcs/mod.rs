@@ -34,18 +34,17 @@ pub use distortion::LookupTables;
 pub use frame::Frame;
 pub use optimal::{OptimalOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of};
 
+use crate::direction::{Matrix, Vector, multiply, rotate, transpose};
 use crate::error::Error;
 use crate::fits::Header;
 use distortion::{Interpreted, PixelDistortion, PlaneDistortion, interpret};
 use header::{Description, refuse};
 use linear::Linear;
-use projection::{Projection, Vector};
-use rotation::{Matrix, apply, transpose};
+use projection::Projection;
 use std::sync::Arc;
 use trig::{longitude_latitude, unit_vector};
 
 pub(crate) use frame::FrameMap;
-pub(crate) use rotation::{Matrix as RotationMatrix, apply as rotate, multiply, transpose as inverse_rotation};
 pub(crate) use smooth::Disc;
 
 /// Points that are worked on together: their coordinates stay in the first-level cache between the steps.
@@ -203,7 +202,7 @@ impl Wcs {
             let (Some(x), Some(y), Some(z)) = (x.get_mut(..n), y.get_mut(..n), buffer.get_mut(..n)) else { return };
             self.pixels_to_native(x, y, z);
             for ((x, y), z) in x.iter_mut().zip(y.iter_mut()).zip(z.iter()) {
-                let (lon, lat) = longitude_latitude(apply(&self.native_to_celestial, [*x, *y, *z]));
+                let (lon, lat) = longitude_latitude(rotate(&self.native_to_celestial, [*x, *y, *z]));
                 *x = if lon < 0.0 { (lon + 360.0) % 360.0 } else { lon };
                 *y = lat;
             }
@@ -218,7 +217,7 @@ impl Wcs {
             let n = x.len().min(y.len());
             let (Some(x), Some(y), Some(z)) = (x.get_mut(..n), y.get_mut(..n), buffer.get_mut(..n)) else { return };
             for ((x, y), z) in x.iter_mut().zip(y.iter_mut()).zip(z.iter_mut()) {
-                [*x, *y, *z] = apply(&self.celestial_to_native, unit_vector(*x, *y));
+                [*x, *y, *z] = rotate(&self.celestial_to_native, unit_vector(*x, *y));
             }
             self.native_to_pixels(x, y, z);
         }
@@ -277,12 +276,12 @@ impl Wcs {
 
     /// Pixel of a unit vector of [`frame`](Self::frame).
     pub(crate) fn vector_to_pixel(&self, v: Vector) -> Option<[f64; 2]> {
-        self.native_to_pixel(apply(&self.celestial_to_native, v))
+        self.native_to_pixel(rotate(&self.celestial_to_native, v))
     }
 
     /// Direction of a pixel as a unit vector of [`frame`](Self::frame).
     pub(crate) fn pixel_to_vector(&self, x: f64, y: f64) -> Option<Vector> {
-        Some(apply(&self.native_to_celestial, self.pixel_to_native(x, y)?))
+        Some(rotate(&self.native_to_celestial, self.pixel_to_native(x, y)?))
     }
 
     /// The same coordinates for an image that lies beyond native longitude ±180° and spans no more than a turn, with the seam
@@ -304,7 +303,7 @@ impl Wcs {
         let turn = [[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]];
         let mut wcs = self.clone();
         wcs.offset[0] -= per_longitude * middle;
-        wcs.native_to_celestial = rotation::multiply(&self.native_to_celestial, &turn);
+        wcs.native_to_celestial = multiply(&self.native_to_celestial, &turn);
         wcs.celestial_to_native = transpose(&wcs.native_to_celestial);
         Some(wcs)
     }

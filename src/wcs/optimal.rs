@@ -6,6 +6,7 @@ mod hull;
 mod tests;
 
 use super::{Frame, Wcs};
+use crate::direction::Vector;
 use crate::error::Error;
 use crate::fits::Header;
 use extent::{Bounds, Probe};
@@ -213,7 +214,7 @@ impl Draft<'_> {
 
 /// Unit vectors of the inputs' reference pixels in the target's frame; of the middle of the image where the reference pixel is off
 /// the sky.
-fn directions(inputs: &[(&Wcs, [usize; 2])], frame: &Frame) -> Result<Vec<[f64; 3]>, Error> {
+fn directions(inputs: &[(&Wcs, [usize; 2])], frame: &Frame) -> Result<Vec<Vector>, Error> {
     let direction = |(index, (wcs, [ny, nx])): (usize, &(&Wcs, [usize; 2]))| {
         let map = wcs.frame().to(frame).map_err(|error| error.of_input(index, "image"))?;
         let [x, y] = wcs.linear.origin;
@@ -244,7 +245,7 @@ fn resolution(inputs: &[(&Wcs, [usize; 2])], options: &OptimalOptions) -> Result
 }
 
 /// Longitude and latitude in degrees.
-fn reference(directions: &[[f64; 3]], options: &OptimalOptions) -> Result<[f64; 2], Error> {
+fn reference(directions: &[Vector], options: &OptimalOptions) -> Result<[f64; 2], Error> {
     let refuse =
         |got: String, expected: &str| Error::Option { option: "reference", got, expected: expected.to_owned() };
     if let Some([lon, lat]) = options.reference {
@@ -263,23 +264,23 @@ fn reference(directions: &[[f64; 3]], options: &OptimalOptions) -> Result<[f64; 
     Ok([lon.rem_euclid(360.0), lat])
 }
 
-fn mean(directions: &[[f64; 3]]) -> [f64; 3] {
+fn mean(directions: &[Vector]) -> Vector {
     [0, 1, 2].map(|axis| directions.iter().map(|v| v[axis]).sum::<f64>() / directions.len() as f64)
 }
 
 /// The input farthest from the others: from the median of the directions, which one stray input does not move.
-fn farthest(directions: &[[f64; 3]]) -> usize {
+fn farthest(directions: &[Vector]) -> usize {
     let median = [0, 1, 2].map(|axis| {
         let mut values: Vec<f64> = directions.iter().map(|v| v[axis]).collect();
         values.sort_by(f64::total_cmp);
         values.get((values.len() - 1) / 2).copied().unwrap_or(0.0)
     });
-    let distance = |v: &[f64; 3]| (0..3).map(|i| (v[i] - median[i]).powi(2)).sum::<f64>();
+    let distance = |v: &Vector| (0..3).map(|i| (v[i] - median[i]).powi(2)).sum::<f64>();
     let by_distance = |a: &(usize, f64), b: &(usize, f64)| a.1.total_cmp(&b.1);
     directions.iter().map(distance).enumerate().max_by(by_distance).map_or(0, |(index, _)| index)
 }
 
-fn too_large([width, height]: [f64; 2], problem: String, index: usize, directions: &[[f64; 3]]) -> Error {
+fn too_large([width, height]: [f64; 2], problem: String, index: usize, directions: &[Vector]) -> Error {
     let (lon, lat) = super::trig::longitude_latitude(directions.get(index).copied().unwrap_or([1.0, 0.0, 0.0]));
     let cause = format!(
         "input {index} lies farthest out, at longitude {:.4}, latitude {lat:.4}: check its WCS or leave it out, or choose a coarser \
@@ -293,7 +294,7 @@ fn too_large([width, height]: [f64; 2], problem: String, index: usize, direction
 /// Bounds in pixels of the target for every input.
 fn all_bounds(
     inputs: &[(&Wcs, [usize; 2])],
-    directions: &[[f64; 3]],
+    directions: &[Vector],
     target: &Wcs,
     draft: &Draft<'_>,
     keep_outline: bool,

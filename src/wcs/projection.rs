@@ -18,6 +18,7 @@ mod zenithal;
 mod zenithal_series;
 
 use super::trig::{DEGREES, RADIANS};
+use crate::direction::Vector;
 use conic::{Bon, Cod, Coe, Coo, Cop};
 use cylindrical::{Cyp, Mer, Sfl};
 pub(crate) use healpix::Facets;
@@ -29,8 +30,6 @@ use quadcube::{Csc, Qsc, Tsc};
 use zenithal::{Arc, Azp, Sin, SlantSin, Stg, Szp, Tan, Zea};
 use zenithal_series::{Air, Zpn};
 
-/// A direction as a unit vector.
-pub(crate) type Vector = [f64; 3];
 /// A position in the projection plane, degrees.
 pub(crate) type Plane = [f64; 2];
 

@@ -1,28 +1,8 @@
 //! Rotation between native and celestial coordinates, Calabretta & Greisen (2002), section 2.4.
 
-use super::projection::Vector;
 use super::trig::{cos, sin, sin_cos};
+use crate::direction::{Matrix, multiply};
 use std::f64::consts::PI;
-
-/// A rotation as rows of a matrix: out = R in.
-pub(crate) type Matrix = [[f64; 3]; 3];
-
-/// R v.
-#[inline(always)]
-pub(crate) fn apply(r: &Matrix, v: Vector) -> Vector {
-    r.map(|row| row[0] * v[0] + row[1] * v[1] + row[2] * v[2])
-}
-
-/// A B.
-pub(crate) fn multiply(a: &Matrix, b: &Matrix) -> Matrix {
-    let columns = transpose(b);
-    transpose(&columns.map(|column| apply(a, column)))
-}
-
-/// The inverse of a rotation.
-pub(crate) fn transpose(r: &Matrix) -> Matrix {
-    std::array::from_fn(|i| std::array::from_fn(|j| r[j][i]))
-}
 
 /// What fixes the rotation, in degrees.
 #[derive(Clone, Debug)]

@@ -3,8 +3,9 @@
 //!
 //! The sets named here are supersets: what is said to be smooth is, what is not may be.
 
-use super::projection::{Facets, Projection, Vector};
+use super::projection::{Facets, Projection};
 use super::trig;
+use crate::direction::{Vector, arc, chord, dot};
 
 /// A part of the sphere in native coordinates: all directions within a radius of a centre, the radius below 90°.
 #[derive(Clone, Copy, Debug)]
@@ -12,15 +13,6 @@ pub(crate) struct Disc {
     centre: Vector,
     cos: f64,
     sin: f64,
-}
-
-fn dot(a: Vector, b: Vector) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn chord(a: Vector, b: Vector) -> f64 {
-    let d = [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
-    dot(d, d).sqrt()
 }
 
 impl Disc {
@@ -40,9 +32,8 @@ impl Disc {
         let side = along.fold(0.0, |s: f64, pair| if let [a, b] = pair { s.max(chord(*a, *b)) } else { s });
         let across = lattice.iter().zip(lattice.iter().skip(width));
         let side = across.fold(side, |s, (a, b)| s.max(chord(*a, *b)));
-        // Chords to angles; 1e-12 stands for rounding in what the disc is compared with.
-        let angle = |chord: f64| 2.0 * (0.5 * chord).asin();
-        let radius = angle(reach) + angle(side) + 1e-12;
+        // 1e-12 stands for rounding in what the disc is compared with.
+        let radius = arc(reach) + arc(side) + 1e-12;
         let (sin, cos) = radius.sin_cos();
         (radius < 1.5).then_some(Disc { centre, cos, sin })
     }

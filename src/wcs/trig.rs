@@ -1,5 +1,6 @@
 //! Trigonometry in degrees, exact at multiples of 90°, as reference values in headers ask for.
 
+use crate::direction::Vector;
 use std::f64::consts::PI;
 
 /// Degrees in a radian.
@@ -38,7 +39,7 @@ pub(crate) fn tan(degrees: f64) -> f64 {
 }
 
 /// Unit vector of a direction given as longitude and latitude in degrees.
-pub(crate) fn unit_vector(longitude: f64, latitude: f64) -> [f64; 3] {
+pub(crate) fn unit_vector(longitude: f64, latitude: f64) -> Vector {
     let (sin_lon, cos_lon) = sin_cos(longitude);
     let (sin_lat, cos_lat) = sin_cos(latitude);
     [cos_lat * cos_lon, cos_lat * sin_lon, sin_lat]
@@ -46,6 +47,6 @@ pub(crate) fn unit_vector(longitude: f64, latitude: f64) -> [f64; 3] {
 
 /// Longitude in [-180, 180] and latitude of a vector, in degrees. The latitude comes from both the height and the
 /// distance from the axis and so keeps its precision at the poles.
-pub(crate) fn longitude_latitude([x, y, z]: [f64; 3]) -> (f64, f64) {
+pub(crate) fn longitude_latitude([x, y, z]: Vector) -> (f64, f64) {
     (y.atan2(x) * DEGREES, z.atan2((x * x + y * y).sqrt()) * DEGREES)
 }

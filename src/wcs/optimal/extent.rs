@@ -1,8 +1,9 @@
 //! How much of a target's plane an image covers.
 
 use super::super::projection::Projection;
-use super::super::{FrameMap, Wcs, rotation, trig};
+use super::super::{FrameMap, Wcs, trig};
 use super::hull::convex_hull;
+use crate::direction::{Vector, angle, rotate, transpose};
 use crate::error::Error;
 
 /// The least and greatest pixel coordinates in the target.
@@ -81,7 +82,7 @@ impl<'w> Probe<'w> {
     }
 
     /// Direction in the target's frame of a point given by fractions of the image's sides.
-    fn vector(&self, [u, v]: [f64; 2]) -> Option<[f64; 3]> {
+    fn vector(&self, [u, v]: [f64; 2]) -> Option<Vector> {
         let [[left, right], [bottom, top]] = self.edges;
         // Exact at both ends.
         let (x, y) = (left * (1.0 - u) + right * u, bottom * (1.0 - v) + top * v);
@@ -135,15 +136,15 @@ impl<'w> Probe<'w> {
         let mut radius = 0.0_f64;
         for [u, v] in fractions.iter().flat_map(|u| fractions.map(|v| [*u, v])) {
             let Some(vector) = self.vector([u, v]) else { return false };
-            radius = radius.max(angle(centre, vector));
+            radius = radius.max(angle(centre, vector).to_degrees());
         }
         // Half as much again, since the points do not reach everywhere.
         let radius = 1.5 * radius;
         if radius > ORDINARY {
             return false;
         }
-        let native = rotation::apply(&rotation::transpose(self.target.native_to_celestial()), centre);
-        let from_pole = angle([0.0, 0.0, 1.0], native);
+        let native = rotate(&transpose(self.target.native_to_celestial()), centre);
+        let from_pole = angle([0.0, 0.0, 1.0], native).to_degrees();
         if is_zenithal(&self.target.projection) {
             return from_pole + radius < 70.0;
         }
@@ -201,7 +202,7 @@ impl<'w> Probe<'w> {
         }
         // A pole may be a line or, opposite to the middle of a zenithal projection, a circle.
         for pole in [90.0, -90.0] {
-            if self.holds(native(0.0, pole)) {
+            if self.holds(trig::unit_vector(0.0, pole)) {
                 self.follow(72, &|t| self.native_place(360.0 * t - 180.0, pole), see);
             }
         }
@@ -211,7 +212,7 @@ impl<'w> Probe<'w> {
         for side in [-180.0, 180.0] {
             let curve = |t: f64| {
                 let lat = 180.0 * t - 90.0;
-                if self.holds(native(180.0, lat)) { self.native_place(side, lat) } else { Place::OffSky }
+                if self.holds(trig::unit_vector(180.0, lat)) { self.native_place(side, lat) } else { Place::OffSky }
             };
             self.follow(SEAM_STEPS, &curve, see);
         }
@@ -238,8 +239,8 @@ impl<'w> Probe<'w> {
     }
 
     /// Whether the image contains a native direction of the target.
-    fn holds(&self, native: [f64; 3]) -> bool {
-        let vector = self.back.apply(rotation::apply(self.target.native_to_celestial(), native));
+    fn holds(&self, native: Vector) -> bool {
+        let vector = self.back.apply(rotate(self.target.native_to_celestial(), native));
         self.input.vector_to_pixel(vector).is_some_and(|pixel| {
             pixel.iter().zip(&self.edges).all(|(value, [first, last])| (first..=last).contains(&value))
         })
@@ -249,12 +250,8 @@ impl<'w> Probe<'w> {
     fn native_place(&self, lon: f64, lat: f64) -> Place {
         let lon = lon.clamp(-180.0 + 1e-9, 180.0 - 1e-9);
         let lat = lat.clamp(-90.0 + 1e-9, 90.0 - 1e-9);
-        self.target.native_to_pixel(native(lon, lat)).map_or(Place::Beyond, Place::Seen)
+        self.target.native_to_pixel(trig::unit_vector(lon, lat)).map_or(Place::Beyond, Place::Seen)
     }
-}
-
-fn native(lon: f64, lat: f64) -> [f64; 3] {
-    trig::unit_vector(lon, lat)
 }
 
 /// Whether the native pole is an ordinary point, the middle of the plane, and there is no seam.
@@ -266,12 +263,6 @@ fn is_zenithal(projection: &Projection) -> bool {
 fn has_facets(projection: &Projection) -> bool {
     use Projection::{Csc, Hpx, Qsc, Tsc, Xph};
     matches!(projection, Tsc(_) | Csc(_) | Qsc(_) | Hpx(_) | Xph(_))
-}
-
-/// Degrees between two unit vectors.
-fn angle(a: [f64; 3], b: [f64; 3]) -> f64 {
-    let half = (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt() / 2.0;
-    2.0 * half.min(1.0).asin().to_degrees()
 }
 
 /// Golden-section search for a maximum: the ends of the last interval.

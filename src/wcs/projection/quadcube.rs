@@ -3,7 +3,8 @@
 //! The six faces are squares of 90°, laid out as a T lying on its side: faces 1 to 4 along the equator from φ = 0,
 //! face 0 above and face 5 below face 1. Inside, face coordinates run over [-1, 1].
 
-use super::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR, Vector};
+use super::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR};
+use crate::direction::{Vector, dot};
 
 /// Degrees in a unit of the face coordinates.
 const HALF_FACE: f64 = 45.0;
@@ -28,16 +29,12 @@ const FACES: [Face; 6] = [
     Face { zeta: [0.0, 0.0, -1.0], xi: [0.0, 1.0, 0.0], eta: [1.0, 0.0, 0.0], centre: [0.0, -2.0] },
 ];
 
-fn dot(a: &Vector, b: &Vector) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
 /// The face that a direction lies on; on an edge the first of them.
 fn face_of(v: &Vector) -> &'static Face {
     let [first, rest @ ..] = &FACES;
     rest.iter()
-        .fold((first, dot(&first.zeta, v)), |(best, zeta), face| {
-            let other = dot(&face.zeta, v);
+        .fold((first, dot(first.zeta, *v)), |(best, zeta), face| {
+            let other = dot(face.zeta, *v);
             if other > zeta { (face, other) } else { (best, zeta) }
         })
         .0
@@ -89,8 +86,8 @@ pub(crate) struct Tsc;
 impl Project for Tsc {
     fn project(&self, v: Vector) -> Plane {
         let face = face_of(&v);
-        let zeta = dot(&face.zeta, &v);
-        settle(face, dot(&face.xi, &v) / zeta, dot(&face.eta, &v) / zeta, 1e-12)
+        let zeta = dot(face.zeta, v);
+        settle(face, dot(face.xi, v) / zeta, dot(face.eta, v) / zeta, 1e-12)
     }
 
     fn deproject(&self, [x, y]: Plane) -> Vector {
@@ -157,8 +154,8 @@ fn single(x: f64) -> f64 {
 impl Project for Csc {
     fn project(&self, v: Vector) -> Plane {
         let face = face_of(&v);
-        let zeta = dot(&face.zeta, &v);
-        let (chi, psi) = ((dot(&face.xi, &v) / zeta) as f32, (dot(&face.eta, &v) / zeta) as f32);
+        let zeta = dot(face.zeta, v);
+        let (chi, psi) = ((dot(face.xi, v) / zeta) as f32, (dot(face.eta, v) / zeta) as f32);
         let (x, y) = (csc_forward(chi, psi), csc_forward(psi, chi));
         settle(face, f64::from(x), f64::from(y), 1e-7).map(|sum| HALF_FACE * single(sum / HALF_FACE))
     }
@@ -185,7 +182,7 @@ pub(crate) struct Qsc;
 impl Project for Qsc {
     fn project(&self, v: Vector) -> Plane {
         let face = face_of(&v);
-        let (xi, eta, zeta) = (dot(&face.xi, &v), dot(&face.eta, &v), dot(&face.zeta, &v));
+        let (xi, eta, zeta) = (dot(face.xi, v), dot(face.eta, v), dot(face.zeta, v));
         let (major, minor) = if xi.abs() > eta.abs() { (xi, eta) } else { (eta, xi) };
         if major == 0.0 {
             return settle(face, 0.0, 0.0, 0.0);
