@@ -20,6 +20,16 @@ pub(super) trait Taps<const N: usize> {
     /// interpolating kernel gives exactly 1 and 0.
     fn weights(&self, t: f64) -> [f64; N];
 
+    /// The weights of a run of positions, tap by tap.
+    #[inline(always)]
+    fn columns(&self, t: &[f64; RUN], weights: &mut [[f64; RUN]; MOST]) {
+        for (k, t) in t.iter().enumerate() {
+            for (column, weight) in weights.iter_mut().zip(self.weights(*t)) {
+                column[k] = weight;
+            }
+        }
+    }
+
     /// Pixels on each side that carry weight where the kernel is made `s` times as wide, s >= 1.
     fn radius(&self, s: f64) -> f64;
 
@@ -106,10 +116,10 @@ pub(super) fn as_index(whole: f64) -> usize {
 }
 
 /// Positions that are sampled together.
-const RUN: usize = 32;
+pub(super) const RUN: usize = 32;
 
 /// Most taps of a kernel on an axis.
-const MOST: usize = 10;
+pub(super) const MOST: usize = 10;
 
 /// A run of positions on its way to samples, as columns: each step is done for several positions at a time. Aligned, so that no vector lies across two lines
 /// of the cache. What is kept for taps that a kernel has not is never touched.
@@ -118,6 +128,9 @@ const MOST: usize = 10;
 pub(super) struct Run {
     /// Where the first tap lies in the patch.
     from: [usize; RUN],
+    /// Positions behind the middle taps.
+    tx: [f64; RUN],
+    ty: [f64; RUN],
     /// Weights, tap by tap.
     wx: [[f64; RUN]; MOST],
     wy: [[f64; RUN]; MOST],
@@ -131,8 +144,8 @@ pub(super) struct Run {
 impl Default for Run {
     fn default() -> Self {
         let weights = [[0.0; RUN]; MOST];
-        let columns = [0.0; RUN * MOST];
-        Run { from: [0; RUN], wx: weights, wy: weights, columns, samples: [0.0; RUN], centred: false }
+        let (columns, zeros) = ([0.0; RUN * MOST], [0.0; RUN]);
+        Run { from: [0; RUN], tx: zeros, ty: zeros, wx: weights, wy: weights, columns, samples: zeros, centred: false }
     }
 }
 
@@ -155,14 +168,12 @@ impl Run {
             let from = (y_middle - y_axis.middles[0]) * stride + (x_middle - x_axis.middles[0]);
             self.from[k] = as_index(if held { from } else { 0.0 });
             centred |= (x == x_middle) & (y == y_middle);
-            let wx = kernel.weights(if held { x - x_middle } else { f64::NAN });
-            let wy = kernel.weights(y - y_middle);
-            for n in 0..N {
-                self.wx[n][k] = wx[n];
-                self.wy[n][k] = wy[n];
-            }
+            self.tx[k] = if held { x - x_middle } else { f64::NAN };
+            self.ty[k] = y - y_middle;
         }
         self.centred = centred;
+        kernel.columns(&self.tx, &mut self.wx);
+        kernel.columns(&self.ty, &mut self.wy);
     }
 
     /// The samples of positions that are located: columns first, in the order of the taps, then even and odd columns.
