@@ -1,27 +1,17 @@
 //! 2,000 images of 256² pixels on one field, by combination: time per sample and most memory held beside the caller's arrays. Not a
 //! statistic: one run each, the mean first and last.
 
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use common::field::tan;
 use ndarray::Array2;
-use skymosaic::{Clip, Combine, Header, Input, Options, Plan, Wcs};
+use skymosaic::{Clip, Combine, Input, Options, Plan};
 
 const SIDE: usize = 256;
+/// Degrees.
+const PIXEL: f64 = 0.2 / 3600.0;
 const DEPTH: usize = 2000;
-
-fn tan(offset: f64, rotation: f64) -> Wcs {
-    let scale = 0.2 / 3600.0;
-    let (sin, cos) = rotation.to_radians().sin_cos();
-    let half = SIDE as f64 / 2.0 + 0.5;
-    let cards = format!(
-        "CTYPE1 = 'RA---TAN'\nCTYPE2 = 'DEC--TAN'\nCRVAL1 = {}\nCRVAL2 = 2.2\nCRPIX1 = {half}\nCRPIX2 = {half}\n\
-         CD1_1 = {:e}\nCD1_2 = {:e}\nCD2_1 = {:e}\nCD2_2 = {:e}\n",
-        150.1 + offset * scale,
-        -scale * cos,
-        scale * sin,
-        scale * sin,
-        scale * cos,
-    );
-    Header::parse(&cards).and_then(|header| Wcs::from_header(&header)).expect("a plain TAN header")
-}
 
 /// Processor time of all threads so far, seconds: what others do on the machine counts less than in wall-clock time.
 fn processor() -> f64 {
@@ -52,7 +42,12 @@ fn main() {
         if random() < 0.01 { 500.0 * random() } else { sum }
     };
     let images: Vec<_> = (0..DEPTH)
-        .map(|k| (Array2::from_shape_simple_fn((SIDE, SIDE), &mut noise), tan((k % 7) as f64, k as f64 * 0.18)))
+        .map(|k| {
+            (
+                Array2::from_shape_simple_fn((SIDE, SIDE), &mut noise),
+                tan(150.1 + (k % 7) as f64 * PIXEL, 2.2, [SIDE, SIDE], PIXEL, k as f64 * 0.18),
+            )
+        })
         .collect();
     let inputs: Vec<_> = images.iter().map(|(pixels, wcs)| Input::from_array(pixels.view(), wcs.clone())).collect();
     let variances = Array2::from_elem((SIDE, SIDE), 0.5_f32);
@@ -68,7 +63,8 @@ fn main() {
         (Combine::Mean, &inputs),
     ] {
         let options = Options::default().combine(combine);
-        let plan = Plan::new(inputs, &tan(0.0, 0.0), &[SIDE, SIDE], &options).expect("a plan");
+        let plan =
+            Plan::new(inputs, &tan(150.1, 2.2, [SIDE, SIDE], PIXEL, 0.0), &[SIDE, SIDE], &options).expect("a plan");
         let before = anonymous();
         let started = processor();
         let (mut most, done) = (0, std::sync::atomic::AtomicBool::new(false));

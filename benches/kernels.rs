@@ -1,55 +1,34 @@
 //! Cost of every kernel per output pixel, serial, f32 in and out, coordinates and combination included.
 
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use common::{INTERPOLATING, field::tan};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use ndarray::Array2;
-use skymosaic::{
-    Adaptive, AdaptiveKernel, Drizzle, DrizzleKernel, Flux, Header, Input, Options, Parallel, Plan, Resample, Wcs,
-};
+use skymosaic::{Adaptive, AdaptiveKernel, Drizzle, DrizzleKernel, Flux, Input, Options, Parallel, Plan, Resample};
 
 const SIDE: usize = 1024;
-
-/// A TAN image of 0.2″ pixels times `scale`, turned by `rotation` degrees.
-fn tan(side: usize, scale: f64, rotation: f64) -> Wcs {
-    let scale = scale * 0.2 / 3600.0;
-    let (sin, cos) = rotation.to_radians().sin_cos();
-    let half = side as f64 / 2.0 + 0.5;
-    let cards = format!(
-        "CTYPE1 = 'RA---TAN'\nCTYPE2 = 'DEC--TAN'\nCRVAL1 = 150.1\nCRVAL2 = 2.2\nCRPIX1 = {half}\nCRPIX2 = {half}\n\
-         CD1_1 = {:e}\nCD1_2 = {:e}\nCD2_1 = {:e}\nCD2_2 = {:e}\n",
-        -scale * cos,
-        scale * sin,
-        scale * sin,
-        scale * cos,
-    );
-    Header::parse(&cards).and_then(|header| Wcs::from_header(&header)).expect("a plain TAN header")
-}
+/// Degrees.
+const PIXEL: f64 = 0.2 / 3600.0;
 
 fn kernels(criterion: &mut Criterion) {
     let side = SIDE * 3 / 2;
     let pixels = Array2::from_shape_fn((side, side), |(y, x)| ((y * 31 + x * 17) % 257) as f32);
-    let inputs = [Input::from_array(pixels.view(), tan(side, 1.0, 7.0))];
+    let inputs = [Input::from_array(pixels.view(), tan(150.1, 2.2, [side, side], PIXEL, 7.0))];
     let (mut output, mut footprint) = (Array2::<f32>::zeros((SIDE, SIDE)), Array2::<f32>::zeros((SIDE, SIDE)));
     let mut group = criterion.benchmark_group("kernels");
     group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements((SIDE * SIDE) as u64));
     let mut bench = |name: &str, scale: f64, options: Options| {
         let options = options.parallel(Parallel::Serial);
-        let plan = Plan::new(&inputs, &tan(SIDE, scale, 0.0), &[SIDE, SIDE], &options).expect("a plan");
+        let plan = Plan::new(&inputs, &tan(150.1, 2.2, [SIDE, SIDE], scale * PIXEL, 0.0), &[SIDE, SIDE], &options)
+            .expect("a plan");
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
             b.iter(|| plan.run(output.view_mut(), footprint.view_mut()).expect("a mosaic"));
         });
     };
     let with = |resample| Options::default().resample(resample);
-    for kernel in [
-        Resample::Nearest,
-        Resample::Bilinear,
-        Resample::Biquadratic,
-        Resample::Bicubic,
-        Resample::Cubic,
-        Resample::Lanczos2,
-        Resample::Lanczos3,
-        Resample::Lanczos4,
-        Resample::Lanczos5,
-    ] {
+    for kernel in INTERPOLATING {
         bench(&format!("{kernel:?}"), 1.0, with(kernel));
     }
     bench("Exact", 1.0, with(Resample::Exact));

@@ -3,31 +3,22 @@
 //! The group `stages` splits the bilinear mean of FITS files into its parts, as [`Stages`](skymosaic::Stages) tells them; the bench
 //! `coordinates` tells what part of `resampling` evaluating the grid is (its "rows only").
 
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use common::field::tan;
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use ndarray::Array2;
-use skymosaic::{
-    Combine, CoordinateError, FitsOutput, Hdu, Header, Input, Options, Parallel, Plan, Resample, Stages, Wcs,
-};
+use skymosaic::{Combine, CoordinateError, FitsOutput, Hdu, Input, Options, Parallel, Plan, Resample, Stages, Wcs};
 use std::time::Duration;
 
 const SIDE: usize = 1024;
+/// Degrees.
+const PIXEL: f64 = 0.2 / 3600.0;
 
-/// A TAN image of 0.2″ pixels, `offset` pixels from the target's centre, turned by `rotation` degrees.
-fn tan(side: usize, offset: [f64; 2], rotation: f64) -> Wcs {
-    let scale = 0.2 / 3600.0;
-    let (sin, cos) = rotation.to_radians().sin_cos();
-    let half = side as f64 / 2.0 + 0.5;
-    let cards = format!(
-        "CTYPE1 = 'RA---TAN'\nCTYPE2 = 'DEC--TAN'\nCRVAL1 = {}\nCRVAL2 = {}\nCRPIX1 = {half}\nCRPIX2 = {half}\n\
-         CD1_1 = {:e}\nCD1_2 = {:e}\nCD2_1 = {:e}\nCD2_2 = {:e}\n",
-        150.1 + offset[0] * scale,
-        2.2 + offset[1] * scale,
-        -scale * cos,
-        scale * sin,
-        scale * sin,
-        scale * cos,
-    );
-    Header::parse(&cards).and_then(|header| Wcs::from_header(&header)).expect("a plain TAN header")
+/// A square image with its middle so many pixels from the field's.
+fn at(side: usize, [x, y]: [f64; 2], rotation: f64) -> Wcs {
+    tan(150.1 + x * PIXEL, 2.2 + y * PIXEL, [side, side], PIXEL, rotation)
 }
 
 fn mosaic(criterion: &mut Criterion) {
@@ -35,12 +26,12 @@ fn mosaic(criterion: &mut Criterion) {
         .map(|k| {
             let pixels = Array2::from_shape_fn((SIDE, SIDE), |(y, x)| ((y * 31 + x * 17) % 257) as f32);
             let offset = [f64::from(k % 2) - 0.5, f64::from(k / 2) - 0.5].map(|v| v * 0.8 * SIDE as f64);
-            (pixels, tan(SIDE, offset, f64::from(k) * 2.0 - 3.0))
+            (pixels, at(SIDE, offset, f64::from(k) * 2.0 - 3.0))
         })
         .collect();
     let inputs: Vec<_> = images.iter().map(|(pixels, wcs)| Input::from_array(pixels.view(), wcs.clone())).collect();
     let side = 2 * SIDE;
-    let target = tan(side, [0.0, 0.0], 0.0);
+    let target = at(side, [0.0; 2], 0.0);
     let (mut output, mut footprint) = (Array2::<f32>::zeros((side, side)), Array2::<f32>::zeros((side, side)));
     let serial = Options::default().parallel(Parallel::Serial);
     let mut group = criterion.benchmark_group("mosaic");
@@ -63,13 +54,13 @@ fn mosaic(criterion: &mut Criterion) {
 
 fn stages(criterion: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a folder");
-    let wcs = tan(SIDE, [0.0, 0.0], 3.0);
+    let wcs = at(SIDE, [0.0; 2], 3.0);
     let path = dir.path().join("image.fits");
     let mut file = FitsOutput::<f32>::create(&path, &wcs.to_header(), &[SIDE, SIDE], false).expect("a FITS file");
     file.view_mut().indexed_iter_mut().for_each(|(at, pixel)| *pixel = ((at[0] * 31 + at[1] * 17) % 257) as f32);
     file.finish().expect("a FITS file");
     let inputs = [Input::from_fits(&path, &Hdu::First).expect("a FITS image")];
-    let target = tan(SIDE, [0.0, 0.0], 0.0);
+    let target = at(SIDE, [0.0; 2], 0.0);
     let plan =
         Plan::new(&inputs, &target, &[SIDE, SIDE], &Options::default().parallel(Parallel::Serial)).expect("a plan");
     let (mut output, mut footprint) = (Array2::<f32>::zeros((SIDE, SIDE)), Array2::<f32>::zeros((SIDE, SIDE)));
