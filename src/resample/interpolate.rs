@@ -206,7 +206,8 @@ impl Run {
                 let term = self.wx[n][k] * column;
                 pair[n % 2] = if n < 2 { term } else { pair[n % 2] + term };
             }
-            self.samples[k] = pair[0] + pair[1];
+            // A pixel that is its own sample keeps its sign where it is zero.
+            self.samples[k] = if N == 1 { pair[0] } else { pair[0] + pair[1] };
         }
     }
 }

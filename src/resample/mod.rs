@@ -337,10 +337,7 @@ impl Kernel {
         let mut row =
             Row { kernel: self, positions, jacobians: &jacobians.values, wide, run, values, coverage, further };
         match self.resample {
-            Resample::Nearest => {
-                nearest::row(patch, xs, ys, row.values, row.coverage, row.further);
-                row.widen(patch, &widen::Square);
-            }
+            Resample::Nearest => row.sample(patch, &nearest::Square),
             Resample::Bilinear => row.sample(patch, &bilinear::Linear),
             Resample::Biquadratic | Resample::Bicubic => {
                 let coefficients = coefficients.patch();

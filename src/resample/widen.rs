@@ -22,31 +22,6 @@ pub(crate) struct WideTaps {
     columns: Vec<f64>,
 }
 
-/// The kernel of nearest neighbour, which is only used widened.
-pub(super) struct Square;
-
-impl Taps<1> for Square {
-    fn weights(&self, _: f64) -> [f64; 1] {
-        [1.0]
-    }
-
-    fn radius(&self, s: f64) -> f64 {
-        0.5 * s
-    }
-
-    fn widened(&self, d: f64, s: f64) -> f64 {
-        // Half of a pixel on the very edge, so that a mirrored image gives mirrored samples.
-        let d = d.abs() / s;
-        if d < 0.5 {
-            1.0
-        } else if d > 0.5 {
-            0.0
-        } else {
-            0.5
-        }
-    }
-}
-
 impl WideTaps {
     pub(super) fn bytes(&self) -> usize {
         8 * (self.x.capacity() + self.y.capacity() + self.columns.capacity())
