@@ -19,6 +19,10 @@ pub(crate) fn minus(a: Vector, b: Vector) -> Vector {
     [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
 }
 
+pub(crate) fn sum(vectors: impl Iterator<Item = Vector>) -> Vector {
+    vectors.fold([0.0; 3], |sum, v| [sum[0] + v[0], sum[1] + v[1], sum[2] + v[2]])
+}
+
 /// The direction of a vector of any length.
 pub(crate) fn unit(v: Vector) -> Vector {
     let length = dot(v, v).sqrt();
@@ -80,18 +84,14 @@ impl Cap {
 
     /// A cap that contains the caps enlarged by `margin` radians; `None` without caps.
     pub(crate) fn hull(caps: impl Iterator<Item = Cap> + Clone, margin: f64) -> Option<Cap> {
-        let mut sum = [0.0; 3];
-        let mut count = 0.0;
-        for cap in caps.clone() {
-            sum = std::array::from_fn(|k| sum[k] + cap.centre[k]);
-            count += 1.0;
-        }
-        if count == 0.0 {
+        let count = caps.clone().count();
+        if count == 0 {
             return None;
         }
+        let sum = sum(caps.clone().map(|cap| cap.centre));
         let length = dot(sum, sum).sqrt();
         // Spread over the sphere: no centre serves.
-        if length.is_nan() || length <= 1e-3 * count {
+        if length.is_nan() || length <= 1e-3 * count as f64 {
             return Some(Cap::WHOLE);
         }
         let centre = sum.map(|v| v / length);

@@ -334,9 +334,8 @@ impl<'r, 'a> Engine<'r, 'a> {
                 }
                 if !views.words.is_empty() {
                     accumulator.words(start, block.nx, words);
-                    let at = ndarray::s![block.y0 - tile.window.y0 + y, x..x + block.nx];
                     for (view, row) in views.words.iter_mut().zip(words.chunks_exact(block.nx)) {
-                        view.slice_mut(at).iter_mut().zip(row).for_each(|(to, from)| *to = *from);
+                        view.slice_mut(at).row_mut(y).iter_mut().zip(row).for_each(|(to, from)| *to = *from);
                     }
                 }
             }

@@ -9,7 +9,7 @@
 //!
 //! Nothing cancels where pixels are small: positions in the plane come from differences of vectors.
 
-use crate::direction::{Vector, cross, dot, minus};
+use crate::direction::{self, Vector, cross, dot, minus};
 
 type Point = [f64; 2];
 
@@ -35,7 +35,7 @@ pub(super) struct Pixel {
 impl Pixel {
     /// `None` if the pixel has no area, or is as large as a hemisphere.
     pub(super) fn new(corners: &[Vector; 4]) -> Option<Pixel> {
-        let sum = corners.iter().fold([0.0; 3], |s, v| [s[0] + v[0], s[1] + v[1], s[2] + v[2]]);
+        let sum = direction::sum(corners.iter().copied());
         let length = dot(sum, sum).sqrt();
         if length.is_nan() || length <= 0.5 {
             return None;

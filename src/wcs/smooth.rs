@@ -5,7 +5,7 @@
 
 use super::projection::{Facets, Projection};
 use super::trig;
-use crate::direction::{Vector, arc, chord, dot};
+use crate::direction::{self, Vector, arc, chord, dot};
 
 /// A part of the sphere in native coordinates: all directions within a radius of a centre, the radius below 90°.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ impl Disc {
     /// bilinear patch lies within 0.71 of its longest side from a corner; a whole side is allowed. `None` if a direction is undefined or
     /// the disc would reach 90°.
     pub(crate) fn around(lattice: &[Vector], width: usize) -> Option<Disc> {
-        let sum = lattice.iter().fold([0.0; 3], |s, v| [s[0] + v[0], s[1] + v[1], s[2] + v[2]]);
+        let sum = direction::sum(lattice.iter().copied());
         let length = dot(sum, sum).sqrt();
         // NaN ends here too.
         if !(length > 0.5 * lattice.len() as f64) {
