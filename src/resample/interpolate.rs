@@ -137,19 +137,20 @@ pub(super) struct Run {
     /// Σ_m wy[m] p[m][n], position by position.
     columns: [f64; RUN * MOST],
     samples: [f64; RUN],
+    /// Whether one of the positions is the centre of a pixel.
+    centred: bool,
 }
 
 impl Default for Run {
     fn default() -> Self {
         let weights = [[0.0; RUN]; MOST];
         let (columns, zeros) = ([0.0; RUN * MOST], [0.0; RUN]);
-        Run { from: [0; RUN], tx: zeros, ty: zeros, wx: weights, wy: weights, columns, samples: zeros }
+        Run { from: [0; RUN], tx: zeros, ty: zeros, wx: weights, wy: weights, columns, samples: zeros, centred: false }
     }
 }
 
 impl Run {
-    /// First taps and weights; returns whether one of the positions is the centre of a pixel. Unless all positions are `INNER` each is asked, and one that
-    /// has not all its taps in the patch gets weights of NaN.
+    /// First taps and weights. Unless all positions are `INNER` each is asked, and one that has not all its taps in the patch gets weights of NaN.
     #[inline(always)]
     fn locate<const N: usize, const INNER: bool>(
         &mut self,
@@ -157,7 +158,7 @@ impl Run {
         [x_axis, y_axis]: &[Axis<N>; 2],
         stride: usize,
         (xs, ys): (&[f64; RUN], &[f64; RUN]),
-    ) -> bool {
+    ) {
         let stride = stride as f64;
         let mut centred = false;
         for k in 0..RUN {
@@ -170,9 +171,9 @@ impl Run {
             self.tx[k] = if held { x - x_middle } else { f64::NAN };
             self.ty[k] = y - y_middle;
         }
+        self.centred = centred;
         kernel.columns(&self.tx, &mut self.wx);
         kernel.columns(&self.ty, &mut self.wy);
-        centred
     }
 
     /// The samples of positions that are located: columns first, in the order of the taps, then even and odd columns.
@@ -188,8 +189,9 @@ impl Run {
             *rows = from;
         }
         for (k, to) in all_columns.iter_mut().enumerate() {
-            let (mut columns, from) = ([f64::NAN; N], self.from[k]);
+            let mut columns = [f64::NAN; N];
             for (m, (rows, wy)) in rows.iter().zip(&self.wy).enumerate() {
+                let from = self.from[k];
                 let Some(row) = rows.get(from..from + N).and_then(<[P]>::first_chunk::<N>) else { break };
                 for n in 0..N {
                     let term = wy[k] * row[n].to_f64();
@@ -239,11 +241,12 @@ pub(super) fn row<const N: usize, P: Pixel, T: Pixel, F: Further>(
                 let positions = (whole(xs, end_x), whole(ys, end_y));
                 let pairs = positions.0.iter().zip(positions.1);
                 if pairs.fold(true, |inner, (x, y)| inner & x_axis.is_inner(*x) & y_axis.is_inner(*y)) {
-                    centred |= run.locate::<N, true>(kernel, &axes, stride, positions);
+                    run.locate::<N, true>(kernel, &axes, stride, positions);
                 } else {
-                    centred |= run.locate::<N, false>(kernel, &axes, stride, positions);
+                    run.locate::<N, false>(kernel, &axes, stride, positions);
                 }
                 run.sum::<N, P>(patch.pixels, stride);
+                centred |= run.centred;
                 coverage.fill(T::from_f64(1.0));
                 let mut complete = true;
                 for (value, sample) in values.iter_mut().zip(&run.samples) {
