@@ -9,7 +9,7 @@ use crate::{
     fits::{FitsCache, Precision},
     map::{PixelMap, WcsMap},
     pixel::AnyView,
-    plan::Window,
+    window::Window,
 };
 
 /// One image to be mosaicked: a borrowed array or a FITS file, its WCS and, if wanted, weights.

@@ -98,10 +98,12 @@
 mod background;
 mod coadd;
 mod combine;
+mod corrections;
 mod direction;
 mod engine;
 mod error;
 mod fits;
+mod header;
 mod input;
 mod map;
 mod options;
@@ -112,29 +114,34 @@ mod progress;
 mod provenance;
 mod resample;
 mod sample;
-mod schedule;
+mod simd;
+mod stats;
 mod storage;
 mod summary;
-mod vector;
+mod threads;
 mod wcs;
+mod window;
 
-pub use background::{Backgrounds, Correction, Pair, PlaneBackgrounds};
 pub use coadd::reproject_and_coadd;
+pub use corrections::{Backgrounds, Correction, Pair, PlaneBackgrounds};
 pub use error::Error;
-pub use fits::{Column, FitsElement, FitsImage, FitsOutput, Hdu, Header, PixelType, Value, same_file};
+pub use fits::{Column, FitsElement, FitsImage, FitsOutput, Hdu, PixelType, same_file};
+pub use header::{Header, Value};
 pub use input::Input;
-pub use map::{CoordGrid, CoordinateError, GridReport, PixelMap, WcsMap};
+pub use map::{CoordGrid, PixelMap, WcsMap};
 pub use options::{
-    Adaptive, AdaptiveKernel, Boundary, Clip, Combine, Drizzle, DrizzleKernel, Flux, Intermediate, MatchBackground,
-    Matching, Missing, Options, PairWeight, Parallel, ProgressCallback, Resample,
+    Adaptive, AdaptiveKernel, Boundary, Clip, Combine, CoordinateError, Drizzle, DrizzleKernel, Flux, Intermediate,
+    MatchBackground, Matching, Missing, Options, PairWeight, Parallel, Resample,
 };
 pub use pixel::{InputPixel, Pixel};
-pub use plan::{Plan, Window};
+pub use plan::Plan;
 pub use planes::Planes;
-pub use progress::{Phase, Progress};
+pub use progress::{Phase, Progress, ProgressCallback};
 pub use provenance::{COPIED_KEYWORDS, common_cards};
+pub use stats::{GridReport, Stages};
 pub use storage::{MappedArray, MappedElement};
-pub use summary::{InputSummary, Stages, Status, Summary};
+pub use summary::{InputSummary, Status, Summary};
 pub use wcs::{
     Frame, LookupTables, OptimalOptions, Wcs, WcsOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of,
 };
+pub use window::Window;

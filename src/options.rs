@@ -1,8 +1,8 @@
 //! What the user can choose.
 
-use std::{fmt, num::NonZeroUsize, ops::ControlFlow, path::PathBuf, sync::Arc};
+use std::{num::NonZeroUsize, ops::ControlFlow, path::PathBuf, sync::Arc};
 
-use crate::{Error, Progress, map::CoordinateError};
+use crate::{Error, Progress, progress::ProgressCallback};
 
 /// How inputs are resampled, combined and scheduled.
 ///
@@ -163,13 +163,19 @@ impl Options {
     }
 }
 
-/// A progress callback that can be cloned and shared between threads.
-#[derive(Clone)]
-pub struct ProgressCallback(pub(crate) Arc<dyn Fn(Progress) -> ControlFlow<()> + Send + Sync>);
+/// How far the coordinates used may be from the exact ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum CoordinateError {
+    /// At most so many input pixels. A bound that is not above zero makes every pixel exact.
+    Pixels(f64),
+    /// Every position goes through the exact map.
+    Exact,
+}
 
-impl fmt::Debug for ProgressCallback {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ProgressCallback(..)")
+impl Default for CoordinateError {
+    /// `Pixels(1e-4)`.
+    fn default() -> Self {
+        CoordinateError::Pixels(1e-4)
     }
 }
 

@@ -5,8 +5,8 @@ use ndarray::{ArrayView2, ArrayViewD, Axis, s};
 use crate::{
     engine::Compiled,
     fits::{FitsElement, PatchPixel},
-    plan::Window,
     storage::MappedElement,
+    window::Window,
 };
 
 /// Element type of outputs and of every resampled sample: `f32` or `f64`.

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis, Dimension};
 
-use crate::{Error, plan::Window};
+use crate::{Error, window::Window};
 
 /// Planes that a run fills beside output and footprint: those that are given, in one pass, from the same coordinates and kernel weights. They
 /// belong to the caller, have any strides and may lie in memory maps.
@@ -209,4 +209,53 @@ fn cut<'o, T>(tiles: &[Window], plane: ArrayViewMut2<'o, T>) -> Vec<ArrayViewMut
         }
     }
     views
+}
+
+/// Samples of one input for a run of output pixels, and what is known of them: variances and bits are empty unless needed.
+#[derive(Clone, Copy)]
+pub(crate) struct Samples<'s, T> {
+    pub(crate) values: &'s [T],
+    /// Where the weight is 0 the sample is not there.
+    pub(crate) weights: &'s [T],
+    pub(crate) variances: &'s [T],
+    pub(crate) bits: &'s [u32],
+}
+
+impl<T> Samples<'_, T> {
+    /// Row by row of `nx` pixels.
+    pub(crate) fn rows(&self, nx: usize) -> impl Iterator<Item = Samples<'_, T>> {
+        (0..self.values.len()).step_by(nx).map(move |from| {
+            let to = from + nx;
+            Samples {
+                values: self.values.get(from..to).unwrap_or_default(),
+                weights: self.weights.get(from..to).unwrap_or_default(),
+                variances: self.variances.get(from..to).unwrap_or_default(),
+                bits: self.bits.get(from..to).unwrap_or_default(),
+            }
+        })
+    }
+}
+
+/// What is needed of a sample beside value and weight.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Needs {
+    pub(crate) variance: bool,
+    pub(crate) bits: bool,
+}
+
+impl Needs {
+    pub(crate) fn any(self) -> bool {
+        self.variance || self.bits
+    }
+
+    /// What is stored of so many samples: numbers (value, weight, variance), and words of bits.
+    pub(crate) fn stored(self, samples: usize) -> (usize, usize) {
+        (samples * (2 + usize::from(self.variance)), samples * usize::from(self.bits))
+    }
+
+    /// The bytes of that, where a number is a `T`.
+    pub(crate) fn stored_bytes<T>(self, samples: usize) -> u64 {
+        let (numbers, words) = self.stored(samples);
+        (numbers * size_of::<T>() + words * size_of::<u32>()) as u64
+    }
 }

@@ -1,11 +1,15 @@
 //! Progress of a run and its cancellation.
 
 use std::{
+    fmt,
     ops::ControlFlow,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use crate::{Error, options::ProgressCallback};
+use crate::Error;
 
 /// How far a run has come, as told to [`Options::progress`](crate::Options::progress).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +33,16 @@ pub enum Phase {
     Matching,
     /// Combining samples into the output; without intermediate storage this includes the resampling.
     Combining,
+}
+
+/// A progress callback that can be cloned and shared between threads.
+#[derive(Clone)]
+pub struct ProgressCallback(pub(crate) Arc<dyn Fn(Progress) -> ControlFlow<()> + Send + Sync>);
+
+impl fmt::Debug for ProgressCallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProgressCallback(..)")
+    }
 }
 
 /// Counts done work from many threads and passes it on.

@@ -1,6 +1,8 @@
 //! What a mosaic says about itself: cards of its header, and a table of its inputs.
 
-use crate::{Column, CoordinateError, Header, MatchBackground, Options, Plan, Summary, Value, Window, fits::printable};
+use crate::{
+    Column, CoordinateError, Header, MatchBackground, Options, Plan, Summary, Value, Window, header::printable,
+};
 
 /// Keywords that [`common_cards`] is made for: what was observed, with what, in which unit.
 pub const COPIED_KEYWORDS: [&str; 7] = ["OBJECT", "TELESCOP", "INSTRUME", "FILTER", "OBSERVER", "BUNIT", "DATE-OBS"];

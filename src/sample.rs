@@ -6,11 +6,13 @@ use crate::{
     Error, Pixel,
     fits::FitsCache,
     input::{Input, Pixels},
-    map::{CoordGrid, CoordinateError, Inverse, PixelMap, Sky, SkyIndex},
-    plan::Window,
+    map::{CoordGrid, Inverse, PixelMap, Sky, SkyIndex, Steps},
+    options::CoordinateError,
+    planes::{Needs, Samples},
     resample::{Kernel, Known, Linear, Patch, Propagated, Scene, Scratch},
-    summary::{Stages, Tally, Watch},
-    vector::widest,
+    simd::dispatch,
+    stats::{Stages, Tally, Watch},
+    window::Window,
 };
 
 /// Rows of a block that are resampled and handed on together: few enough to stay in the L1 cache.
@@ -45,55 +47,6 @@ impl std::fmt::Debug for Sampler<'_, '_> {
             .field("input", &self.input.name())
             .field("kernel", &self.kernel)
             .finish_non_exhaustive()
-    }
-}
-
-/// Samples of one input for a run of output pixels, and what is known of them: variances and bits are empty unless needed.
-#[derive(Clone, Copy)]
-pub(crate) struct Samples<'s, T> {
-    pub(crate) values: &'s [T],
-    /// Where the weight is 0 the sample is not there.
-    pub(crate) weights: &'s [T],
-    pub(crate) variances: &'s [T],
-    pub(crate) bits: &'s [u32],
-}
-
-impl<T> Samples<'_, T> {
-    /// Row by row of `nx` pixels.
-    pub(crate) fn rows(&self, nx: usize) -> impl Iterator<Item = Samples<'_, T>> {
-        (0..self.values.len()).step_by(nx).map(move |from| {
-            let to = from + nx;
-            Samples {
-                values: self.values.get(from..to).unwrap_or_default(),
-                weights: self.weights.get(from..to).unwrap_or_default(),
-                variances: self.variances.get(from..to).unwrap_or_default(),
-                bits: self.bits.get(from..to).unwrap_or_default(),
-            }
-        })
-    }
-}
-
-/// What is needed of a sample beside value and weight.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Needs {
-    pub(crate) variance: bool,
-    pub(crate) bits: bool,
-}
-
-impl Needs {
-    pub(crate) fn any(self) -> bool {
-        self.variance || self.bits
-    }
-
-    /// What is stored of so many samples: numbers (value, weight, variance), and words of bits.
-    pub(crate) fn stored(self, samples: usize) -> (usize, usize) {
-        (samples * (2 + usize::from(self.variance)), samples * usize::from(self.bits))
-    }
-
-    /// The bytes of that, where a number is a `T`.
-    pub(crate) fn stored_bytes<T>(self, samples: usize) -> u64 {
-        let (numbers, words) = self.stored(samples);
-        (numbers * size_of::<T>() + words * size_of::<u32>()) as u64
     }
 }
 
@@ -263,7 +216,7 @@ impl<'p> Sampler<'p, '_> {
         tally.stages.coordinates += watch.lap();
         for plane in planes {
             let mut counted = |window: Window, samples: &Samples<'_, T>| {
-                tally.resampled += widest(
+                tally.resampled += dispatch(
                     #[inline(always)]
                     || samples.weights.iter().map(|w| u64::from(w.to_f64() > 0.0)).sum::<u64>(),
                 );
@@ -514,37 +467,6 @@ fn flags(stored: f64, width: u32) -> Result<Option<u32>, Error> {
         });
     }
     Ok(Some(unsigned as u32))
-}
-
-/// How many input pixels the output pixels of a block are long, at a few places.
-pub(crate) struct Steps(Vec<f64>);
-
-impl Steps {
-    pub(crate) fn of(map: &dyn PixelMap, block: Window) -> Steps {
-        let mut points = [[0.0; 27]; 2];
-        for k in 0..9 {
-            let x = block.x0 as f64 + (block.nx - 1) as f64 * 0.5 * (k % 3) as f64;
-            let y = block.y0 as f64 + (block.ny - 1) as f64 * 0.5 * (k / 3) as f64;
-            for (step, [dx, dy]) in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]].into_iter().enumerate() {
-                points[0][3 * k + step] = x + dx;
-                points[1][3 * k + step] = y + dy;
-            }
-        }
-        let [xs, ys] = &mut points;
-        map.to_input(xs, ys);
-        let steps = (0..27).filter(|k| k % 3 > 0).map(|k| (xs[k] - xs[k - k % 3]).hypot(ys[k] - ys[k - k % 3]));
-        Steps(steps.filter(|step| step.is_finite()).collect())
-    }
-
-    /// With room for what lies between the pixels looked at; 0 if nothing is known.
-    pub(crate) fn longest(&self) -> f64 {
-        1.5 * self.0.iter().copied().fold(0.0, f64::max)
-    }
-
-    /// With room alike; infinite if nothing is known.
-    pub(crate) fn shortest(&self) -> f64 {
-        self.0.iter().copied().fold(f64::INFINITY, f64::min) / 1.5
-    }
 }
 
 /// The block in two, across its longer side.

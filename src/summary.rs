@@ -1,16 +1,8 @@
 //! What a run did.
 
-use std::{
-    ops::AddAssign,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
-use crate::{
-    background::Backgrounds,
-    map::{CoordinateError, GridReport},
-    plan::Window,
-};
+use crate::{corrections::Backgrounds, options::CoordinateError, stats::Stages, window::Window};
 
 /// What [`reproject_and_coadd`](crate::reproject_and_coadd) did, input by input and as a whole.
 #[derive(Clone, Debug)]
@@ -38,44 +30,6 @@ pub struct Summary {
     pub peak_bytes: u64,
     /// Where the time went.
     pub stages: Stages,
-}
-
-/// The time that each part of the work took, added up over the threads that did it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stages {
-    /// Input pixels read: decoded, made native-endian numbers, scaled, with what is known of them.
-    pub patch: Duration,
-    /// Coordinate grids made: the exact map at their nodes, fits and checks.
-    pub coordinates: Duration,
-    /// Samples taken; the coordinates of each pixel, evaluated from the grid, are counted here.
-    pub resampling: Duration,
-    /// Samples combined and pixels written.
-    pub combining: Duration,
-}
-
-impl AddAssign for Stages {
-    fn add_assign(&mut self, other: Stages) {
-        self.patch += other.patch;
-        self.coordinates += other.coordinates;
-        self.resampling += other.resampling;
-        self.combining += other.combining;
-    }
-}
-
-/// Tells the time between stages.
-pub(crate) struct Watch(Instant);
-
-impl Watch {
-    pub(crate) fn start() -> Watch {
-        Watch(Instant::now())
-    }
-
-    /// The time since the start or the last lap.
-    pub(crate) fn lap(&mut self) -> Duration {
-        let last = std::mem::replace(&mut self.0, Instant::now());
-        self.0.duration_since(last)
-    }
 }
 
 impl Summary {
@@ -123,20 +77,4 @@ pub enum Status {
     Used,
     /// It lies outside of the output, or all of it that lies inside is missing.
     NoOverlap,
-}
-
-/// What is counted while the work goes on, for one input.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) resampled: u64,
-    pub(crate) grid: GridReport,
-    pub(crate) stages: Stages,
-}
-
-impl Tally {
-    pub(crate) fn merge(&mut self, other: &Tally) {
-        self.resampled += other.resampled;
-        self.grid.merge(&other.grid);
-        self.stages += other.stages;
-    }
 }

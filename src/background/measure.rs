@@ -10,18 +10,19 @@ use std::{
 };
 
 use super::{
-    Backgrounds, Correction, Pair, PlaneBackgrounds,
     fit::{self, Difference, Fit},
     pairs::{Collection, FITTING, Pairs, Passes, allowance, name, rank, salt},
     solve::{Link, solve},
 };
 use crate::{
     Error, Pixel,
-    engine::{Engine, Held, PLANES_AT_ONCE, blocks},
+    corrections::{Backgrounds, Correction, Pair, PlaneBackgrounds},
+    engine::{Engine, Held, PLANES_AT_ONCE},
     options::{MatchBackground, Matching, PairWeight},
-    plan::{Plan, Window},
+    plan::Plan,
     progress::{Meter, Phase},
     sample,
+    window::{Window, blocks},
 };
 
 /// Hands over the samples of an input in a block, as [`Engine::sample`] does.
@@ -65,12 +66,12 @@ pub(crate) fn measure<T: Pixel>(
         MatchBackground::Plane(matching) => (matching, true),
     };
     let planes = plan.planes();
-    let pairs = Pairs::new(plan, engine.crew())?;
+    let pairs = Pairs::new(plan, engine.pool())?;
     let tiles: Vec<Window> = plan.tiles_in(plan.whole());
     let surveys = pairs.survey(plan, &tiles);
     let most = allowance(&surveys, planes.min(PLANES_AT_ONCE));
     let limit = plan.options().memory_limit;
-    let passes = Passes::new(&surveys, most, planes.min(PLANES_AT_ONCE), engine.crew().workers(), limit)?;
+    let passes = Passes::new(&surveys, most, planes.min(PLANES_AT_ONCE), engine.pool().workers(), limit)?;
     let busy: Vec<Vec<Window>> = passes
         .pairs
         .iter()
@@ -145,7 +146,7 @@ impl<S> Job<'_, '_, '_, '_, '_, S> {
         let new = || Work { collection: Collection::default(), result: OnceLock::new() };
         let work: Vec<Work> = (0..self.some.len() * planes.len()).map(|_| new()).collect();
         let visits: Vec<AtomicUsize> = visits.iter().map(|count| AtomicUsize::new(*count)).collect();
-        self.engine.crew().for_each(
+        self.engine.pool().for_each(
             busy.to_vec(),
             || Bench {
                 sampling: self.engine.sampling(),

@@ -3,11 +3,7 @@
 use std::{collections::BTreeMap, ops::Range, sync::Mutex};
 
 use super::fit::Difference;
-use crate::{
-    Error,
-    plan::{Plan, Window},
-    schedule::Crew,
-};
+use crate::{Error, plan::Plan, threads::ThreadPool, window::Window};
 
 /// Partners after itself that an input is compared with; of more, those that a hash of the two picks. Random graphs like that keep what they connect
 /// connected, and errors small, so that deep stacks need not compare each input with each.
@@ -28,11 +24,11 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    pub(super) fn new(plan: &Plan<'_, '_>, crew: &Crew) -> Result<Pairs, Error> {
+    pub(super) fn new(plan: &Plan<'_, '_>, pool: &ThreadPool) -> Result<Pairs, Error> {
         let inputs = plan.inputs().len();
         // Computed here, in parallel, where they would be waited for below.
-        crew.map(inputs, |input| Ok(plan.bounds(input).len()))?;
-        let partners = crew.map(inputs, |input| {
+        pool.map(inputs, |input| Ok(plan.bounds(input).len()))?;
+        let partners = pool.map(inputs, |input| {
             let own = plan.bounds(input);
             let mut found: Vec<u32> = own
                 .iter()

@@ -15,7 +15,11 @@
 mod select;
 mod stack;
 
-use crate::{Combine, Pixel, planes::Wanted, sample::Samples, vector::widest};
+use crate::{
+    Combine, Pixel,
+    planes::{Samples, Wanted},
+    simd::dispatch,
+};
 use stack::Stack;
 
 /// Accumulates the samples of the pixels of one block.
@@ -241,7 +245,7 @@ impl<T: Pixel> Accumulator<T> {
     /// The footprint of the pixels from `start` on, once these are finished.
     pub(crate) fn footprint(&self, start: usize, footprint: &mut [T]) {
         let weight = &self.weight[start..start + footprint.len()];
-        widest(
+        dispatch(
             #[inline(always)]
             || footprint.iter_mut().zip(weight).for_each(|(to, weight)| *to = T::from_f64(*weight)),
         )
@@ -326,7 +330,7 @@ fn replace<'a>(
 
 /// Σwv and Σw. The first `known` pixels have sums already.
 fn add_weighted<T: Pixel>(known: usize, values: &mut [f64], weights: &mut [f64], samples: &[T], added: &[T]) {
-    widest(
+    dispatch(
         #[inline(always)]
         || {
             let term = |v: &T, w: &T| if w.to_f64() > 0.0 { w.to_f64() * v.to_f64() } else { 0.0 };
@@ -348,7 +352,7 @@ fn add_weighted<T: Pixel>(known: usize, values: &mut [f64], weights: &mut [f64],
 
 /// Σv/σ², Σw and Σ1/σ².
 fn add_inverse<T: Pixel>(values: &mut [f64], weights: &mut [f64], precisions: &mut [f64], samples: &Samples<'_, T>) {
-    widest(
+    dispatch(
         #[inline(always)]
         || {
             let sums = values.iter_mut().zip(weights).zip(precisions);
@@ -367,7 +371,7 @@ fn add_inverse<T: Pixel>(values: &mut [f64], weights: &mut [f64], precisions: &m
 
 /// Quotients. Most pixels have one sample of weight 1: those are left as they are, which is what a division makes of them, only slowly.
 fn divide(values: &mut [f64], by: &[f64]) {
-    widest(
+    dispatch(
         #[inline(always)]
         || {
             for (values, by) in values.chunks_mut(16).zip(by.chunks(16)) {
@@ -381,7 +385,7 @@ fn divide(values: &mut [f64], by: &[f64]) {
 
 /// Rounds to the output's type; returns how many pixels have a footprint.
 fn write<T: Pixel>(values: &[f64], weights: &[f64], blank: T, output: &mut [T]) -> u64 {
-    widest(
+    dispatch(
         #[inline(always)]
         || {
             // One thing after the other: loops that vectors are made of.

@@ -1,6 +1,6 @@
 //! Order statistics of the samples of one pixel, without sorting them.
 
-use crate::{Clip, Pixel, vector::widest};
+use crate::{Clip, Pixel, simd::dispatch};
 
 /// Samples summed side by side: a fixed order that vector units like.
 const LANES: usize = 8;
@@ -100,7 +100,7 @@ impl Spread {
         // The last few are filled up with the centre, which changes no sum.
         let mut last = [centre; LANES];
         last.iter_mut().zip(rest).for_each(|(last, sample)| *last = sample.to_f64());
-        widest(
+        dispatch(
             #[inline(always)]
             || {
                 for chunk in chunks {

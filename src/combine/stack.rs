@@ -12,7 +12,11 @@
 use std::f64::consts::{FRAC_PI_2, PI};
 
 use super::{Tale, select};
-use crate::{Combine, Pixel, planes::Wanted, sample::Samples, vector::widest};
+use crate::{
+    Combine, Pixel,
+    planes::{Samples, Wanted},
+    simd::dispatch,
+};
 
 /// Pixels gathered at a time: a cache line of f32.
 const GATHERED: usize = 16;
@@ -213,7 +217,7 @@ impl<T: Pixel> Stack<T> {
         counts.clear();
         counts.resize(values.len(), 0.0);
         values.fill(0.0);
-        widest(
+        dispatch(
             #[inline(always)]
             || {
                 for plane in self.samples.chunks_exact(self.pixels) {

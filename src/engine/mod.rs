@@ -23,17 +23,19 @@ use std::{
 use ndarray::{ArrayViewMut1, ArrayViewMutD};
 
 use crate::{
-    Error, Intermediate, MatchBackground, Pixel, Planes,
-    background::{self, Backgrounds},
+    Error, Intermediate, MatchBackground, Pixel, Planes, background,
     combine::Accumulator,
+    corrections::Backgrounds,
     fits::FitsCache,
-    plan::{Plan, Window},
-    planes::{self, Views, Wanted},
+    plan::Plan,
+    planes::{self, Needs, Samples, Views, Wanted},
     progress::{Meter, Phase},
-    sample::{self, Needs, Samples},
-    schedule::Crew,
+    sample,
+    stats::{Tally, Watch},
     storage::{Buffer, Storage},
-    summary::{InputSummary, Status, Summary, Tally, Watch},
+    summary::{InputSummary, Status, Summary},
+    threads::ThreadPool,
+    window::{Window, blocks},
 };
 use store::Stored;
 
@@ -141,7 +143,7 @@ pub(crate) struct Engine<'r, 'a> {
     window: Window,
     /// Planes of the output, all leading dimensions taken together.
     planes: usize,
-    crew: &'r Crew,
+    pool: &'r ThreadPool,
     files: FitsCache,
     /// Bytes that a worker may use.
     share: usize,
@@ -163,7 +165,7 @@ impl<'r, 'a> Engine<'r, 'a> {
     fn new(
         plan: &'r Plan<'r, 'a>,
         window: Window,
-        crew: &'r Crew,
+        pool: &'r ThreadPool,
         wanted: Wanted,
         needs: Needs,
     ) -> Result<Self, Error> {
@@ -171,9 +173,9 @@ impl<'r, 'a> Engine<'r, 'a> {
             plan,
             window,
             planes: plan.planes(),
-            crew,
+            pool,
             files: plan.files(),
-            share: plan.share(crew.workers())?,
+            share: plan.share(pool.workers())?,
             wanted,
             needs,
             weighted: plan.weighted(),
@@ -187,10 +189,10 @@ impl<'r, 'a> Engine<'r, 'a> {
     }
 
     fn measure<T: Pixel>(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error> {
-        let crew = Crew::hire(plan.options().parallel)?;
+        let pool = ThreadPool::new(plan.options().parallel)?;
         let other = plan.for_backgrounds()?;
         let tiled = other.as_ref().unwrap_or(plan);
-        let engine = Engine::new(tiled, tiled.whole(), &crew, Wanted::default(), Needs::default())?;
+        let engine = Engine::new(tiled, tiled.whole(), &pool, Wanted::default(), Needs::default())?;
         let measured = background::measure::<T>(&engine, tiled, &engine)?;
         plan.matching_peak.fetch_max(engine.bytes.most.into_inner(), Ordering::Relaxed);
         Ok(measured)
@@ -203,12 +205,12 @@ impl<'r, 'a> Engine<'r, 'a> {
         footprint: Option<ArrayViewMutD<'o, T>>,
         further: Planes<'o, T>,
     ) -> Result<Summary, Error> {
-        let crew = Crew::hire(plan.options().parallel)?;
+        let pool = ThreadPool::new(plan.options().parallel)?;
         let planes = plan.planes();
         let tiles = plan.tiles_in(window);
         let wanted = further.wanted();
         let needs = plan.needs(wanted.variance, wanted.mask);
-        let mut engine = Engine::new(plan, window, &crew, wanted, needs)?;
+        let mut engine = Engine::new(plan, window, &pool, wanted, needs)?;
         let matching = plan.options().match_background != MatchBackground::None;
         // From the samples that this run stores if they are all there are.
         let stored_all = window == plan.whole() && plan.options().intermediate != Intermediate::None;
@@ -260,7 +262,7 @@ impl<'r, 'a> Engine<'r, 'a> {
                 self.plan.touching(tile.window).for_each(|input| self.expect(input, 1));
             }
         }
-        self.crew.for_each(
+        self.pool.for_each(
             jobs,
             || self.workspace::<T>(),
             |mut tile, workspace| {
@@ -390,8 +392,8 @@ impl<'r, 'a> Engine<'r, 'a> {
         self.unread[input].fetch_add(times, Ordering::Relaxed);
     }
 
-    pub(crate) fn crew(&self) -> &Crew {
-        self.crew
+    pub(crate) fn pool(&self) -> &ThreadPool {
+        self.pool
     }
 
     pub(crate) fn share(&self) -> usize {
@@ -466,7 +468,7 @@ impl<'r, 'a> Engine<'r, 'a> {
 
     /// How the noise of each input's samples is correlated.
     fn correlations(&self) -> Result<Vec<Option<f64>>, Error> {
-        self.crew.map(self.plan.inputs().len(), |input| {
+        self.pool.map(self.plan.inputs().len(), |input| {
             let largest = self.plan.bounds(input).iter().max_by_key(|window| window.area());
             Ok(largest.and_then(|window| self.plan.sampler(input).noise_correlation(*window)))
         })
@@ -499,17 +501,6 @@ fn fill<T: Pixel>(mut row: ArrayViewMut1<'_, T>, buffer: &mut Vec<T>, write: imp
             row.iter_mut().zip(buffer).for_each(|(to, from)| *to = *from);
         }
     }
-}
-
-/// A tile cut into blocks of at most `area` pixels (but at least one), about as high as wide: turned images have fewer pixels around those than
-/// around strips.
-pub(crate) fn blocks(tile: Window, area: usize) -> Vec<Window> {
-    let square = (area as f64).sqrt() as usize;
-    let nx = if area >= tile.area() { tile.nx } else { square.next_multiple_of(64).min(area).clamp(1, tile.nx) };
-    let ny = (area / nx).clamp(1, tile.ny);
-    let rows = (0..tile.ny).step_by(ny);
-    let block = |x, y| Window::new(tile.x0 + x, tile.y0 + y, nx.min(tile.nx - x), ny.min(tile.ny - y));
-    rows.flat_map(|y| (0..tile.nx).step_by(nx).map(move |x| block(x, y))).collect()
 }
 
 /// A job per tile and a few planes, from the views plane by plane.

@@ -5,9 +5,11 @@ use std::ops::Range;
 use super::Engine;
 use crate::{
     Error, Pixel, background,
-    plan::{Plan, Window},
+    plan::Plan,
+    planes::Samples,
     progress::{Meter, Phase},
-    sample::{self, Samples},
+    sample,
+    window::Window,
 };
 
 /// A tile-sized piece of an input's resampled sub-grid: the samples of all planes, then their weights, then their variances if needed.
@@ -38,7 +40,7 @@ impl Engine<'_, '_> {
         }
         let total = jobs.iter().map(|(_, window, ..)| (window.area() * self.planes) as u64).sum();
         let meter = Meter::new(self.plan.options().progress.as_ref(), Phase::Resampling, total);
-        self.crew.for_each(
+        self.pool.for_each(
             jobs,
             || self.workspace::<T>(),
             |(input, window, cells, bits), workspace| {

@@ -14,9 +14,9 @@ use super::decode;
 use super::read::{FileState, FitsImage, PixelType, Scaling};
 use super::scan::open_file;
 use crate::Error;
-use crate::plan::Window;
+use crate::simd::dispatch;
 use crate::storage::{Buffer, Storage, map_file};
-use crate::vector::widest;
+use crate::window::Window;
 
 /// The type that holds every pixel of an image without loss (or as well as any does).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,7 +269,7 @@ pub trait PatchPixel: Copy {
 }
 
 fn convert<const N: usize, P>(row: &[u8], out: &mut [P], value: impl Fn([u8; N]) -> P) {
-    widest(
+    dispatch(
         #[inline(always)]
         || {
             for (pixel, bytes) in out.iter_mut().zip(row.as_chunks().0) {

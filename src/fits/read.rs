@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex};
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::Header;
 use super::pixels::{Decoded, FitsCache};
 use super::scan::{Kind, ONE_AXIS, Scan};
+use crate::header::Header;
 use crate::{Error, Pixel};
 
 /// Which HDU of a file.

@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use flate2::bufread::MultiGzDecoder;
 
 use super::read::{FileState, FitsImage, PixelType, Scaling};
-use super::{BLOCK, Header, Value, is_column, is_structural};
 use crate::Error;
+use crate::header::{BLOCK, Header, Value, is_column, is_structural};
 
 /// An HDU whose header has been read.
 pub(super) struct Found {

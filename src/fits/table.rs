@@ -1,7 +1,9 @@
 //! Binary tables: columns → header and rows (FITS standard 4.0, section 7.3).
 
-use super::{BLOCK, Header, is_column, write::header_records};
-use crate::Error;
+use crate::{
+    Error,
+    header::{BLOCK, Header, header_records, is_column, printable},
+};
 
 /// A column of a binary table.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,12 +82,6 @@ impl Column {
             }
         }
     }
-}
-
-/// Text in the characters that FITS knows.
-pub(crate) fn printable(text: &str) -> String {
-    let plain = |c: char| c == ' ' || c.is_ascii_graphic();
-    text.chars().flat_map(|c| if plain(c) { vec![c] } else { c.escape_default().collect() }).collect()
 }
 
 /// Header and data of a table, each in whole blocks.

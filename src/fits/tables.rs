@@ -4,8 +4,8 @@ use std::path::Path;
 
 use ndarray::{Array2, Ix2};
 
-use super::{FitsImage, Header};
-use crate::{Error, LookupTables, Wcs, WcsOptions};
+use super::FitsImage;
+use crate::{Error, Header, LookupTables, Wcs, WcsOptions};
 
 /// The image extensions of a file.
 struct Extensions<'p> {

@@ -5,8 +5,8 @@
 //! in memory with nothing but the image, whose header is written anew from what was checked here.
 
 use super::read::{FitsImage, PixelType};
-use super::{Header, Value, is_numbered, is_tiling};
 use crate::Error;
+use crate::header::{Header, Value, is_numbered, is_tiling};
 
 /// The table of tiles: which bytes of a row tell where the tile's stream is.
 struct Table {
@@ -67,7 +67,7 @@ pub(super) fn safe(image: &FitsImage, file: &[u8]) -> Result<Vec<u8>, Error> {
         written.ok_or_else(|| damaged("a tile is too large"))?;
     }
     // A damaged stream is read beyond its end: up to `room` bytes, into other tiles or these zeros.
-    safe.resize((safe.len() + room).next_multiple_of(super::BLOCK), 0);
+    safe.resize((safe.len() + room).next_multiple_of(crate::header::BLOCK), 0);
     Ok(safe)
 }
 

@@ -1,21 +1,17 @@
 //! Writing FITS images: beside the final name, in place through a map, renamed when whole.
 
-use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::marker::PhantomData;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use memmap2::MmapMut;
 use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
 
-use super::Header;
-use super::{
-    BLOCK, is_structural,
-    table::{self, Column},
-};
+use super::table::{self, Column};
 use crate::Error;
-use crate::storage::{self, MappedElement};
+use crate::header::{BLOCK, Header, header_records};
+use crate::storage::{self, MappedElement, NewFile};
 
 /// Whether two paths lead to one file, through symbolic and hard links: whether an output is among the inputs.
 /// `false` if either does not exist.
@@ -25,89 +21,6 @@ pub fn same_file(a: impl AsRef<Path>, b: impl AsRef<Path>) -> bool {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,
     }
-}
-
-/// A file written under a temporary name in the folder of its final one. Dropped unpublished, it leaves nothing.
-#[derive(Debug)]
-pub(crate) struct NewFile {
-    temporary: tempfile::NamedTempFile,
-    // With symbolic links followed: a link stays a link, what it leads to is replaced.
-    target: PathBuf,
-    overwrite: bool,
-}
-
-impl NewFile {
-    pub(crate) fn create(path: &Path, overwrite: bool) -> Result<NewFile, Error> {
-        let target = follow_links(path)?;
-        let name = target
-            .file_name()
-            .ok_or_else(|| Error::Output { path: path.to_owned(), problem: "is not the name of a file".to_owned() })?;
-        let mode = match target.metadata() {
-            Ok(metadata) if metadata.is_dir() => {
-                return Err(Error::Output { path: path.to_owned(), problem: "is a folder".to_owned() });
-            }
-            Ok(_) if !overwrite => return Err(exists(path)),
-            Ok(metadata) => metadata.permissions().mode() & 0o777,
-            // The system takes the umask off.
-            Err(_) => 0o666,
-        };
-        let mut prefix = std::ffi::OsString::from(".");
-        prefix.push(name);
-        let temporary = tempfile::Builder::new()
-            .prefix(&prefix)
-            .suffix(".part")
-            .permissions(std::fs::Permissions::from_mode(mode | 0o600))
-            .tempfile_in(folder_of(&target))
-            .map_err(|error| Error::io(path, "create", error))?;
-        Ok(NewFile { temporary, target, overwrite })
-    }
-
-    pub(crate) fn file(&self) -> &File {
-        self.temporary.as_file()
-    }
-
-    /// Sets the length and reserves the disk space.
-    pub(crate) fn reserve(&self, bytes: u64, what: &str) -> Result<(), Error> {
-        storage::reserve(self.file(), &self.target, folder_of(&self.target), bytes, what)
-    }
-
-    /// Gives the file its final name.
-    pub(crate) fn publish(self) -> Result<(), Error> {
-        let result = if self.overwrite {
-            self.temporary.persist(&self.target)
-        } else {
-            self.temporary.persist_noclobber(&self.target)
-        };
-        match result {
-            Ok(_) => Ok(()),
-            Err(failed) if failed.error.kind() == std::io::ErrorKind::AlreadyExists => Err(exists(&self.target)),
-            Err(failed) => Err(Error::io(&self.target, "rename the finished file", failed.error)),
-        }
-    }
-}
-
-fn exists(path: &Path) -> Error {
-    Error::Output { path: path.to_owned(), problem: "exists already; ask to overwrite it to replace it".to_owned() }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// Where a path leads, also through links to files that do not exist yet.
-fn follow_links(path: &Path) -> Result<PathBuf, Error> {
-    let mut path = path.to_owned();
-    // As many as the system follows.
-    for _ in 0..40 {
-        match std::fs::read_link(&path) {
-            Ok(link) => path = folder_of(&path).join(link),
-            Err(_) => return Ok(path),
-        }
-    }
-    Err(Error::Output { path, problem: "too many symbolic links".to_owned() })
 }
 
 /// A number that a FITS output is made of: `f32`, `f64` or `i32`.
@@ -292,12 +205,4 @@ fn push_structure<P: FitsElement>(cards: &mut Header, shape: &[usize]) {
 fn image_bytes<P>(shape: &[usize]) -> Option<usize> {
     let bytes = shape.iter().try_fold(size_of::<P>(), |bytes, &length| bytes.checked_mul(length))?;
     ((1..=999).contains(&shape.len()) && bytes > 0 && bytes <= isize::MAX as usize).then_some(bytes)
-}
-
-/// The mandatory cards, then those of the caller that do not speak of the structure, as blocks of 2880 bytes.
-pub(super) fn header_records(mandatory: Header, header: &Header) -> Vec<u8> {
-    let names = mandatory.get("EXTNAME").is_some();
-    let mut cards = mandatory;
-    cards.append(header.filtered(|keyword| !(is_structural(keyword) || names && keyword == "EXTNAME")));
-    cards.to_records()
 }

@@ -6,7 +6,9 @@
 use super::PixelMap;
 use super::polynomial::{Polynomial, SAMPLES, sample_points};
 use super::rectangle::{Rectangle, enlarged, hull, intersection};
-use crate::plan::Window;
+use crate::options::CoordinateError;
+use crate::stats::GridReport;
+use crate::window::Window;
 use std::sync::OnceLock;
 
 mod cover;
@@ -24,45 +26,6 @@ const SAFETY: f64 = 4.0;
 const BATCH: usize = 64;
 /// Pixels of a window whose exact coordinates are kept: 4 MB.
 const MOST_AT_ONCE: usize = 1 << 18;
-
-/// How far the coordinates used may be from the exact ones.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum CoordinateError {
-    /// At most so many input pixels. A bound that is not above zero makes every pixel exact.
-    Pixels(f64),
-    /// Every position goes through the exact map.
-    Exact,
-}
-
-impl Default for CoordinateError {
-    /// `Pixels(1e-4)`.
-    fn default() -> Self {
-        CoordinateError::Pixels(1e-4)
-    }
-}
-
-/// How a [`CoordGrid`] came out.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct GridReport {
-    /// Largest distance from the exact map found at the check points of the cells in use, input pixels.
-    pub max_error: f64,
-    /// Pixels of the window whose coordinates come from the exact map.
-    pub exact_pixels: u64,
-    /// Pixels of the window whose coordinates come from polynomials.
-    pub approximated_pixels: u64,
-    /// Pixels of the window known to lie outside of the input without being evaluated.
-    pub outside_pixels: u64,
-}
-
-impl GridReport {
-    /// Adds what another window gave.
-    pub fn merge(&mut self, other: &GridReport) {
-        self.max_error = self.max_error.max(other.max_error);
-        self.exact_pixels += other.exact_pixels;
-        self.approximated_pixels += other.approximated_pixels;
-        self.outside_pixels += other.outside_pixels;
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Cell {

@@ -8,11 +8,13 @@ mod pair;
 mod polynomial;
 mod rectangle;
 mod sky;
+mod steps;
 
-pub use grid::{CoordGrid, CoordinateError, GridReport};
+pub use grid::CoordGrid;
 pub(crate) use inverse::Inverse;
 pub use pair::WcsMap;
 pub(crate) use sky::{Flatness, Sky, SkyIndex, cap_of};
+pub(crate) use steps::Steps;
 
 /// The exact map between the pixels of the output and those of one input.
 ///

@@ -1,7 +1,7 @@
 //! A map over one square cell as a pair of tensor polynomials: fitted at Chebyshev nodes, checked elsewhere.
 
 use super::rectangle::Rectangle;
-use crate::vector::widest;
+use crate::simd::dispatch;
 use std::array::from_fn;
 use std::f64::consts::PI;
 use std::sync::LazyLock;
@@ -201,7 +201,7 @@ impl Scaled {
 
 /// The values at `t, t + 1, …` of polynomials of a degree.
 fn along(degree: usize, t: f64, px: &[f64; N], py: &[f64; N], xs: &mut [f64], ys: &mut [f64]) {
-    widest(
+    dispatch(
         #[inline(always)]
         || match degree {
             0 | 1 => evaluate::<2>(t, px, py, xs, ys),

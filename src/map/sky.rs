@@ -3,10 +3,11 @@
 
 use std::sync::OnceLock;
 
-use super::{CoordinateError, PixelMap};
+use super::PixelMap;
 use crate::{
     direction::{Cap, Vector, cross, dot, minus},
-    plan::Window,
+    options::CoordinateError,
+    window::Window,
 };
 
 /// Side of the largest squares of output pixels that are judged together. They are anchored to the output's first pixel.

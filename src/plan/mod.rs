@@ -3,11 +3,8 @@
 mod bounds;
 mod needed;
 mod overlap;
-mod window;
 
 use overlap::TileTree;
-pub(crate) use window::Tiles;
-pub use window::Window;
 
 use std::{
     collections::BTreeSet,
@@ -17,13 +14,14 @@ use std::{
 use ndarray::{ArrayViewMut, Dimension};
 
 use crate::{
-    Error, Input, Intermediate, MatchBackground, Options, Pixel, Planes, Resample, Summary, Wcs,
-    background::{self, Backgrounds},
+    Error, Input, Intermediate, MatchBackground, Options, Pixel, Planes, Resample, Summary, Wcs, background,
+    corrections::Backgrounds,
     fits::FitsCache,
-    map::{Inverse, PixelMap},
+    map::{Inverse, PixelMap, Steps},
     resample::Kernel,
-    sample::{Sampler, Steps},
-    schedule::Crew,
+    sample::Sampler,
+    threads::ThreadPool,
+    window::{Tiles, Window},
 };
 
 /// How many times the scale at the reference point a projection may stretch a pixel before kernels that span output pixels miss
@@ -89,10 +87,10 @@ impl<'p, 'a> Plan<'p, 'a> {
                 });
             }
         };
-        let crew = Crew::hire(options.parallel)?;
+        let pool = ThreadPool::new(options.parallel)?;
         let tiles = Tiles::new(window_of(shape), options.tile);
         let tree = TileTree::new(|x, y| target.pixel_to_vector(x, y), tiles);
-        let samplers = crew.map(inputs.len(), |index| {
+        let samplers = pool.map(inputs.len(), |index| {
             let input = &inputs[index];
             let sampler = || {
                 input.validate(leading)?;
@@ -118,7 +116,7 @@ impl<'p, 'a> Plan<'p, 'a> {
             };
             sampler().map_err(|error: Error| error.of_input(index, input.name()))
         })?;
-        let touched = crew.map(inputs.len(), |index| {
+        let touched = pool.map(inputs.len(), |index| {
             let input = &inputs[index];
             let Sampler { kernel, map, .. } = &samplers[index];
             if kernel.is_everywhere() || (input.wcs().is_none() && kernel.likes_whole_blocks()) {

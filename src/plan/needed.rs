@@ -1,7 +1,7 @@
 //! What carrying a plan out takes.
 
-use super::{Plan, Window};
-use crate::{Intermediate, Pixel, sample::Needs};
+use super::Plan;
+use crate::{Intermediate, Pixel, planes::Needs, window::Window};
 
 impl Plan<'_, '_> {
     /// Bytes of the intermediates of a run over the whole target for outputs of type `T`, `variance` and `mask` telling whether it fills

@@ -1,11 +1,12 @@
 //! Which tiles of the output an input touches, and the rectangles around them.
 
 use super::bounds::{Block, Caps, Extent, tame_cap};
-use super::window::{Tiles, Window};
 use crate::direction::{Cap, Vector};
 use crate::error::Error;
-use crate::map::{CoordGrid, CoordinateError, PixelMap};
+use crate::map::{CoordGrid, PixelMap};
+use crate::options::CoordinateError;
 use crate::wcs::{Frame, Wcs};
+use crate::window::{Tiles, Window};
 use std::{collections::BTreeMap, sync::OnceLock};
 
 /// The tiles of the output with caps on the sky that contain their pixels, in a quadtree. A cap is found when it is first asked for: what is far

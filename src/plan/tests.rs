@@ -2,8 +2,8 @@
 
 use super::bounds::Extent;
 use super::overlap::{TileTree, extent_of_wcs, rectangles};
-use super::window::{Tiles, Window};
 use crate::map::{PixelMap, WcsMap};
+use crate::window::{Tiles, Window};
 use crate::{Header, Wcs};
 use std::time::Instant;
 

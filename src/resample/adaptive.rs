@@ -22,7 +22,7 @@ use super::{
     linear,
     series::{self, Gaussians, LANES, hann},
 };
-use crate::{Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, plan::Window, vector::widest};
+use crate::{Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, simd::dispatch, window::Window};
 
 /// Sides of a box that reaches out of the image are at most so long where pixels outside count.
 const LONGEST: f64 = 16384.0;
@@ -172,7 +172,7 @@ pub(super) fn block<P: Pixel, T: Pixel>(
             for ((values, coverage), from) in pieces.zip((0..).step_by(LANES)) {
                 further.start((y - block.y0) * block.nx + from);
                 let numbers = linear.lanes(block.x0 + from, y);
-                widest(
+                dispatch(
                     #[inline(always)]
                     || sampling.piece(numbers, values, coverage, further),
                 );

@@ -1,6 +1,6 @@
 //! Images that go around: what lies beyond one edge is what lies at the other.
 
-use crate::{Adaptive, vector::widest};
+use crate::{Adaptive, simd::dispatch};
 
 /// Turns of an image along x and y.
 #[derive(Clone, Copy)]
@@ -28,7 +28,7 @@ impl Cycle {
     /// Moves positions by whole turns into the image.
     pub(super) fn enter(&self, xs: &mut [f64], ys: &mut [f64]) {
         for ((positions, turn), pixel) in [xs, ys].into_iter().zip(self.turn).zip(self.pixel) {
-            widest(
+            dispatch(
                 #[inline(always)]
                 || positions.iter_mut().for_each(|x| *x -= turn * ((*x + 0.5) * pixel).floor()),
             );

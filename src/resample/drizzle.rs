@@ -11,7 +11,7 @@
 use std::{f64::consts::PI, ops::Range};
 
 use super::{Scene, Scratch, further::Further, raster::Cover};
-use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, plan::Window};
+use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, window::Window};
 
 /// Full width at half maximum of a Gaussian in standard deviations, to the digits of the package.
 const FWHM: f64 = 2.3548;

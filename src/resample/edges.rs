@@ -15,7 +15,7 @@
 use std::ops::Range;
 
 use super::Patch;
-use crate::{Flux, Pixel, map::CoordGrid, plan::Window, vector::widest};
+use crate::{Flux, Pixel, map::CoordGrid, simd::dispatch, window::Window};
 
 /// Side of the tiles over which W is summed up, anchored to the image's first pixel: so small that sums stay small and little is lost in differences.
 pub(super) const TILE: usize = 128;
@@ -125,7 +125,7 @@ impl RowSums {
     fn integrals(&mut self, from: &Corners, to: &Corners, after: usize, n: usize, integrals: &mut Vec<f64>) {
         let RowSums { sums, cuts, .. } = self;
         integrals.resize(padded(n), 0.0);
-        widest(
+        dispatch(
             #[inline(always)]
             || {
                 for (at, integrals) in (0..).step_by(BATCH).zip(integrals.as_chunks_mut::<BATCH>().0) {
@@ -227,7 +227,7 @@ impl Corners {
 
     /// Finds the pixels that the corners lie in.
     fn locate(&mut self, sums: &RowSums) {
-        widest(
+        dispatch(
             #[inline(always)]
             || {
                 let [x0, y0, nx, ny] =
@@ -370,7 +370,7 @@ impl Means {
     ) {
         sums.integrals(below, above, 0, values.len() + 1, &mut self.between);
         self.doubtful.clear();
-        widest(
+        dispatch(
             #[inline(always)]
             || {
                 for (at, values) in (0..).step_by(BATCH).zip(values.chunks_mut(BATCH)) {

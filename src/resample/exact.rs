@@ -21,7 +21,7 @@ use crate::{
     Flux, Missing, Pixel,
     direction::Vector,
     map::{CoordGrid, Flatness, Sky, cap_of},
-    plan::Window,
+    window::Window,
 };
 
 /// Parts of an output pixel's area that are nothing but rounding.

@@ -14,7 +14,7 @@ use super::{
     interpolate::mirror,
     spline::{self, Horizon, RESPONSE},
 };
-use crate::{Resample, plan::Window};
+use crate::{Resample, window::Window};
 
 /// What is known of the pixels of a patch beside their values.
 pub(crate) struct Known<'p> {

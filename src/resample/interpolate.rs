@@ -12,7 +12,7 @@
 //! samples continuous; no tap lies farther away than the one that it stands in for.
 
 use super::{Patch, further::Further};
-use crate::{Missing, Pixel, vector::widest};
+use crate::{Missing, Pixel, simd::dispatch};
 
 /// A one-dimensional kernel on `N` pixels.
 pub(super) trait Taps<const N: usize> {
@@ -224,7 +224,7 @@ pub(super) fn row<const N: usize, P: Pixel, T: Pixel, F: Further>(
     coverage: &mut [T],
     further: &mut F,
 ) -> bool {
-    widest(
+    dispatch(
         #[inline(always)]
         || {
             let mut centred = false;

@@ -13,7 +13,7 @@ use super::{
     jacobian::{Jacobians, slope},
     series::LANES,
 };
-use crate::{Adaptive, map::CoordGrid, plan::Window, vector::widest};
+use crate::{Adaptive, map::CoordGrid, simd::dispatch, window::Window};
 
 /// How many times |J|² may be above its neighbours' lower quartile.
 const SPIKE: f64 = 10.0;
@@ -123,7 +123,7 @@ impl Linear {
             ys.copy_from_slice(centre[1]);
             let (xu, xv, yu, yv) = (&mut xu[..nx], &mut xv[..nx], &mut yu[..nx], &mut yv[..nx]);
             let [left, centre, right, low, high] = [left, centre, right, low, high].map(|[x, y]| (&x[..nx], &y[..nx]));
-            widest(
+            dispatch(
                 #[inline(always)]
                 || {
                     for k in 0..nx {
@@ -187,7 +187,7 @@ impl Linear {
         // A few maxima side by side; NaN and infinity do not count.
         let mut sizes = [0.0_f64; 8];
         let chunks = xu.chunks(8).zip(xv.chunks(8)).zip(yu.chunks(8).zip(yv.chunks(8)));
-        widest(
+        dispatch(
             #[inline(always)]
             || {
                 for ((xu, xv), (yu, yv)) in chunks {

@@ -28,7 +28,7 @@ pub(crate) use linear::Linear;
 use crate::{
     Flux, Missing, Pixel, Resample,
     map::{CoordGrid, Sky},
-    plan::Window,
+    window::Window,
 };
 
 use further::{Correlation, Further};

@@ -6,7 +6,7 @@ use super::{
     Patch,
     ellipse::{Form, Matrix, exp2, hann_window},
 };
-use crate::{Adaptive, Pixel, plan::Window};
+use crate::{Adaptive, Pixel, window::Window};
 
 /// Largest exponent of the Gaussian in a box that is summed as a product of series: none of their terms then leaves the range of numbers.
 const STEEPEST: f64 = 150.0;

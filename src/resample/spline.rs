@@ -26,7 +26,7 @@ use super::{
     further::Further,
     interpolate::{Taps, as_index, floor, mirror},
 };
-use crate::{Pixel, plan::Window, vector::widest};
+use crate::{Pixel, simd::dispatch, window::Window};
 
 /// How far away pixels count: what is farther changes a sample by less than its type can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,7 +261,7 @@ impl Coefficients {
             for (to, x) in line.iter_mut().skip(before + direct.len()).zip(direct.end..) {
                 *to = mirrored(x);
             }
-            let finite = widest(
+            let finite = dispatch(
                 #[inline(always)]
                 || {
                     match pixels {

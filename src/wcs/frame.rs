@@ -9,7 +9,7 @@ use super::frame_matrix::{
 };
 use crate::direction::{Matrix, Vector, dot, multiply, rotate, transpose, unit};
 use crate::error::Error;
-use crate::fits::Header;
+use crate::header::Header;
 
 /// The frame that celestial coordinates refer to.
 ///

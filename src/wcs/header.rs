@@ -9,7 +9,7 @@ use super::rotation::{Impossible, Reference};
 use super::trig;
 use crate::direction::Matrix;
 use crate::error::Error;
-use crate::fits::{Header, Value};
+use crate::header::{Header, Value};
 
 /// Most axes that a description may have; a three-digit axis number does not fit the keywords.
 const MAX_AXES: usize = 99;

@@ -36,7 +36,7 @@ pub use optimal::{OptimalOptions, find_optimal_celestial_wcs, find_optimal_celes
 
 use crate::direction::{Matrix, Vector, multiply, rotate, transpose};
 use crate::error::Error;
-use crate::fits::Header;
+use crate::header::Header;
 use distortion::{Interpreted, PixelDistortion, PlaneDistortion, interpret};
 use header::{Description, refuse};
 use linear::Linear;

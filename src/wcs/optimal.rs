@@ -8,7 +8,7 @@ mod tests;
 use super::{Frame, Wcs};
 use crate::direction::Vector;
 use crate::error::Error;
-use crate::fits::Header;
+use crate::header::Header;
 use extent::{Bounds, Probe};
 
 /// More pixels than any mosaic has: 4 TiB in f32.

@@ -3,7 +3,7 @@
 use super::Wcs;
 use super::distortion::is_card;
 use super::header::Description;
-use crate::fits::Header;
+use crate::header::Header;
 
 /// Stems of the keywords that are copied with a distortion, which is meant in their terms; the last rows are those of DSS plates.
 const STEMS: [&str; 26] = [

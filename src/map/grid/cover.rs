@@ -3,7 +3,7 @@
 use super::{Cell, CoordGrid, LEAF, Region, SAFETY, Square};
 use crate::map::polynomial::Polynomial;
 use crate::map::rectangle::{Rectangle, enlarged, hull, intersection};
-use crate::plan::Window;
+use crate::window::Window;
 
 /// Side of the pieces that are not divided to find what is covered, output pixels.
 const PIECE: f64 = 8.0;

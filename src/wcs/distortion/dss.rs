@@ -4,7 +4,7 @@
 use super::polynomial::Polynomials;
 use super::problem;
 use crate::error::Error;
-use crate::fits::Header;
+use crate::header::Header;
 
 /// The polynomial part of a plate solution, on top of its linear part, which stands in CRPIX and CD.
 #[derive(Clone, Debug, PartialEq)]

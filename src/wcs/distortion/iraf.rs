@@ -4,7 +4,7 @@
 use super::polynomial::Polynomials;
 use super::problem;
 use crate::error::Error;
-use crate::fits::Header;
+use crate::header::Header;
 
 /// Highest number of terms along an axis; IRAF's own fits stay far below.
 const MAX_ORDER: usize = 20;

@@ -2,7 +2,7 @@
 
 use super::problem;
 use crate::error::Error;
-use crate::fits::{Header, Value};
+use crate::header::{Header, Value};
 use ndarray::Array2;
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ mod sip;
 mod tpv;
 
 use crate::error::Error;
-use crate::fits::Header;
+use crate::header::Header;
 use dss::Dss;
 use iraf::Iraf;
 use lookup::Lookup;

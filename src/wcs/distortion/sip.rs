@@ -3,7 +3,7 @@
 use super::polynomial::Polynomials;
 use super::{coefficient, problem};
 use crate::error::Error;
-use crate::fits::Header;
+use crate::header::Header;
 
 /// Highest order of the convention.
 const MAX_ORDER: i64 = 9;

@@ -2,7 +2,7 @@
 
 use super::{Interpreted, LookupTables, interpret};
 use crate::error::Error;
-use crate::fits::Header;
+use crate::header::Header;
 use ndarray::Array2;
 use serde_json::Value;
 

@@ -4,7 +4,7 @@
 use super::polynomial::Polynomials;
 use super::{coefficient, problem};
 use crate::error::Error;
-use crate::fits::Header;
+use crate::header::Header;
 
 /// Highest m of PVi_m.
 const TERMS: usize = 39;

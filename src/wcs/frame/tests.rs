@@ -1,7 +1,7 @@
 //! Frames against astropy: the table of tests/golden/make_frames.py.
 
 use super::Frame;
-use crate::fits::Header;
+use crate::header::Header;
 use serde_json::Value;
 
 fn table() -> Value {

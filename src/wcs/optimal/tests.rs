@@ -2,7 +2,7 @@
 
 use super::{OptimalOptions, find_optimal_celestial_wcs};
 use crate::error::Error;
-use crate::fits::Header;
+use crate::header::Header;
 use crate::wcs::{Frame, Wcs};
 use serde_json::Value;
 

@@ -143,3 +143,14 @@ impl Tiles {
             .map(move |(x, y)| y * columns + x)
     }
 }
+
+/// A tile cut into blocks of at most `area` pixels (but at least one), about as high as wide: turned images have fewer pixels around those than
+/// around strips.
+pub(crate) fn blocks(tile: Window, area: usize) -> Vec<Window> {
+    let square = (area as f64).sqrt() as usize;
+    let nx = if area >= tile.area() { tile.nx } else { square.next_multiple_of(64).min(area).clamp(1, tile.nx) };
+    let ny = (area / nx).clamp(1, tile.ny);
+    let rows = (0..tile.ny).step_by(ny);
+    let block = |x, y| Window::new(tile.x0 + x, tile.y0 + y, nx.min(tile.nx - x), ny.min(tile.ny - y));
+    rows.flat_map(|y| (0..tile.nx).step_by(nx).map(move |x| block(x, y))).collect()
+}

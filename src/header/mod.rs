@@ -2,8 +2,14 @@
 
 use std::fmt;
 
-use super::card::{CARD, Card, Value, is_commentary, is_keyword_byte, keyword_before_equals, plain, split_value};
+mod card;
+mod keywords;
+
+pub use card::Value;
+pub(crate) use keywords::{BLOCK, is_column, is_numbered, is_structural, is_tiling};
+
 use crate::Error;
+use card::{CARD, Card, is_commentary, is_keyword_byte, keyword_before_equals, plain, split_value};
 
 /// A FITS header: cards in their order.
 ///
@@ -199,7 +205,7 @@ impl Header {
     pub(crate) fn to_records(&self) -> Vec<u8> {
         let mut records = self.to_string().into_bytes();
         records.retain(|&byte| byte != b'\n');
-        records.resize(records.len().next_multiple_of(super::BLOCK), b' ');
+        records.resize(records.len().next_multiple_of(BLOCK), b' ');
         records
     }
 
@@ -286,6 +292,20 @@ impl fmt::Display for Header {
         }
         writeln!(f, "{:<CARD$}", "END")
     }
+}
+
+/// The mandatory cards, then those of the caller that do not speak of the structure, as blocks of 2880 bytes.
+pub(crate) fn header_records(mandatory: Header, header: &Header) -> Vec<u8> {
+    let names = mandatory.get("EXTNAME").is_some();
+    let mut cards = mandatory;
+    cards.append(header.filtered(|keyword| !(is_structural(keyword) || names && keyword == "EXTNAME")));
+    cards.to_records()
+}
+
+/// Text in the characters that FITS knows.
+pub(crate) fn printable(text: &str) -> String {
+    let plain = |c: char| c == ' ' || c.is_ascii_graphic();
+    text.chars().flat_map(|c| if plain(c) { vec![c] } else { c.escape_default().collect() }).collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Who does which piece of work when: all of rayon is here.
+//! Thread pools and the queue of jobs; the only module that names rayon.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -8,20 +8,20 @@ use std::sync::{
 use crate::{Error, Parallel};
 
 /// A pool for one run.
-pub(crate) enum Crew {
+pub(crate) enum ThreadPool {
     Serial,
     Pool(rayon::ThreadPool),
     Current,
 }
 
-impl Crew {
-    pub(crate) fn hire(parallel: Parallel) -> Result<Crew, Error> {
+impl ThreadPool {
+    pub(crate) fn new(parallel: Parallel) -> Result<ThreadPool, Error> {
         match parallel {
-            Parallel::Serial => Ok(Crew::Serial),
-            Parallel::Current => Ok(Crew::Current),
+            Parallel::Serial => Ok(ThreadPool::Serial),
+            Parallel::Current => Ok(ThreadPool::Current),
             Parallel::Threads(threads) => {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build();
-                pool.map(Crew::Pool)
+                pool.map(ThreadPool::Pool)
                     .map_err(|error| Error::Threads { threads: threads.get(), problem: error.to_string() })
             }
         }
@@ -30,9 +30,9 @@ impl Crew {
     /// How many pieces of work go on at once.
     pub(crate) fn workers(&self) -> usize {
         match self {
-            Crew::Serial => 1,
-            Crew::Pool(pool) => pool.current_num_threads(),
-            Crew::Current => rayon::current_num_threads(),
+            ThreadPool::Serial => 1,
+            ThreadPool::Pool(pool) => pool.current_num_threads(),
+            ThreadPool::Current => rayon::current_num_threads(),
         }
     }
 
@@ -61,9 +61,9 @@ impl Crew {
             }
         };
         match self {
-            Crew::Serial => worker(),
-            Crew::Pool(pool) => pool.scope(|scope| self.spawn(scope, &worker)),
-            Crew::Current => rayon::scope(|scope| self.spawn(scope, &worker)),
+            ThreadPool::Serial => worker(),
+            ThreadPool::Pool(pool) => pool.scope(|scope| self.spawn(scope, &worker)),
+            ThreadPool::Current => rayon::scope(|scope| self.spawn(scope, &worker)),
         }
         match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some((_, error)) => Err(error),
@@ -80,10 +80,10 @@ impl Crew {
         use rayon::prelude::*;
         let parallel = || -> Vec<Result<R, Error>> { (0..count).into_par_iter().map(&work).collect() };
         match self {
-            Crew::Serial => (0..count).map(work).collect(),
+            ThreadPool::Serial => (0..count).map(work).collect(),
             // Collected before looking for errors: the first in order is returned, not the first in time.
-            Crew::Pool(pool) => pool.install(parallel).into_iter().collect(),
-            Crew::Current => parallel().into_iter().collect(),
+            ThreadPool::Pool(pool) => pool.install(parallel).into_iter().collect(),
+            ThreadPool::Current => parallel().into_iter().collect(),
         }
     }
 

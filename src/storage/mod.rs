@@ -15,7 +15,10 @@ use memmap2::{Mmap, MmapMut};
 use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
 
 use crate::Error;
-use crate::fits::NewFile;
+
+mod new_file;
+
+pub(crate) use new_file::NewFile;
 
 mod sealed {
     /// Numbers whose every bit pattern, all zeros among them, is a value, and which have no padding.

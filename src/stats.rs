@@ -1,0 +1,82 @@
+//! Counts and times that are gathered while a plan is carried out.
+
+use std::{
+    ops::AddAssign,
+    time::{Duration, Instant},
+};
+
+/// How a [`CoordGrid`] came out.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct GridReport {
+    /// Largest distance from the exact map found at the check points of the cells in use, input pixels.
+    pub max_error: f64,
+    /// Pixels of the window whose coordinates come from the exact map.
+    pub exact_pixels: u64,
+    /// Pixels of the window whose coordinates come from polynomials.
+    pub approximated_pixels: u64,
+    /// Pixels of the window known to lie outside of the input without being evaluated.
+    pub outside_pixels: u64,
+}
+
+impl GridReport {
+    /// Adds what another window gave.
+    pub fn merge(&mut self, other: &GridReport) {
+        self.max_error = self.max_error.max(other.max_error);
+        self.exact_pixels += other.exact_pixels;
+        self.approximated_pixels += other.approximated_pixels;
+        self.outside_pixels += other.outside_pixels;
+    }
+}
+/// The time that each part of the work took, added up over the threads that did it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stages {
+    /// Input pixels read: decoded, made native-endian numbers, scaled, with what is known of them.
+    pub patch: Duration,
+    /// Coordinate grids made: the exact map at their nodes, fits and checks.
+    pub coordinates: Duration,
+    /// Samples taken; the coordinates of each pixel, evaluated from the grid, are counted here.
+    pub resampling: Duration,
+    /// Samples combined and pixels written.
+    pub combining: Duration,
+}
+
+impl AddAssign for Stages {
+    fn add_assign(&mut self, other: Stages) {
+        self.patch += other.patch;
+        self.coordinates += other.coordinates;
+        self.resampling += other.resampling;
+        self.combining += other.combining;
+    }
+}
+
+/// Tells the time between stages.
+pub(crate) struct Watch(Instant);
+
+impl Watch {
+    pub(crate) fn start() -> Watch {
+        Watch(Instant::now())
+    }
+
+    /// The time since the start or the last lap.
+    pub(crate) fn lap(&mut self) -> Duration {
+        let last = std::mem::replace(&mut self.0, Instant::now());
+        self.0.duration_since(last)
+    }
+}
+
+/// What is counted while the work goes on, for one input.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) resampled: u64,
+    pub(crate) grid: GridReport,
+    pub(crate) stages: Stages,
+}
+
+impl Tally {
+    pub(crate) fn merge(&mut self, other: &Tally) {
+        self.resampled += other.resampled;
+        self.grid.merge(&other.grid);
+        self.stages += other.stages;
+    }
+}
