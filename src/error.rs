@@ -151,6 +151,14 @@ pub enum Error {
     /// The progress callback asked to stop. The output buffers hold an unfinished mosaic.
     #[error("cancelled by the progress callback; the output buffers are unfinished")]
     Cancelled,
+    /// A [`PixelSource`](crate::PixelSource) or [`TileSink`](crate::TileSink) outside of this crate failed.
+    #[error("{name}: {problem}")]
+    Source {
+        /// What failed: a name that its user knows.
+        name: String,
+        /// What is wrong, in words.
+        problem: String,
+    },
     /// The thread pool could not be built.
     #[error("cannot start {threads} threads: {problem}")]
     Threads {

@@ -5,12 +5,22 @@ use std::{path::Path, sync::Arc};
 use ndarray::{ArrayView, Dimension};
 
 use crate::{
-    Error, FitsImage, Hdu, Header, InputPixel, Pixel, PixelType, Wcs,
-    fits::{FitsCache, Precision},
+    Error, FitsImage, Hdu, Header, InputPixel, Pixel, Wcs, Window,
     map::{PixelMap, WcsMap},
-    pixel::AnyView,
-    window::Window,
+    source::{ArraySource, PixelSource, ReadContext},
 };
+
+/// File and HDU of a source, or what else there is to call it.
+fn name_of(source: &dyn PixelSource) -> String {
+    source.file().map_or_else(|| "source".to_owned(), |(path, hdu)| format!("{} HDU {hdu}", path.display()))
+}
+
+/// A source, shared by an input and those that read it.
+pub(crate) type Source<'a> = Arc<dyn PixelSource + 'a>;
+
+fn of_array<'a, P: InputPixel, D: Dimension>(array: ArrayView<'a, P, D>) -> Source<'a> {
+    Arc::new(ArraySource(P::erase(array.into_dyn())))
+}
 
 /// One image to be mosaicked: a borrowed array or a FITS file, its WCS and, if wanted, weights.
 ///
@@ -19,20 +29,20 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Input<'a> {
     name: String,
-    pub(crate) image: Pixels<'a>,
+    pub(crate) image: Source<'a>,
     geometry: Geometry,
     pub(crate) weights: Option<Weights<'a>>,
     scale: f64,
     /// Variances and flags, pixel on pixel.
-    pub(crate) variance: Option<Pixels<'a>>,
-    pub(crate) mask: Option<Pixels<'a>>,
+    pub(crate) variance: Option<Source<'a>>,
+    pub(crate) mask: Option<Source<'a>>,
     weightless: bool,
 }
 
 /// How an input's pixels relate to the output's.
 #[derive(Clone)]
 enum Geometry {
-    Wcs(Box<Wcs>),
+    Wcs(Arc<Wcs>),
     Map(Arc<dyn PixelMap>),
 }
 
@@ -57,7 +67,7 @@ impl std::fmt::Debug for Geometry {
 /// The weights of an input.
 #[derive(Clone, Debug)]
 pub(crate) struct Weights<'a> {
-    pub(crate) image: Pixels<'a>,
+    pub(crate) image: Source<'a>,
     /// `None` if they lie pixel on pixel on the image.
     geometry: Option<Geometry>,
 }
@@ -72,9 +82,9 @@ impl Weights<'_> {
 impl<'a> Input<'a> {
     /// An array of shape (..., ny, nx) with any strides, and its WCS.
     pub fn from_array<P: InputPixel, D: Dimension>(array: ArrayView<'a, P, D>, wcs: Wcs) -> Self {
-        let pixels = Pixels::Array(P::erase(array.into_dyn()));
-        let wcs = wcs.with_shape(pixels.plane());
-        Self::new("array".to_owned(), pixels, Geometry::Wcs(Box::new(wcs)))
+        let pixels = of_array(array);
+        let wcs = wcs.with_shape(plane_of(&*pixels));
+        Self::new("array".to_owned(), pixels, Geometry::Wcs(Arc::new(wcs)))
     }
 
     /// An array of shape (..., ny, nx) and the map between the output's pixels and its own, whatever that is made of.
@@ -82,7 +92,7 @@ impl<'a> Input<'a> {
         array: ArrayView<'a, P, D>,
         map: Arc<dyn PixelMap>,
     ) -> Self {
-        Self::new("array".to_owned(), Pixels::Array(P::erase(array.into_dyn())), Geometry::Map(map))
+        Self::new("array".to_owned(), of_array(array), Geometry::Map(map))
     }
 
     /// An image in a FITS file. Header and structure are read now, pixels when they are needed.
@@ -97,17 +107,26 @@ impl<'a> Input<'a> {
 
     /// An image in a FITS file that has been opened already, and a WCS, which may be another than that of its header.
     pub fn from_image(image: FitsImage, wcs: Wcs) -> Self {
-        let name = format!("{} HDU {}", image.path().display(), image.number());
-        Self::new(name, Pixels::Fits(Arc::new(image)), Geometry::Wcs(Box::new(wcs)))
+        Self::from_source(Arc::new(image), wcs)
     }
 
     /// An image in a FITS file that has been opened already, and the map between the output's pixels and its own.
     pub fn from_image_with_map(image: FitsImage, map: Arc<dyn PixelMap>) -> Self {
-        let name = format!("{} HDU {}", image.path().display(), image.number());
-        Self::new(name, Pixels::Fits(Arc::new(image)), Geometry::Map(map))
+        Self::from_source_with_map(Arc::new(image), map)
     }
 
-    fn new(name: String, image: Pixels<'a>, geometry: Geometry) -> Self {
+    /// Pixels of any other source, and their WCS.
+    pub fn from_source(source: Arc<dyn PixelSource + 'a>, wcs: Wcs) -> Self {
+        let wcs = wcs.with_shape(plane_of(&*source));
+        Self::new(name_of(&*source), source, Geometry::Wcs(Arc::new(wcs)))
+    }
+
+    /// Pixels of any other source, and the map between the output's pixels and their own.
+    pub fn from_source_with_map(source: Arc<dyn PixelSource + 'a>, map: Arc<dyn PixelMap>) -> Self {
+        Self::new(name_of(&*source), source, Geometry::Map(map))
+    }
+
+    fn new(name: String, image: Source<'a>, geometry: Geometry) -> Self {
         Input { name, image, geometry, weights: None, scale: 1.0, weightless: false, variance: None, mask: None }
     }
 
@@ -160,40 +179,31 @@ impl<'a> Input<'a> {
 
     /// The header of an image in a FITS file.
     pub fn header(&self) -> Option<&Header> {
-        match &self.image {
-            Pixels::Array(_) => None,
-            Pixels::Fits(image) => Some(image.header()),
-        }
+        self.image.header()
     }
 
     /// Path and number of the HDU of an image in a FITS file; the primary HDU is 0.
     pub fn file(&self) -> Option<(&Path, usize)> {
-        match &self.image {
-            Pixels::Array(_) => None,
-            Pixels::Fits(image) => Some((image.path(), image.number())),
-        }
+        self.image.file()
     }
 
     /// Whether the input has weights, and the file they are in if they are in one.
     pub fn weights_file(&self) -> Option<Option<&Path>> {
-        self.weights.as_ref().map(|weights| match &weights.image {
-            Pixels::Array(_) => None,
-            Pixels::Fits(image) => Some(image.path()),
-        })
+        self.weights.as_ref().map(|weights| weights.image.file().map(|(path, _)| path))
     }
 
     /// Weights pixel on pixel: an array of the image's shape, or of shape (ny, nx) for all planes of a cube.
     #[must_use]
     pub fn with_weights<P: InputPixel, D: Dimension>(mut self, weights: ArrayView<'a, P, D>) -> Self {
-        self.weights = Some(Weights { image: Pixels::Array(P::erase(weights.into_dyn())), geometry: None });
+        self.weights = Some(Weights { image: of_array(weights), geometry: None });
         self
     }
 
     /// Weights of shape (ny, nx), or with the image's leading dimensions, that have a WCS of their own.
     #[must_use]
     pub fn with_weights_on<P: InputPixel, D: Dimension>(mut self, weights: ArrayView<'a, P, D>, wcs: Wcs) -> Self {
-        let image = Pixels::Array(P::erase(weights.into_dyn()));
-        let geometry = Some(Geometry::Wcs(Box::new(wcs.with_shape(image.plane()))));
+        let image = of_array(weights);
+        let geometry = Some(Geometry::Wcs(Arc::new(wcs.with_shape(plane_of(&*image)))));
         self.weights = Some(Weights { image, geometry });
         self
     }
@@ -205,8 +215,7 @@ impl<'a> Input<'a> {
         weights: ArrayView<'a, P, D>,
         map: Arc<dyn PixelMap>,
     ) -> Self {
-        self.weights =
-            Some(Weights { image: Pixels::Array(P::erase(weights.into_dyn())), geometry: Some(Geometry::Map(map)) });
+        self.weights = Some(Weights { image: of_array(weights), geometry: Some(Geometry::Map(map)) });
         self
     }
 
@@ -217,8 +226,8 @@ impl<'a> Input<'a> {
     pub fn with_weights_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
         let image = FitsImage::open(path.as_ref(), hdu)?;
         let own = image.header().get("CTYPE1").is_some();
-        let geometry = if own { Some(Geometry::Wcs(Box::new(image.wcs(None)?))) } else { None };
-        self.weights = Some(Weights { image: Pixels::Fits(Arc::new(image)), geometry });
+        let geometry = if own { Some(Geometry::Wcs(Arc::new(image.wcs(None)?))) } else { None };
+        self.weights = Some(Weights { image: Arc::new(image), geometry });
         Ok(self)
     }
 
@@ -226,7 +235,7 @@ impl<'a> Input<'a> {
     /// negative, infinite or NaN is missing, whether or not a variance is asked for.
     #[must_use]
     pub fn with_variance<P: InputPixel, D: Dimension>(mut self, variance: ArrayView<'a, P, D>) -> Self {
-        self.variance = Some(Pixels::Array(P::erase(variance.into_dyn())));
+        self.variance = Some(of_array(variance));
         self
     }
 
@@ -235,7 +244,7 @@ impl<'a> Input<'a> {
     /// # Errors
     /// If the file or the HDU cannot be read as an image.
     pub fn with_variance_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
-        self.variance = Some(Pixels::Fits(Arc::new(FitsImage::open(path, hdu)?)));
+        self.variance = Some(Arc::new(FitsImage::open(path, hdu)?));
         Ok(self)
     }
 
@@ -244,7 +253,7 @@ impl<'a> Input<'a> {
     /// [`Options::exclude_bits`](crate::Options::exclude_bits) makes pixels missing by them.
     #[must_use]
     pub fn with_mask<P: InputPixel, D: Dimension>(mut self, mask: ArrayView<'a, P, D>) -> Self {
-        self.mask = Some(Pixels::Array(P::erase(mask.into_dyn())));
+        self.mask = Some(of_array(mask));
         self
     }
 
@@ -253,7 +262,7 @@ impl<'a> Input<'a> {
     /// # Errors
     /// If the file or the HDU cannot be read as an image.
     pub fn with_mask_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
-        self.mask = Some(Pixels::Fits(Arc::new(FitsImage::open(path, hdu)?)));
+        self.mask = Some(Arc::new(FitsImage::open(path, hdu)?));
         Ok(self)
     }
 
@@ -286,17 +295,6 @@ impl<'a> Input<'a> {
     /// File and HDU, "array", or the name given.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Drops decoded pixels; they are decoded again if they are needed again.
-    pub(crate) fn release(&self) {
-        let weights = self.weights.as_ref().map(|weights| &weights.image);
-        let further = [weights, self.variance.as_ref(), self.mask.as_ref()];
-        for pixels in further.into_iter().flatten().chain([&self.image]) {
-            if let Pixels::Fits(image) = pixels {
-                image.release();
-            }
-        }
     }
 
     /// The map between the pixels of the target and those of the image.
@@ -351,10 +349,10 @@ impl<'a> Input<'a> {
                 });
             }
         }
-        if let Some(mask) = self.mask.as_ref().filter(|mask| mask.integer_bits().is_none()) {
+        if let Some(mask) = self.mask.as_ref().filter(|mask| !mask.element().is_integer()) {
             return Err(Error::Option {
                 option: "mask",
-                got: mask.type_name(),
+                got: format!("numbers of type {:?}", mask.element()),
                 expected: "flags in integers: u8, i16, i32 or i64".to_owned(),
             });
         }
@@ -362,81 +360,28 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Where pixels come from: patches of them are gathered from here.
-#[derive(Clone, Debug)]
-pub(crate) enum Pixels<'a> {
-    Array(AnyView<'a>),
-    Fits(Arc<FitsImage>),
+/// Shape (ny, nx) of the planes of a source.
+pub(crate) fn plane_of(source: &dyn PixelSource) -> [usize; 2] {
+    match *source.shape() {
+        [.., ny, nx] => [ny, nx],
+        _ => [0, 0],
+    }
 }
 
-impl Pixels<'_> {
-    pub(crate) fn shape(&self) -> &[usize] {
-        match self {
-            Pixels::Array(array) => array.shape(),
-            Pixels::Fits(image) => image.shape(),
-        }
-    }
+/// Planes of a source, all leading dimensions taken together.
+pub(crate) fn planes_of(source: &dyn PixelSource) -> usize {
+    source.shape().iter().rev().skip(2).product()
+}
 
-    /// Shape (ny, nx) of a plane.
-    pub(crate) fn plane(&self) -> [usize; 2] {
-        match *self.shape() {
-            [.., ny, nx] => [ny, nx],
-            _ => [0, 0],
-        }
-    }
-
-    /// Planes, all leading dimensions taken together.
-    pub(crate) fn planes(&self) -> usize {
-        let shape = self.shape();
-        shape[..shape.len().saturating_sub(2)].iter().product()
-    }
-
-    /// Whether `f32` holds every pixel value exactly.
-    pub(crate) fn fits_f32(&self) -> bool {
-        match self {
-            Pixels::Array(array) => matches!(array, AnyView::U8(_) | AnyView::I16(_) | AnyView::F32(_)),
-            Pixels::Fits(image) => image.patch_precision() == Precision::F32,
-        }
-    }
-
-    /// Bits of an integer as it is stored; `None` for floating point.
-    pub(crate) fn integer_bits(&self) -> Option<u32> {
-        let integer = |size: usize| Some(8 * size as u32);
-        match self {
-            Pixels::Array(AnyView::U8(_)) => integer(1),
-            Pixels::Array(AnyView::I16(_)) => integer(2),
-            Pixels::Array(AnyView::I32(_)) => integer(4),
-            Pixels::Array(AnyView::I64(_)) => integer(8),
-            Pixels::Array(AnyView::F32(_) | AnyView::F64(_)) => None,
-            Pixels::Fits(image) => match image.pixel_type() {
-                PixelType::F32 | PixelType::F64 => None,
-                stored => integer(stored.size()),
-            },
-        }
-    }
-
-    fn type_name(&self) -> String {
-        match self {
-            Pixels::Array(AnyView::F32(_)) => "an array of f32".to_owned(),
-            Pixels::Array(_) => "an array of f64".to_owned(),
-            Pixels::Fits(image) => format!("{} with BITPIX of floating point", image.path().display()),
-        }
-    }
-
-    /// Gathers a rectangle of a plane into `pixels` (row-major); missing pixels become NaN.
-    pub(crate) fn gather<P: Pixel>(
-        &self,
-        files: &FitsCache,
-        plane: usize,
-        window: Window,
-        pixels: &mut Vec<P>,
-    ) -> Result<(), Error> {
-        // All of them are overwritten.
-        pixels.resize(window.nx * window.ny, P::NAN);
-        match self {
-            Pixels::Array(array) => array.gather(plane, window, pixels),
-            Pixels::Fits(image) => files.pixels(image)?.read_patch(plane, window, pixels)?,
-        }
-        Ok(())
-    }
+/// Reads a rectangle of a plane into `pixels`, whatever they held.
+pub(crate) fn gather<P: Pixel>(
+    source: &dyn PixelSource,
+    run: &ReadContext<'_>,
+    plane: usize,
+    window: Window,
+    pixels: &mut Vec<P>,
+) -> Result<(), Error> {
+    // All of them are overwritten.
+    pixels.resize(window.area(), P::NAN);
+    source.read(plane, window, P::erase_mut(pixels), run)
 }

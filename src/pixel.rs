@@ -2,23 +2,153 @@
 
 use ndarray::{ArrayView2, ArrayViewD, Axis, s};
 
-use crate::{
-    engine::Compiled,
-    fits::{FitsElement, PatchPixel},
-    storage::MappedElement,
-    window::Window,
-};
+use crate::{storage::MappedElement, window::Window};
 
 /// Element type of outputs and of every resampled sample: `f32` or `f64`.
 ///
 /// Sums are always `f64`; a sample and an output pixel are rounded to the type once.
-pub trait Pixel: InputPixel + FitsElement + PatchPixel + PartialOrd + Compiled {
+pub trait Pixel: InputPixel + PartialOrd {
     /// Missing.
     const NAN: Self;
     /// From 1 to the next number.
     const EPSILON: f64;
     /// Rounds to nearest.
     fn from_f64(value: f64) -> Self;
+    /// Rounds to nearest, once.
+    #[doc(hidden)]
+    fn from_i64(value: i64) -> Self;
+    /// Rounds to nearest, once.
+    #[doc(hidden)]
+    fn from_u64(value: u64) -> Self;
+    /// The numbers as those of either type.
+    #[doc(hidden)]
+    fn erase_mut(numbers: &mut [Self]) -> PixelsMut<'_>;
+    /// The numbers, if they are of this type.
+    #[doc(hidden)]
+    fn of_pixels(pixels: PixelsRef<'_>) -> Option<&[Self]>;
+    /// Finds out which of the two types it is.
+    #[doc(hidden)]
+    fn which<F: Family>(value: F::Of<Self>) -> Which<F>;
+}
+
+/// Types that are made of a pixel type, such as arrays of pixels: with [`Pixel::which`], code that is generic hands them to code that is compiled once for
+/// each pixel type.
+#[doc(hidden)]
+pub trait Family {
+    /// The type that is made of `T`.
+    type Of<T: Pixel>;
+}
+
+/// A member of a family, of known pixel type.
+#[doc(hidden)]
+pub enum Which<F: Family> {
+    /// That of `f32`.
+    F32(F::Of<f32>),
+    /// That of `f64`.
+    F64(F::Of<f64>),
+}
+
+/// Numbers to be filled in, of the type that was asked for.
+#[derive(Debug)]
+pub enum PixelsMut<'p> {
+    /// Single precision.
+    F32(&'p mut [f32]),
+    /// Double precision.
+    F64(&'p mut [f64]),
+}
+
+impl PixelsMut<'_> {
+    /// How many numbers there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            PixelsMut::F32(numbers) => numbers.len(),
+            PixelsMut::F64(numbers) => numbers.len(),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sets each number to the value of its index, rounded to nearest.
+    pub fn fill_with(self, value: impl Fn(usize) -> f64) {
+        match self {
+            PixelsMut::F32(numbers) => numbers.iter_mut().enumerate().for_each(|(k, to)| *to = value(k) as f32),
+            PixelsMut::F64(numbers) => numbers.iter_mut().enumerate().for_each(|(k, to)| *to = value(k)),
+        }
+    }
+}
+
+/// Numbers of either type.
+#[derive(Clone, Copy, Debug)]
+pub enum PixelsRef<'p> {
+    /// Single precision.
+    F32(&'p [f32]),
+    /// Double precision.
+    F64(&'p [f64]),
+}
+
+/// The type of the numbers that an image is stored as: in a FITS file that of `BITPIX`, before `BSCALE` and `BZERO`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PixelType {
+    /// `BITPIX` = 8.
+    U8,
+    /// `BITPIX` = 16.
+    I16,
+    /// `BITPIX` = 32.
+    I32,
+    /// `BITPIX` = 64.
+    I64,
+    /// `BITPIX` = -32.
+    F32,
+    /// `BITPIX` = -64.
+    F64,
+}
+
+impl PixelType {
+    pub(crate) fn from_bitpix(bitpix: i64) -> Option<PixelType> {
+        Some(match bitpix {
+            8 => PixelType::U8,
+            16 => PixelType::I16,
+            32 => PixelType::I32,
+            64 => PixelType::I64,
+            -32 => PixelType::F32,
+            -64 => PixelType::F64,
+            _ => return None,
+        })
+    }
+
+    /// Bytes of one pixel.
+    #[must_use]
+    pub fn size(self) -> usize {
+        match self {
+            PixelType::U8 => 1,
+            PixelType::I16 => 2,
+            PixelType::I32 | PixelType::F32 => 4,
+            PixelType::I64 | PixelType::F64 => 8,
+        }
+    }
+
+    pub(crate) fn bitpix(self) -> i64 {
+        match self {
+            PixelType::F32 => -32,
+            PixelType::F64 => -64,
+            _ => 8 * self.size() as i64,
+        }
+    }
+
+    /// Whether the numbers are integers.
+    #[must_use]
+    pub fn is_integer(self) -> bool {
+        !self.is_float()
+    }
+
+    pub(crate) fn is_float(self) -> bool {
+        matches!(self, PixelType::F32 | PixelType::F64)
+    }
 }
 
 /// Element type of inputs, weights and FITS images: `u8`, `i16`, `i32`, `i64`, `f32` or `f64`.
@@ -71,6 +201,26 @@ impl Pixel for f32 {
     fn from_f64(value: f64) -> f32 {
         value as f32
     }
+    #[inline(always)]
+    fn from_i64(value: i64) -> f32 {
+        value as f32
+    }
+    #[inline(always)]
+    fn from_u64(value: u64) -> f32 {
+        value as f32
+    }
+    fn erase_mut(numbers: &mut [f32]) -> PixelsMut<'_> {
+        PixelsMut::F32(numbers)
+    }
+    fn of_pixels(pixels: PixelsRef<'_>) -> Option<&[f32]> {
+        match pixels {
+            PixelsRef::F32(numbers) => Some(numbers),
+            _ => None,
+        }
+    }
+    fn which<F: Family>(value: F::Of<f32>) -> Which<F> {
+        Which::F32(value)
+    }
 }
 
 impl Pixel for f64 {
@@ -80,9 +230,41 @@ impl Pixel for f64 {
     fn from_f64(value: f64) -> f64 {
         value
     }
+    #[inline(always)]
+    fn from_i64(value: i64) -> f64 {
+        value as f64
+    }
+    #[inline(always)]
+    fn from_u64(value: u64) -> f64 {
+        value as f64
+    }
+    fn erase_mut(numbers: &mut [f64]) -> PixelsMut<'_> {
+        PixelsMut::F64(numbers)
+    }
+    fn of_pixels(pixels: PixelsRef<'_>) -> Option<&[f64]> {
+        match pixels {
+            PixelsRef::F64(numbers) => Some(numbers),
+            _ => None,
+        }
+    }
+    fn which<F: Family>(value: F::Of<f64>) -> Which<F> {
+        Which::F64(value)
+    }
 }
 
 impl AnyView<'_> {
+    /// The type of its numbers.
+    pub(crate) fn element(&self) -> PixelType {
+        match self {
+            AnyView::U8(_) => PixelType::U8,
+            AnyView::I16(_) => PixelType::I16,
+            AnyView::I32(_) => PixelType::I32,
+            AnyView::I64(_) => PixelType::I64,
+            AnyView::F32(_) => PixelType::F32,
+            AnyView::F64(_) => PixelType::F64,
+        }
+    }
+
     pub(crate) fn shape(&self) -> &[usize] {
         match self {
             AnyView::U8(view) => view.shape(),

@@ -91,13 +91,13 @@ impl<'o, T> Planes<'o, T> {
     }
 
     /// Which planes there are.
-    pub(crate) fn wanted(&self) -> Wanted {
-        Wanted {
-            variance: self.variance.is_some(),
-            mask: self.mask.is_some(),
-            count: self.count.is_some(),
-            context: self.context.as_ref().map_or(0, |context| *context.shape().first().unwrap_or(&0)),
-        }
+    pub(crate) fn set(&self) -> PlaneSet {
+        let mut set = PlaneSet::NONE;
+        set.set(PlaneSet::VARIANCE, self.variance.is_some());
+        set.set(PlaneSet::MASK, self.mask.is_some());
+        set.set(PlaneSet::COUNT, self.count.is_some());
+        set.set(PlaneSet::CONTEXT, self.context.is_some());
+        set
     }
 
     /// Checks the shapes, that of the output being given.
@@ -119,19 +119,45 @@ impl<'o, T> Planes<'o, T> {
     }
 }
 
-/// Which planes are filled beside output and footprint.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Wanted {
-    pub(crate) variance: bool,
-    pub(crate) mask: bool,
-    pub(crate) count: bool,
-    /// Planes of context.
-    pub(crate) context: usize,
+bitflags::bitflags! {
+    /// Planes that a run can fill beside the mosaic itself. [`Planes`] tells what is in them.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct PlaneSet: u8 {
+        /// Sum over the inputs of coverage × weight, of the type of the mosaic.
+        const FOOTPRINT = 1;
+        /// [`Planes::variance`], of the type of the mosaic.
+        const VARIANCE = 1 << 1;
+        /// [`Planes::mask`], of `i32`.
+        const MASK = 1 << 2;
+        /// [`Planes::count`], of `i32`.
+        const COUNT = 1 << 3;
+        /// [`Planes::context`], of `i32`.
+        const CONTEXT = 1 << 4;
+    }
 }
 
-impl Wanted {
-    pub(crate) fn any(&self) -> bool {
-        self.variance || self.mask || self.count || self.context > 0
+impl PlaneSet {
+    /// No plane.
+    pub const NONE: PlaneSet = PlaneSet::empty();
+    /// The planes that need more of a sample than its value and weight.
+    pub(crate) const OF_SAMPLES: PlaneSet = PlaneSet::VARIANCE.union(PlaneSet::MASK);
+
+    /// Planes of integers, where the context of so many inputs is wanted.
+    pub(crate) fn word_planes(self, inputs: usize) -> usize {
+        let context = if self.contains(PlaneSet::CONTEXT) { inputs.div_ceil(32) } else { 0 };
+        usize::from(self.contains(PlaneSet::MASK)) + usize::from(self.contains(PlaneSet::COUNT)) + context
+    }
+
+    /// What is stored of so many samples: numbers (value, weight, variance), and words of bits.
+    pub(crate) fn stored(self, samples: usize) -> (usize, usize) {
+        let (variance, mask) = (self.contains(PlaneSet::VARIANCE), self.contains(PlaneSet::MASK));
+        (samples * (2 + usize::from(variance)), samples * usize::from(mask))
+    }
+
+    /// The bytes of that, where a number is a `T`.
+    pub(crate) fn stored_bytes<T>(self, samples: usize) -> u64 {
+        let (numbers, words) = self.stored(samples);
+        (numbers * size_of::<T>() + words * size_of::<u32>()) as u64
     }
 }
 
@@ -144,12 +170,24 @@ pub(crate) struct Views<'o, T> {
     pub(crate) words: Vec<ArrayViewMut2<'o, i32>>,
 }
 
+impl<T> Views<'_, T> {
+    /// The same views, for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Views<'_, T> {
+        Views {
+            output: self.output.view_mut(),
+            footprint: self.footprint.as_mut().map(|view| view.view_mut()),
+            variance: self.variance.as_mut().map(|view| view.view_mut()),
+            words: self.words.iter_mut().map(|view| view.view_mut()).collect(),
+        }
+    }
+}
+
 /// Splits everything that a run writes into disjoint views: plane by plane, tile by tile.
 pub(crate) fn split<'o, T>(
     tiles: &[Window],
     output: ArrayViewMutD<'o, T>,
     footprint: Option<ArrayViewMutD<'o, T>>,
-    further: Planes<'o, T>,
+    auxiliary: Planes<'o, T>,
 ) -> Vec<Vec<Views<'o, T>>> {
     let cut_all = |array| planes_of(array).into_iter().map(|plane| cut(tiles, plane)).collect::<Vec<_>>();
     let mut planes: Vec<Vec<Views<'o, T>>> = Vec::new();
@@ -162,12 +200,12 @@ pub(crate) fn split<'o, T>(
         let flat = planes.iter_mut().flatten().zip(cut_all(footprint).into_iter().flatten());
         flat.for_each(|(views, footprint)| views.footprint = Some(footprint));
     }
-    if let Some(variance) = further.variance {
+    if let Some(variance) = auxiliary.variance {
         let flat = planes.iter_mut().flatten().zip(cut_all(variance).into_iter().flatten());
         flat.for_each(|(views, variance)| views.variance = Some(variance));
     }
-    let context = further.context.into_iter().flat_map(|context| along_first(context));
-    for words in further.mask.into_iter().chain(further.count).chain(context) {
+    let context = auxiliary.context.into_iter().flat_map(|context| along_first(context));
+    for words in auxiliary.mask.into_iter().chain(auxiliary.count).chain(context) {
         let cut = planes_of(words).into_iter().flat_map(|plane| cut(tiles, plane));
         planes.iter_mut().flatten().zip(cut).for_each(|(views, words)| views.words.push(words));
     }
@@ -233,29 +271,5 @@ impl<T> Samples<'_, T> {
                 bits: self.bits.get(from..to).unwrap_or_default(),
             }
         })
-    }
-}
-
-/// What is needed of a sample beside value and weight.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Needs {
-    pub(crate) variance: bool,
-    pub(crate) bits: bool,
-}
-
-impl Needs {
-    pub(crate) fn any(self) -> bool {
-        self.variance || self.bits
-    }
-
-    /// What is stored of so many samples: numbers (value, weight, variance), and words of bits.
-    pub(crate) fn stored(self, samples: usize) -> (usize, usize) {
-        (samples * (2 + usize::from(self.variance)), samples * usize::from(self.bits))
-    }
-
-    /// The bytes of that, where a number is a `T`.
-    pub(crate) fn stored_bytes<T>(self, samples: usize) -> u64 {
-        let (numbers, words) = self.stored(samples);
-        (numbers * size_of::<T>() + words * size_of::<u32>()) as u64
     }
 }

@@ -7,7 +7,7 @@ use crate::{
 /// Keywords that [`common_cards`] is made for: what was observed, with what, in which unit.
 pub const COPIED_KEYWORDS: [&str; 7] = ["OBJECT", "TELESCOP", "INSTRUME", "FILTER", "OBSERVER", "BUNIT", "DATE-OBS"];
 
-impl Plan<'_, '_> {
+impl Plan<'_> {
     /// Cards for the header of the mosaic: NCOMBINE, the inputs that reach into it; CREATOR, this crate and its version; and the
     /// options as HISTORY. Nothing that the pixels do not depend on, so that the same mosaic is the same file.
     pub fn provenance(&self) -> Header {

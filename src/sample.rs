@@ -1,16 +1,18 @@
 //! The samples of one input over one block of the output: patch → resample → weight.
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 use crate::{
     Error, Pixel,
-    fits::FitsCache,
-    input::{Input, Pixels},
+    input::{gather, plane_of, planes_of},
     map::{CoordGrid, Inverse, PixelMap, Sky, SkyIndex, Steps},
     options::CoordinateError,
-    planes::{Needs, Samples},
-    resample::{Kernel, Known, Linear, Patch, Propagated, Scene, Scratch},
+    plan::PlannedInput,
+    planes::{PlaneSet, Samples},
+    progress::Meter,
+    resample::{Known, Linear, Patch, Propagated, Scene, Scratch},
     simd::dispatch,
+    source::{BlockCache, PixelSource, ReadContext},
     stats::{Stages, Tally, Watch},
     window::Window,
 };
@@ -23,30 +25,38 @@ const CORRELATED: usize = 8;
 /// Input pixels that may be looked at for it.
 const MOST_CORRELATED: usize = 1 << 22;
 
-/// An input made ready for one target.
-#[derive(Clone)]
-pub(crate) struct Sampler<'p, 'a> {
-    pub(crate) input: &'p Input<'a>,
-    pub(crate) map: Arc<dyn PixelMap>,
-    pub(crate) weights_map: Option<Arc<dyn PixelMap>>,
-    pub(crate) kernel: Kernel,
-    pub(crate) coordinate_error: CoordinateError,
-    /// Flags that make a pixel missing.
-    pub(crate) exclude_bits: u32,
-    /// Of the image and of the weights.
-    pub(crate) sky: [SkyIndex; 2],
-    /// From input to output pixels, for kernels that start from input pixels.
-    pub(crate) inverse: Option<Arc<Inverse>>,
-    /// Shape (ny, nx) of the output.
-    pub(crate) target: [usize; 2],
+/// How the pixels of one input are read in a run.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'r> {
+    pub(crate) cache: &'r BlockCache,
+    pub(crate) meter: &'r Meter<'r>,
+    /// Position of the input in the list of inputs.
+    pub(crate) input: usize,
 }
 
-impl std::fmt::Debug for Sampler<'_, '_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sampler")
-            .field("input", &self.input.name())
-            .field("kernel", &self.kernel)
-            .finish_non_exhaustive()
+/// The sources that an input is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part {
+    Image,
+    Weights,
+    Variance,
+    Mask,
+}
+
+impl Reader<'_> {
+    const PARTS: [Part; 4] = [Part::Image, Part::Weights, Part::Variance, Part::Mask];
+
+    fn of(&self, part: Part) -> ReadContext<'_> {
+        ReadContext::new(self.cache, self.meter, Self::number(self.input, part))
+    }
+
+    /// Drops what has been decoded of an input.
+    pub(crate) fn release(cache: &BlockCache, input: usize) {
+        Self::PARTS.iter().for_each(|part| cache.release(Self::number(input, *part)));
+    }
+
+    fn number(input: usize, part: Part) -> u64 {
+        (input * Self::PARTS.len() + part as usize) as u64
     }
 }
 
@@ -63,7 +73,7 @@ pub(crate) struct Workspace<T> {
     coverage: Vec<T>,
     weights: Vec<f64>,
     weights_coverage: Vec<f64>,
-    needs: Needs,
+    needs: PlaneSet,
     further: FurtherSpace<T>,
 }
 
@@ -78,7 +88,7 @@ struct FurtherSpace<T> {
 }
 
 impl<T> Workspace<T> {
-    pub(crate) fn new(max_patch: usize, needs: Needs) -> Self {
+    pub(crate) fn new(max_patch: usize, needs: PlaneSet) -> Self {
         let further = FurtherSpace {
             flags: Vec::new(),
             pixel_variances: Vec::new(),
@@ -89,7 +99,7 @@ impl<T> Workspace<T> {
         };
         Workspace {
             // Twice as much is held of a pixel of which more is known.
-            max_patch: if needs.any() { max_patch / 2 } else { max_patch },
+            max_patch: if needs.is_empty() { max_patch } else { max_patch / 2 },
             needs,
             further,
             single: Vec::new(),
@@ -165,12 +175,12 @@ impl<'g> Place<'g> {
     }
 }
 
-impl<'p> Sampler<'p, '_> {
+impl PlannedInput<'_> {
     /// Hands the samples of the output pixels of `block` in `planes` to `sink(plane, window, samples)`, in pieces
     /// that are rows of `window`; pixels that are not handed over have none.
     pub(crate) fn sample<T: Pixel>(
         &self,
-        files: &FitsCache,
+        reader: &Reader<'_>,
         block: Window,
         planes: Range<usize>,
         workspace: &mut Workspace<T>,
@@ -180,14 +190,14 @@ impl<'p> Sampler<'p, '_> {
         let mut watch = Watch::start();
         let [image_sky, weights_sky] = &self.sky;
         let Some(mut place) =
-            self.place::<T>(&*self.map, block, &self.input.image, image_sky, &mut workspace.scratch, &mut tally)
+            self.place::<T>(&*self.map, block, &*self.input.image, image_sky, &mut workspace.scratch, &mut tally)
         else {
             return Ok(tally);
         };
         let mut weights_place = match (&self.weights_map, &self.input.weights) {
             (Some(map), Some(weights)) => {
                 let place =
-                    self.place::<T>(&**map, block, &weights.image, weights_sky, &mut workspace.scratch, &mut tally);
+                    self.place::<T>(&**map, block, &*weights.image, weights_sky, &mut workspace.scratch, &mut tally);
                 // Where the weights end the weight is 0.
                 if place.is_none() {
                     return Ok(tally);
@@ -202,7 +212,7 @@ impl<'p> Sampler<'p, '_> {
             tally = Tally::default();
             tally.stages.coordinates = watch.lap();
             for half in halves(block) {
-                tally.merge(&self.sample(files, half, planes.clone(), workspace, sink)?);
+                tally.merge(&self.sample(reader, half, planes.clone(), workspace, sink)?);
             }
             return Ok(tally);
         }
@@ -223,16 +233,16 @@ impl<'p> Sampler<'p, '_> {
                 sink(plane, window, samples);
             };
             let weights_place = weights_place.as_ref();
-            tally.stages += if self.input.image.fits_f32() {
+            tally.stages += if self.input.image.is_exact_in_f32() {
                 let mut pixels = std::mem::take(&mut workspace.single);
                 let stages =
-                    self.plane(files, plane, block, &place, weights_place, &mut pixels, workspace, &mut counted)?;
+                    self.plane(reader, plane, block, &place, weights_place, &mut pixels, workspace, &mut counted)?;
                 workspace.single = pixels;
                 stages
             } else {
                 let mut pixels = std::mem::take(&mut workspace.double);
                 let stages =
-                    self.plane(files, plane, block, &place, weights_place, &mut pixels, workspace, &mut counted)?;
+                    self.plane(reader, plane, block, &place, weights_place, &mut pixels, workspace, &mut counted)?;
                 workspace.double = pixels;
                 stages
             };
@@ -246,12 +256,12 @@ impl<'p> Sampler<'p, '_> {
         &self,
         map: &'m dyn PixelMap,
         block: Window,
-        pixels: &Pixels<'_>,
+        pixels: &dyn PixelSource,
         index: &SkyIndex,
         scratch: &mut Scratch,
         tally: &mut Tally,
     ) -> Option<Place<'m>> {
-        let image @ [ny, nx] = pixels.plane();
+        let image @ [ny, nx] = plane_of(pixels);
         let steps = Steps::of(map, block);
         let reach = self.kernel.reach(steps.longest());
         let margin = self.kernel.margin(steps.shortest());
@@ -292,7 +302,7 @@ impl<'p> Sampler<'p, '_> {
     #[allow(clippy::too_many_arguments)]
     fn plane<P: Pixel, T: Pixel>(
         &self,
-        files: &FitsCache,
+        reader: &Reader<'_>,
         plane: usize,
         block: Window,
         place: &Place<'_>,
@@ -304,13 +314,13 @@ impl<'p> Sampler<'p, '_> {
         let (mut stages, mut watch) = (Stages::default(), Watch::start());
         let Workspace { weight_pixels, scratch, values, coverage, weights, weights_coverage, needs, further, .. } =
             workspace;
-        self.input.image.gather(files, plane, place.window, pixels)?;
+        gather(&*self.input.image, &reader.of(Part::Image), plane, place.window, pixels)?;
         let weights_scene = match &self.input.weights {
             None => None,
             Some(given) => {
                 let own = weights_place.unwrap_or(place);
-                let plane = if given.image.planes() == 1 { 0 } else { plane };
-                given.image.gather(files, plane, own.window, weight_pixels)?;
+                let plane = if planes_of(&*given.image) == 1 { 0 } else { plane };
+                gather(&*given.image, &reader.of(Part::Weights), plane, own.window, weight_pixels)?;
                 let none = self.input.no_weight();
                 weight_pixels.iter_mut().filter(|w| !(**w > 0.0)).for_each(|w| *w = none);
                 if weights_place.is_none() {
@@ -320,7 +330,7 @@ impl<'p> Sampler<'p, '_> {
                 Some(own.scene(weight_pixels))
             }
         };
-        self.find_known(files, plane, place.window, pixels, *needs, further)?;
+        self.find_known(reader, plane, place.window, pixels, *needs, further)?;
         let FurtherSpace { pixel_variances, pixel_bits, propagated, variances, bits, .. } = further;
         let known = Known { variances: pixel_variances, bits: pixel_bits, window: place.window, image: place.image };
         let mut scene = place.scene(pixels);
@@ -339,7 +349,7 @@ impl<'p> Sampler<'p, '_> {
             let band = Window { y0: block.y0 + y0, ny: rows.min(block.ny - y0), ..block };
             values.resize(band.area(), T::default());
             coverage.resize(band.area(), T::default());
-            if needs.any() {
+            if !needs.is_empty() {
                 self.kernel.propagate(&scene, &known, band, scratch, values, coverage, propagated);
             } else {
                 self.kernel.sample(&scene, band, scratch, values, coverage);
@@ -348,7 +358,7 @@ impl<'p> Sampler<'p, '_> {
             if scale != 1.0 {
                 values.iter_mut().for_each(|value| *value = T::from_f64(value.to_f64() * scale));
             }
-            if needs.any() {
+            if !needs.is_empty() {
                 variances.clear();
                 variances.extend(propagated.variances.iter().map(|v| T::from_f64(v * (scale * scale))));
                 std::mem::swap(bits, &mut propagated.bits);
@@ -374,20 +384,20 @@ impl<'p> Sampler<'p, '_> {
     /// is needed.
     fn find_known<P: Pixel, T: Pixel>(
         &self,
-        files: &FitsCache,
+        reader: &Reader<'_>,
         plane: usize,
         window: Window,
         pixels: &mut [P],
-        needs: Needs,
+        needs: PlaneSet,
         space: &mut FurtherSpace<T>,
     ) -> Result<(), Error> {
         let FurtherSpace { flags: read, pixel_variances: variances, pixel_bits, .. } = space;
-        let plane_of = |given: &Pixels<'_>| if given.planes() == 1 { 0 } else { plane };
+        let plane_in = |given: &dyn PixelSource| if planes_of(given) == 1 { 0 } else { plane };
         pixel_bits.clear();
-        pixel_bits.resize(if needs.bits { pixels.len() } else { 0 }, 0);
+        pixel_bits.resize(if needs.contains(PlaneSet::MASK) { pixels.len() } else { 0 }, 0);
         if let Some(mask) = &self.input.mask {
-            let width = mask.integer_bits().unwrap_or(64);
-            mask.gather(files, plane_of(mask), window, read)?;
+            let width = 8 * mask.element().size() as u32;
+            gather(&**mask, &reader.of(Part::Mask), plane_in(&**mask), window, read)?;
             for (k, (pixel, stored)) in pixels.iter_mut().zip(&*read).enumerate() {
                 let flags = flags(*stored, width)?;
                 if flags.is_none_or(|bits| bits & self.exclude_bits != 0) {
@@ -400,17 +410,17 @@ impl<'p> Sampler<'p, '_> {
         }
         match &self.input.variance {
             Some(variance) => {
-                variance.gather(files, plane_of(variance), window, variances)?;
+                gather(&**variance, &reader.of(Part::Variance), plane_in(&**variance), window, variances)?;
                 let bad = |variance: f64| !(variance >= 0.0 && variance.is_finite());
                 let pixels = pixels.iter_mut().zip(&*variances);
                 pixels.filter(|(_, variance)| bad(**variance)).for_each(|(pixel, _)| *pixel = P::NAN);
             }
             None => {
                 variances.clear();
-                variances.resize(if needs.any() { pixels.len() } else { 0 }, 0.0);
+                variances.resize(if !needs.is_empty() { pixels.len() } else { 0 }, 0.0);
             }
         }
-        if needs.any() {
+        if !needs.is_empty() {
             let known = variances.iter_mut().zip(&*pixels);
             known.filter(|(_, pixel)| self.kernel.is_missing(pixel.to_f64())).for_each(|(known, _)| *known = f64::NAN);
         }
@@ -437,7 +447,7 @@ impl<'p> Sampler<'p, '_> {
         let mut place = self.place::<f64>(
             &*self.map,
             block,
-            &self.input.image,
+            &*self.input.image,
             &self.sky[0],
             &mut Scratch::default(),
             &mut Tally::default(),

@@ -7,37 +7,50 @@ use std::sync::{
 
 use crate::{Error, Parallel};
 
-/// A pool for one run.
+/// The threads of one run.
 pub(crate) enum ThreadPool {
     Serial,
-    Pool(rayon::ThreadPool),
+    Own(rayon::ThreadPool),
     Current,
 }
 
+/// Stops all others when the thread that has it panics.
+struct StopOnPanic<'s>(&'s AtomicBool);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 impl ThreadPool {
+    /// # Errors
+    /// [`Error::Threads`] if the system does not provide the threads.
     pub(crate) fn new(parallel: Parallel) -> Result<ThreadPool, Error> {
         match parallel {
             Parallel::Serial => Ok(ThreadPool::Serial),
             Parallel::Current => Ok(ThreadPool::Current),
             Parallel::Threads(threads) => {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build();
-                pool.map(ThreadPool::Pool)
+                pool.map(ThreadPool::Own)
                     .map_err(|error| Error::Threads { threads: threads.get(), problem: error.to_string() })
             }
         }
     }
 
-    /// How many pieces of work go on at once.
+    /// How many jobs are worked on at once.
     pub(crate) fn workers(&self) -> usize {
         match self {
             ThreadPool::Serial => 1,
-            ThreadPool::Pool(pool) => pool.current_num_threads(),
+            ThreadPool::Own(pool) => pool.current_num_threads(),
             ThreadPool::Current => rayon::current_num_threads(),
         }
     }
 
-    /// Does every job, handed out in order to whoever is free, each worker with a workspace of its own. After a failure no more jobs are handed out, and
-    /// the error of the first job, in order, that failed is returned.
+    /// Does every job, handed out in order to whoever is free, each worker with a workspace of its own. After a failure or a panic no more jobs are handed
+    /// out; the error of the first job, in order, that failed is returned, and a panic goes on in the caller.
     pub(crate) fn for_each<J: Send, W>(
         &self,
         jobs: Vec<J>,
@@ -45,14 +58,15 @@ impl ThreadPool {
         work: impl Fn(J, &mut W) -> Result<(), Error> + Sync,
     ) -> Result<(), Error> {
         let queue = Mutex::new(jobs.into_iter().enumerate());
-        let failed = AtomicBool::new(false);
+        let stopped = AtomicBool::new(false);
         let failure: Mutex<Option<(usize, Error)>> = Mutex::new(None);
         let worker = || {
+            let _stop = StopOnPanic(&stopped);
             let mut workspace = workspace();
-            while !failed.load(Ordering::Relaxed) {
+            while !stopped.load(Ordering::Relaxed) {
                 let Some((order, job)) = queue.lock().unwrap_or_else(PoisonError::into_inner).next() else { break };
                 if let Err(error) = work(job, &mut workspace) {
-                    failed.store(true, Ordering::Relaxed);
+                    stopped.store(true, Ordering::Relaxed);
                     let mut first = failure.lock().unwrap_or_else(PoisonError::into_inner);
                     if first.as_ref().is_none_or(|(earlier, _)| order < *earlier) {
                         *first = Some((order, error));
@@ -62,7 +76,7 @@ impl ThreadPool {
         };
         match self {
             ThreadPool::Serial => worker(),
-            ThreadPool::Pool(pool) => pool.scope(|scope| self.spawn(scope, &worker)),
+            ThreadPool::Own(pool) => pool.scope(|scope| self.spawn(scope, &worker)),
             ThreadPool::Current => rayon::scope(|scope| self.spawn(scope, &worker)),
         }
         match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -71,18 +85,26 @@ impl ThreadPool {
         }
     }
 
-    /// Maps `0..count`, in parallel; the results are in order.
+    /// Maps `0..count`, in parallel; the results are in order. After a panic nothing more is mapped, and the panic goes on in the caller.
     pub(crate) fn map<R: Send>(
         &self,
         count: usize,
         work: impl Fn(usize) -> Result<R, Error> + Sync + Send,
     ) -> Result<Vec<R>, Error> {
         use rayon::prelude::*;
-        let parallel = || -> Vec<Result<R, Error>> { (0..count).into_par_iter().map(&work).collect() };
+        let stopped = AtomicBool::new(false);
+        let watched = |item: usize| {
+            if stopped.load(Ordering::Relaxed) {
+                return Err(Error::Cancelled);
+            }
+            let _stop = StopOnPanic(&stopped);
+            work(item)
+        };
+        let parallel = || -> Vec<Result<R, Error>> { (0..count).into_par_iter().map(watched).collect() };
         match self {
             ThreadPool::Serial => (0..count).map(work).collect(),
             // Collected before looking for errors: the first in order is returned, not the first in time.
-            ThreadPool::Pool(pool) => pool.install(parallel).into_iter().collect(),
+            ThreadPool::Own(pool) => pool.install(parallel).into_iter().collect(),
             ThreadPool::Current => parallel().into_iter().collect(),
         }
     }

@@ -30,7 +30,7 @@ fn images() -> Vec<(Array2<f64>, Wcs)> {
         .collect()
 }
 
-fn run(plan: &Plan<'_, '_>, window: Window) -> [Vec<u64>; 2] {
+fn run(plan: &Plan<'_>, window: Window) -> [Vec<u64>; 2] {
     let mut both = [0, 1].map(|_| ArrayD::<f64>::zeros(IxDyn(&[window.ny, window.nx])));
     let [output, footprint] = &mut both;
     plan.run_window(window, output.view_mut(), footprint.view_mut()).unwrap();
@@ -92,7 +92,7 @@ fn maps_reach_the_tiles_that_their_input_covers() {
             let [a, b] = [&by_wcs, &by_map].map(|inputs| Plan::new(inputs, &target(), &TARGET, &options).unwrap());
             assert!(run(&a, a.whole()) == run(&b, b.whole()));
             assert_eq!(b.inputs_in(b.whole()), [0, 1, 2, 4]);
-            let counts = |plan: &Plan<'_, '_>| windows().map(|window| plan.inputs_in(window).len()).sum::<usize>();
+            let counts = |plan: &Plan<'_>| windows().map(|window| plan.inputs_in(window).len()).sum::<usize>();
             println!("{resample:?}: windows × inputs by WCS {}, by map {}", counts(&a), counts(&b));
             // The caps of a WCS are round, a map is followed: it is not to touch more.
             assert!(counts(&b) <= counts(&a));

@@ -4,11 +4,11 @@ mod common;
 
 use common::field::{tan, wcs};
 use ndarray::{Array2, ArrayD};
-use skymosaic::{Error, Input, Intermediate, Options, Parallel, Pixel, Plan, Planes, Summary, Wcs};
+use skymosaic::{Error, Input, Intermediate, Options, Parallel, Pixel, Plan, PlaneSet, Planes, Summary, Wcs};
 
 const SHAPE: [usize; 2] = [700, 800];
 
-fn run<T: Pixel>(plan: &Plan<'_, '_>, variance: bool, mask: bool) -> Result<Summary, Error> {
+fn run<T: Pixel>(plan: &Plan<'_>, variance: bool, mask: bool) -> Result<Summary, Error> {
     let [mut output, mut footprint, mut variances] = [(); 3].map(|()| ArrayD::<T>::from_elem(&SHAPE[..], T::NAN));
     let mut flags = ArrayD::<i32>::zeros(&SHAPE[..]);
     let mut planes = Planes::default();
@@ -20,13 +20,15 @@ fn run<T: Pixel>(plan: &Plan<'_, '_>, variance: bool, mask: bool) -> Result<Summ
 /// The limit that just does not do says what is needed, exactly; memory held is that and workspaces.
 fn check<T: Pixel>(inputs: &[Input<'_>], target: &Wcs, variance: bool, mask: bool) {
     let plan = |options: Options| Plan::new(inputs, target, &SHAPE, &options.parallel(Parallel::Serial)).unwrap();
+    let mut planes = PlaneSet::FOOTPRINT;
+    planes.set(PlaneSet::VARIANCE, variance);
+    planes.set(PlaneSet::MASK, mask);
     let none = plan(Options::default());
-    assert_eq!(none.intermediate_bytes::<T>(variance, mask), 0);
+    assert_eq!(none.intermediate_bytes::<T>(planes), 0);
     let memory = || Options::default().intermediate(Intermediate::Memory);
-    let bytes = plan(memory()).intermediate_bytes::<T>(variance, mask);
+    let bytes = plan(memory()).intermediate_bytes::<T>(planes);
     assert_eq!(
-        plan(Options::default().intermediate(Intermediate::Mapped { dir: None }))
-            .intermediate_bytes::<T>(variance, mask),
+        plan(Options::default().intermediate(Intermediate::Mapped { dir: None })).intermediate_bytes::<T>(planes),
         bytes
     );
     match run::<T>(&plan(memory().memory_limit(2 * bytes - 2)), variance, mask) {

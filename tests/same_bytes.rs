@@ -61,7 +61,7 @@ fn run(field: &Field, options: &Options) -> Planar {
 }
 
 /// All planes, made window by window.
-fn run_windows(plan: &Plan<'_, '_>, [ny, nx]: [usize; 2]) -> Planar {
+fn run_windows(plan: &Plan<'_>, [ny, nx]: [usize; 2]) -> Planar {
     // Filled with rubbish: what the buffers held must not matter.
     let [mut output, mut footprint, mut variance] =
         [7.0, f64::NAN, -1.0].map(|rubbish| Array2::from_elem(TARGET, rubbish));

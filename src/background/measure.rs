@@ -17,23 +17,27 @@ use super::{
 use crate::{
     Error, Pixel,
     corrections::{Backgrounds, Correction, Pair, PlaneBackgrounds},
-    engine::{Engine, Held, PLANES_AT_ONCE},
+    exec::{Exec, PLANES_AT_ONCE},
+    memory::Reservation,
     options::{MatchBackground, Matching, PairWeight},
     plan::Plan,
+    planes::PlaneSet,
     progress::{Meter, Phase},
     sample,
     window::{Window, blocks},
 };
 
-/// Hands over the samples of an input in a block, as [`Engine::sample`] does.
-pub(crate) trait Source<T>: Sync {
+/// Hands over the samples of an input in a block.
+pub(crate) trait SampleSource<T>: Sync {
+    /// `take(plane, window, values, weights)` gets them in pieces that are rows of `window`; pixels that are not handed over have none.
     fn read(
         &self,
         input: usize,
         block: Window,
         planes: Range<usize>,
         workspace: &mut sample::Workspace<T>,
-        sink: &mut dyn FnMut(usize, Window, &[T], &[T]),
+        meter: &Meter<'_>,
+        take: &mut dyn FnMut(usize, Window, &[T], &[T]),
     ) -> Result<(), Error>;
 }
 
@@ -44,21 +48,21 @@ struct Work {
 }
 
 /// What a worker keeps from block to block.
-struct Bench<'e, T> {
+struct Bench<T> {
     sampling: sample::Workspace<T>,
     samples: Vec<T>,
     names: Vec<u64>,
     found: Vec<(u8, Difference)>,
-    held: Held<'e>,
+    reserved: Reservation,
 }
 
-/// Measures the backgrounds of a plan. `engine` runs `plan` over the whole target, its tiles having the side [`TILE`].
+/// Measures the backgrounds of a plan over the whole target. Its tiles have the side [`TILE`].
 ///
 /// [`TILE`]: super::TILE
 pub(crate) fn measure<T: Pixel>(
-    engine: &Engine<'_, '_>,
-    plan: &Plan<'_, '_>,
-    source: &impl Source<T>,
+    exec: &Exec<'_>,
+    plan: &Plan<'_>,
+    source: &impl SampleSource<T>,
 ) -> Result<Backgrounds, Error> {
     let (matching, slopes) = match plan.options().match_background {
         MatchBackground::None => return Ok(Backgrounds { planes: Vec::new() }),
@@ -66,12 +70,11 @@ pub(crate) fn measure<T: Pixel>(
         MatchBackground::Plane(matching) => (matching, true),
     };
     let planes = plan.planes();
-    let pairs = Pairs::new(plan, engine.pool())?;
+    let pairs = Pairs::new(plan, exec.pool)?;
     let tiles: Vec<Window> = plan.tiles_in(plan.whole());
     let surveys = pairs.survey(plan, &tiles);
     let most = allowance(&surveys, planes.min(PLANES_AT_ONCE));
-    let limit = plan.options().memory_limit;
-    let passes = Passes::new(&surveys, most, planes.min(PLANES_AT_ONCE), engine.pool().workers(), limit)?;
+    let passes = Passes::new(&surveys, most, planes.min(PLANES_AT_ONCE), exec.pool.workers(), exec.differences)?;
     let busy: Vec<Vec<Window>> = passes
         .pairs
         .iter()
@@ -82,7 +85,7 @@ pub(crate) fn measure<T: Pixel>(
     let centre = [(plan.whole().nx - 1) as f64 / 2.0, (plan.whole().ny - 1) as f64 / 2.0];
     let mut fits: Vec<Vec<Option<(Fit, u64)>>> = vec![Vec::with_capacity(pairs.count()); planes];
     for (some, busy) in passes.pairs.iter().zip(&busy) {
-        let job = Job { engine, plan, pairs: &pairs, some, source, most, slopes, centre };
+        let job = Job { exec, plan, pairs: &pairs, some, source, most, slopes, centre };
         let visits = job.expect(busy, planes.div_ceil(passes.planes));
         for start in (0..planes).step_by(passes.planes) {
             let side_by_side = start..(start + passes.planes).min(planes);
@@ -108,9 +111,9 @@ fn inputs_of(pairs: &[(usize, [usize; 2], Window)]) -> BTreeMap<usize, Window> {
     inputs
 }
 
-struct Job<'j, 'r, 'a, 'p, 'b, S> {
-    engine: &'j Engine<'r, 'a>,
-    plan: &'j Plan<'p, 'b>,
+struct Job<'j, 'a, S> {
+    exec: &'j Exec<'j>,
+    plan: &'j Plan<'a>,
     pairs: &'j Pairs,
     /// The pairs of this pass.
     some: &'j Range<usize>,
@@ -120,14 +123,14 @@ struct Job<'j, 'r, 'a, 'p, 'b, S> {
     centre: [f64; 2],
 }
 
-impl<S> Job<'_, '_, '_, '_, '_, S> {
+impl<S> Job<'_, '_, S> {
     /// Announces that these tiles are going to be gone through so many times. Returns how many of them each pair is met in.
     fn expect(&self, busy: &[Window], times: usize) -> Vec<usize> {
         let mut visits = vec![0; self.some.len()];
         for tile in busy {
             let within = self.pairs.within(self.plan, *tile, self.some);
             within.iter().for_each(|(pair, ..)| visits[*pair - self.some.start] += 1);
-            inputs_of(&within).keys().for_each(|input| self.engine.expect(*input, times));
+            inputs_of(&within).keys().for_each(|input| self.exec.expect(*input, times));
         }
         visits
     }
@@ -141,22 +144,22 @@ impl<S> Job<'_, '_, '_, '_, '_, S> {
         meter: &Meter<'_>,
     ) -> Result<Vec<Option<(Fit, u64)>>, Error>
     where
-        S: Source<T>,
+        S: SampleSource<T>,
     {
         let new = || Work { collection: Collection::default(), result: OnceLock::new() };
         let work: Vec<Work> = (0..self.some.len() * planes.len()).map(|_| new()).collect();
         let visits: Vec<AtomicUsize> = visits.iter().map(|count| AtomicUsize::new(*count)).collect();
-        self.engine.pool().for_each(
+        self.exec.pool.for_each(
             busy.to_vec(),
             || Bench {
-                sampling: self.engine.sampling(),
+                sampling: self.exec.sampling(PlaneSet::NONE),
                 samples: Vec::new(),
                 names: Vec::new(),
                 found: Vec::new(),
-                held: self.engine.held(),
+                reserved: self.exec.memory.workspace(),
             },
-            |tile, bench: &mut Bench<'_, T>| {
-                self.tile(tile, planes.clone(), &work, &visits, bench)?;
+            |tile, bench: &mut Bench<T>| {
+                self.tile(tile, planes.clone(), &work, &visits, meter, bench)?;
                 meter.advance((tile.area() * planes.len()) as u64)
             },
         )?;
@@ -170,18 +173,19 @@ impl<S> Job<'_, '_, '_, '_, '_, S> {
         planes: Range<usize>,
         work: &[Work],
         visits: &[AtomicUsize],
-        bench: &mut Bench<'_, T>,
+        meter: &Meter<'_>,
+        bench: &mut Bench<T>,
     ) -> Result<(), Error>
     where
-        S: Source<T>,
+        S: SampleSource<T>,
     {
         let within = self.pairs.within(self.plan, tile, self.some);
         let inputs = inputs_of(&within);
         let per_pixel = inputs.len() * planes.len() * size_of::<T>();
-        for block in blocks(tile, self.engine.share() / 4 / per_pixel.max(1)) {
-            self.block(block, planes.clone(), work, bench)?;
+        for block in blocks(tile, self.exec.share / 4 / per_pixel.max(1)) {
+            self.block(block, planes.clone(), work, meter, bench)?;
         }
-        inputs.keys().for_each(|input| self.engine.read(*input));
+        inputs.keys().for_each(|input| self.exec.has_read(*input));
         for (pair, ..) in within {
             let pair = pair - self.some.start;
             if visits[pair].fetch_sub(1, Ordering::AcqRel) > 1 {
@@ -191,16 +195,16 @@ impl<S> Job<'_, '_, '_, '_, '_, S> {
                 let (pixels, mut differences) = work.collection.take();
                 let bytes = (differences.len() * size_of::<Difference>()) as u64;
                 let fitting = bytes * (1 + FITTING as u64);
-                self.engine.hold(bytes, fitting);
+                self.exec.memory.count(bytes, fitting);
                 let fit =
                     if self.slopes { fit::plane(&mut differences) } else { fit::constant(&differences, self.centre) };
                 // Set once: this is the last visit.
                 let _ = work.result.set(fit.map(|fit| (fit, pixels)));
-                self.engine.hold(fitting, 0);
+                self.exec.memory.count(fitting, 0);
             }
         }
         let found = bench.found.capacity() * size_of::<(u8, Difference)>() + bench.names.capacity() * size_of::<u64>();
-        bench.held.set(bench.sampling.bytes() + bench.samples.capacity() * size_of::<T>() + found);
+        bench.reserved.set(bench.sampling.bytes() + bench.samples.capacity() * size_of::<T>() + found);
         Ok(())
     }
 
@@ -209,10 +213,11 @@ impl<S> Job<'_, '_, '_, '_, '_, S> {
         block: Window,
         planes: Range<usize>,
         work: &[Work],
-        bench: &mut Bench<'_, T>,
+        meter: &Meter<'_>,
+        bench: &mut Bench<T>,
     ) -> Result<(), Error>
     where
-        S: Source<T>,
+        S: SampleSource<T>,
     {
         let Bench { sampling, samples, names, found, .. } = bench;
         let within = self.pairs.within(self.plan, block, self.some);
@@ -221,17 +226,24 @@ impl<S> Job<'_, '_, '_, '_, '_, S> {
         samples.clear();
         samples.resize(inputs.len() * planes.len() * area, T::NAN);
         for ((input, window), samples) in inputs.iter().zip(samples.chunks_exact_mut(planes.len() * area)) {
-            self.source.read(*input, *window, planes.clone(), sampling, &mut |plane, part, values, weights| {
-                let samples = &mut samples[(plane - planes.start) * area..];
-                for (row, y) in (part.y0..part.y0 + part.ny).enumerate() {
-                    let to = (y - block.y0) * block.nx + part.x0 - block.x0;
-                    let from = row * part.nx..(row + 1) * part.nx;
-                    let pairs = values[from.clone()].iter().zip(&weights[from]);
-                    for (to, (value, weight)) in samples[to..to + part.nx].iter_mut().zip(pairs) {
-                        *to = if weight.to_f64() > 0.0 { *value } else { T::NAN };
+            self.source.read(
+                *input,
+                *window,
+                planes.clone(),
+                sampling,
+                meter,
+                &mut |plane, part, values, weights| {
+                    let samples = &mut samples[(plane - planes.start) * area..];
+                    for (row, y) in (part.y0..part.y0 + part.ny).enumerate() {
+                        let to = (y - block.y0) * block.nx + part.x0 - block.x0;
+                        let from = row * part.nx..(row + 1) * part.nx;
+                        let pairs = values[from.clone()].iter().zip(&weights[from]);
+                        for (to, (value, weight)) in samples[to..to + part.nx].iter_mut().zip(pairs) {
+                            *to = if weight.to_f64() > 0.0 { *value } else { T::NAN };
+                        }
                     }
-                }
-            })?;
+                },
+            )?;
         }
         names.clear();
         let rows = block.y0..block.y0 + block.ny;
@@ -262,7 +274,7 @@ impl<S> Job<'_, '_, '_, '_, '_, S> {
                     }
                 }
                 let grown = collection.add(pixels, found, self.most);
-                self.engine.hold(grown[0], grown[1]);
+                self.exec.memory.count(grown[0], grown[1]);
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ mod measure;
 mod pairs;
 mod solve;
 
-pub(crate) use measure::{Source, measure};
+pub(crate) use measure::{SampleSource, measure};
 
 /// Side of the tiles in which backgrounds are measured, whatever those of the mosaic: how many differences a pair may keep follows from
 /// it, and the result must not depend on the tiles.

@@ -24,7 +24,7 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    pub(super) fn new(plan: &Plan<'_, '_>, pool: &ThreadPool) -> Result<Pairs, Error> {
+    pub(super) fn new(plan: &Plan<'_>, pool: &ThreadPool) -> Result<Pairs, Error> {
         let inputs = plan.inputs().len();
         // Computed here, in parallel, where they would be waited for below.
         pool.map(inputs, |input| Ok(plan.bounds(input).len()))?;
@@ -68,7 +68,7 @@ impl Pairs {
     /// Those of `some` pairs that may have pixels in a part of a tile: number, inputs, and the window that holds them.
     pub(super) fn within(
         &self,
-        plan: &Plan<'_, '_>,
+        plan: &Plan<'_>,
         part: Window,
         some: &Range<usize>,
     ) -> Vec<(usize, [usize; 2], Window)> {
@@ -88,7 +88,7 @@ impl Pairs {
     }
 
     /// Where in the order of the tiles each pair is met, and how much of it there can be.
-    pub(super) fn survey(&self, plan: &Plan<'_, '_>, tiles: &[Window]) -> Vec<Survey> {
+    pub(super) fn survey(&self, plan: &Plan<'_>, tiles: &[Window]) -> Vec<Survey> {
         let mut surveys = vec![Survey::default(); self.count];
         for (number, tile) in tiles.iter().enumerate() {
             for (pair, _, window) in self.within(plan, *tile, &(0..self.count)) {
@@ -146,7 +146,7 @@ pub(super) struct Passes {
 }
 
 impl Passes {
-    /// `most` is what a pair may keep, `planes` how many planes it would be good to work on side by side; `None`: no limit.
+    /// `most` is what a pair may keep, `planes` how many planes it would be good to work on side by side; `limit` is that of the bytes of all differences; `None`: none.
     pub(super) fn new(
         surveys: &[Survey],
         most: usize,
@@ -160,12 +160,12 @@ impl Passes {
         let largest = surveys.iter().map(kept).max().unwrap_or(0);
         // Each worker may be fitting a pair.
         let fitting = workers * FITTING * largest;
-        let room = (limit / 4) as usize;
+        let room = limit as usize;
         let Some(room) = room.checked_sub(fitting).filter(|room| largest <= *room) else {
             return Err(Error::Memory {
                 what: format!("the matching of backgrounds on {workers} threads"),
                 needed: 4 * (fitting + largest) as u64,
-                limit,
+                limit: 4 * limit,
                 remedy: "use fewer threads".to_owned(),
             });
         };
@@ -271,7 +271,7 @@ mod tests {
         // Sixteen bytes a difference: 1600 for each pair.
         let surveys: Vec<Survey> = (0..10).map(|k| Survey { first: k, last: k + 1, pixels: 100 }).collect();
         let passes =
-            |planes: usize, workers: usize, limit: u64| Passes::new(&surveys, 1000, planes, workers, Some(limit));
+            |planes: usize, workers: usize, limit: u64| Passes::new(&surveys, 1000, planes, workers, Some(limit / 4));
         assert_eq!(Passes::new(&surveys, 1000, 8, 2, None).unwrap(), Passes { planes: 8, pairs: vec![0..10] });
         assert_eq!(passes(3, 1, 1 << 20).unwrap(), Passes { planes: 3, pairs: vec![0..10] });
         // What a worker needs to fit a pair, and two pairs in one plane.

@@ -17,7 +17,7 @@ mod stack;
 
 use crate::{
     Combine, Pixel,
-    planes::{Samples, Wanted},
+    planes::{PlaneSet, Samples},
     simd::dispatch,
 };
 use stack::Stack;
@@ -25,23 +25,25 @@ use stack::Stack;
 /// Accumulates the samples of the pixels of one block.
 pub(crate) struct Accumulator<T> {
     combine: Combine,
-    wanted: Wanted,
+    planes: PlaneSet,
+    /// Planes of context.
+    contexts: usize,
     /// Σwv, Σv/σ², or the sample kept.
     value: Vec<f64>,
     /// Σw.
     weight: Vec<f64>,
     /// The pixels from here on hold what the last block left: the first samples of a pixel take its place, which saves writing zeros first.
     fresh: usize,
-    tale: Tale,
+    record: Record,
     stack: Stack<T>,
     pixels: usize,
     /// The input whose samples are being added.
     input: usize,
 }
 
-/// What is told of the samples that a value is made of; a plane that nobody wants is empty.
+/// Auxiliary planes: what is recorded of the samples that a value is made of; a plane that was not asked for is empty.
 #[derive(Default)]
-struct Tale {
+struct Record {
     /// Variance of the value, or the sum that it comes from.
     variance: Vec<f64>,
     bits: Vec<u32>,
@@ -52,18 +54,19 @@ struct Tale {
     kept: Vec<u32>,
 }
 
-impl Tale {
-    fn start(&mut self, pixels: usize, wanted: &Wanted, combine: Combine) {
+impl Record {
+    fn start(&mut self, pixels: usize, planes: PlaneSet, contexts: usize, combine: Combine) {
         let clear = |plane: &mut Vec<u32>, wanted: bool, size: usize| {
             plane.clear();
             plane.resize(if wanted { size } else { 0 }, 0);
         };
         self.variance.clear();
-        self.variance.resize(if wanted.variance || combine.needs_variance() { pixels } else { 0 }, 0.0);
-        clear(&mut self.bits, wanted.mask, pixels);
-        clear(&mut self.count, wanted.count, pixels);
-        clear(&mut self.context, wanted.context > 0, wanted.context * pixels);
-        clear(&mut self.kept, wanted.context > 0 && keeps_one(combine), pixels);
+        let variance = planes.contains(PlaneSet::VARIANCE) || combine.needs_variance();
+        self.variance.resize(if variance { pixels } else { 0 }, 0.0);
+        clear(&mut self.bits, planes.contains(PlaneSet::MASK), pixels);
+        clear(&mut self.count, planes.contains(PlaneSet::COUNT), pixels);
+        clear(&mut self.context, contexts > 0, contexts * pixels);
+        clear(&mut self.kept, contexts > 0 && keeps_one(combine), pixels);
     }
 
     fn bytes(&self) -> usize {
@@ -102,16 +105,18 @@ impl Tale {
 }
 
 impl<T: Pixel> Accumulator<T> {
-    /// `weighted`: whether a sample may have another weight than 1.
-    pub(crate) fn new(combine: Combine, wanted: Wanted, weighted: bool) -> Self {
+    /// `inputs`: how many the mosaic has. `weighted`: whether a sample may have another weight than 1.
+    pub(crate) fn new(combine: Combine, planes: PlaneSet, inputs: usize, weighted: bool) -> Self {
+        let planes = planes.difference(PlaneSet::FOOTPRINT);
         Accumulator {
             combine,
-            wanted,
+            planes,
+            contexts: planes.intersection(PlaneSet::CONTEXT).word_planes(inputs),
             value: Vec::new(),
             weight: Vec::new(),
             fresh: 0,
-            tale: Tale::default(),
-            stack: Stack::new(combine, &wanted, weighted),
+            record: Record::default(),
+            stack: Stack::new(combine, planes, weighted),
             pixels: 0,
             input: 0,
         }
@@ -119,12 +124,12 @@ impl<T: Pixel> Accumulator<T> {
 
     /// Bytes per pixel of a block to which `inputs` inputs add samples.
     pub(crate) fn bytes_per_pixel(&self, inputs: usize) -> usize {
-        let tale = if self.wanted.any() { 24 + 4 * self.wanted.context } else { 0 };
-        16 + tale + if keeps_samples(self.combine) { inputs * self.stack.bytes_per_sample() } else { 0 }
+        let record = if self.planes.is_empty() { 0 } else { 24 + 4 * self.contexts };
+        16 + record + if keeps_samples(self.combine) { inputs * self.stack.bytes_per_sample() } else { 0 }
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        (self.value.capacity() + self.weight.capacity()) * size_of::<f64>() + self.tale.bytes() + self.stack.bytes()
+        (self.value.capacity() + self.weight.capacity()) * size_of::<f64>() + self.record.bytes() + self.stack.bytes()
     }
 
     /// Forgets the last block and makes ready for one of `pixels` pixels and at most `inputs` inputs.
@@ -133,7 +138,7 @@ impl<T: Pixel> Accumulator<T> {
         self.value.resize(pixels, 0.0);
         self.weight.resize(pixels, 0.0);
         self.fresh = 0;
-        self.tale.start(pixels, &self.wanted, self.combine);
+        self.record.start(pixels, self.planes, self.contexts, self.combine);
         self.stack.start(pixels, if keeps_samples(self.combine) { inputs } else { 0 });
     }
 
@@ -154,12 +159,12 @@ impl<T: Pixel> Accumulator<T> {
         }
     }
 
-    /// Adds samples of the current input for the pixels from `start` on. Where the weight is 0 the sample is not there.
+    /// Adds samples of the current input for the pixels from `start` on. A sample of weight 0 is missing.
     pub(crate) fn add(&mut self, start: usize, samples: &Samples<'_, T>) {
         let end = start + samples.values.len();
         self.clear_to(if matches!(self.combine, Combine::Mean | Combine::Sum) { start } else { end });
-        if self.wanted.any() && !keeps_samples(self.combine) {
-            self.tell(start, samples);
+        if !self.planes.is_empty() && !keeps_samples(self.combine) {
+            self.record(start, samples);
         }
         let kept = self.value[start..end].iter_mut().zip(&mut self.weight[start..end]);
         let added = samples.values.iter().zip(samples.weights).map(|(v, w)| (v.to_f64(), w.to_f64()));
@@ -183,7 +188,7 @@ impl<T: Pixel> Accumulator<T> {
                 add_inverse(
                     &mut self.value[start..end],
                     &mut self.weight[start..end],
-                    &mut self.tale.variance[start..end],
+                    &mut self.record.variance[start..end],
                     samples,
                 );
             }
@@ -194,8 +199,8 @@ impl<T: Pixel> Accumulator<T> {
         }
     }
 
-    /// Tells of samples that are about to be added.
-    fn tell(&mut self, start: usize, samples: &Samples<'_, T>) {
+    /// Records in the auxiliary planes samples that are about to be added.
+    fn record(&mut self, start: usize, samples: &Samples<'_, T>) {
         let wins = match self.combine {
             Combine::First => wins::<0>,
             Combine::Last => wins::<1>,
@@ -210,15 +215,15 @@ impl<T: Pixel> Accumulator<T> {
             }
             if keeps_one(self.combine) {
                 if wins(self.value[pixel], self.weight[pixel], v) {
-                    self.tale.replace(pixel, self.input, variance, bits);
+                    self.record.replace(pixel, self.input, variance, bits);
                 }
             } else if self.combine == Combine::InverseVariance {
                 if variance.is_some_and(weighs) {
-                    self.tale.contributes(pixel, self.pixels, self.input, bits);
+                    self.record.contributes(pixel, self.pixels, self.input, bits);
                 }
             } else {
-                self.tale.contributes(pixel, self.pixels, self.input, bits);
-                if let (Some(sum), Some(variance)) = (self.tale.variance.get_mut(pixel), variance) {
+                self.record.contributes(pixel, self.pixels, self.input, bits);
+                if let (Some(sum), Some(variance)) = (self.record.variance.get_mut(pixel), variance) {
                     *sum += w * w * variance;
                 }
             }
@@ -231,12 +236,12 @@ impl<T: Pixel> Accumulator<T> {
         self.clear_to(end);
         if keeps_samples(self.combine) {
             let (value, weight) = (&mut self.value[start..end], &mut self.weight[start..end]);
-            self.stack.finish(start, value, weight, &mut self.tale);
+            self.stack.finish(start, value, weight, &mut self.record);
         }
         let (value, weight) = (&mut self.value[start..end], &self.weight[start..end]);
         match self.combine {
             Combine::Mean => divide(value, weight),
-            Combine::InverseVariance => divide(value, &self.tale.variance[start..end]),
+            Combine::InverseVariance => divide(value, &self.record.variance[start..end]),
             _ => {}
         }
         write(value, weight, blank, output)
@@ -254,7 +259,7 @@ impl<T: Pixel> Accumulator<T> {
     /// The variances of the pixels from `start` on, once these are finished.
     pub(crate) fn variance(&self, start: usize, variances: &mut [T]) {
         let range = start..start + variances.len();
-        let sums = self.tale.variance[range.clone()].iter().zip(&self.weight[range]);
+        let sums = self.record.variance[range.clone()].iter().zip(&self.weight[range]);
         for (to, (variance, weight)) in variances.iter_mut().zip(sums) {
             let known = match self.combine {
                 _ if !(*weight > 0.0) => f64::NAN,
@@ -270,19 +275,19 @@ impl<T: Pixel> Accumulator<T> {
     /// finished.
     pub(crate) fn words(&mut self, start: usize, n: usize, words: &mut Vec<i32>) {
         let range = start..start + n;
-        if !self.tale.kept.is_empty() {
+        if !self.record.kept.is_empty() {
             for pixel in range.clone().filter(|pixel| self.weight[*pixel] > 0.0) {
-                let kept = self.tale.kept[pixel] as usize;
-                if let Some(word) = self.tale.context.get_mut(kept / 32 * self.pixels + pixel) {
+                let kept = self.record.kept[pixel] as usize;
+                if let Some(word) = self.record.context.get_mut(kept / 32 * self.pixels + pixel) {
                     *word = 1 << (kept % 32);
                 }
             }
         }
         words.clear();
-        for plane in [&self.tale.bits, &self.tale.count].into_iter().filter(|plane| !plane.is_empty()) {
+        for plane in [&self.record.bits, &self.record.count].into_iter().filter(|plane| !plane.is_empty()) {
             words.extend(plane[range.clone()].iter().map(|word| word.cast_signed()));
         }
-        for plane in self.tale.context.chunks_exact(self.pixels.max(1)) {
+        for plane in self.record.context.chunks_exact(self.pixels.max(1)) {
             words.extend(plane[range.clone()].iter().map(|word| word.cast_signed()));
         }
     }

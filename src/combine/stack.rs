@@ -11,10 +11,10 @@
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
-use super::{Tale, select};
+use super::{Record, select};
 use crate::{
     Combine, Pixel,
-    planes::{Samples, Wanted},
+    planes::{PlaneSet, Samples},
     simd::dispatch,
 };
 
@@ -33,7 +33,7 @@ pub(super) struct Stack<T> {
     variances: Vec<T>,
     bits: Vec<u32>,
     pixels: usize,
-    /// The samples of a few pixels, pixel by pixel, without those that are not there.
+    /// The samples of a few pixels, pixel by pixel, without those that are missing.
     gathered: Vec<T>,
     pairs: Vec<(T, T)>,
     /// The bounds, lower and upper, between which samples have a part in the value, of the pixels of a row.
@@ -63,9 +63,12 @@ struct Sums {
 }
 
 impl<T: Pixel> Stack<T> {
-    pub(super) fn new(combine: Combine, wanted: &Wanted, weighted: bool) -> Self {
-        let keeps =
-            Keeps { weight: weighted && combine != Combine::Median, variance: wanted.variance, bits: wanted.mask };
+    pub(super) fn new(combine: Combine, planes: PlaneSet, weighted: bool) -> Self {
+        let keeps = Keeps {
+            weight: weighted && combine != Combine::Median,
+            variance: planes.contains(PlaneSet::VARIANCE),
+            bits: planes.contains(PlaneSet::MASK),
+        };
         Stack {
             combine,
             keeps,
@@ -136,7 +139,7 @@ impl<T: Pixel> Stack<T> {
     }
 
     /// Values of the pixels from `start` on, and what is told of them; where all samples are clipped the weight becomes 0.
-    pub(super) fn finish(&mut self, start: usize, values: &mut [f64], weights: &mut [f64], tale: &mut Tale) {
+    pub(super) fn finish(&mut self, start: usize, values: &mut [f64], weights: &mut [f64], record: &mut Record) {
         if self.inputs.is_empty() {
             return;
         }
@@ -156,7 +159,7 @@ impl<T: Pixel> Stack<T> {
             }
         }
         let clips = matches!(self.combine, Combine::Clipped(_));
-        let tells = !tale.bits.is_empty() || !tale.count.is_empty() || !tale.context.is_empty();
+        let tells = !record.bits.is_empty() || !record.count.is_empty() || !record.context.is_empty();
         if !(clips || tells || self.keeps.variance) {
             return;
         }
@@ -164,7 +167,7 @@ impl<T: Pixel> Stack<T> {
             self.mean(start, values, weights);
             return;
         }
-        self.sum(start, clips, tells.then_some(&mut *tale));
+        self.sum(start, clips, tells.then_some(&mut *record));
         for (k, (sums, (value, weight))) in self.sums.iter().zip(values.iter_mut().zip(weights)).enumerate() {
             if clips {
                 *value = sums.value / sums.weight;
@@ -172,7 +175,7 @@ impl<T: Pixel> Stack<T> {
                     *weight = 0.0;
                 }
             }
-            if let Some(variance) = tale.variance.get_mut(start + k).filter(|_| self.keeps.variance) {
+            if let Some(variance) = record.variance.get_mut(start + k).filter(|_| self.keeps.variance) {
                 *variance = if clips { sums.noise / (sums.weight * sums.weight) } else { self.variance(sums) };
             }
         }
@@ -239,7 +242,7 @@ impl<T: Pixel> Stack<T> {
     }
 
     /// Sums over the samples within the bounds, input by input.
-    fn sum(&mut self, start: usize, clips: bool, mut tale: Option<&mut Tale>) {
+    fn sum(&mut self, start: usize, clips: bool, mut record: Option<&mut Record>) {
         self.sums.clear();
         let [lower, upper] = &self.bounds;
         self.sums.resize(lower.len(), Sums::default());
@@ -260,9 +263,9 @@ impl<T: Pixel> Stack<T> {
                     sums.squares += w * w;
                     sums.noise += if clips { w * w * variance } else { w / variance.sqrt() };
                 }
-                if let Some(tale) = &mut tale {
+                if let Some(record) = &mut record {
                     let input = self.inputs[order] as usize;
-                    tale.contributes(start + k, self.pixels, input, self.bits.get(at + k));
+                    record.contributes(start + k, self.pixels, input, self.bits.get(at + k));
                 }
             }
         }

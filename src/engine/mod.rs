@@ -9,208 +9,147 @@
 //! A worker owns its tile's views of the output and its accumulators, so nothing is shared but the queue of tiles. Every sample
 //! is a function of its absolute output pixel alone, and inputs meet in input order: the bytes do not depend on who did what when.
 
+mod run;
 mod store;
+mod tiles;
 
 use std::{
     ops::Range,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use ndarray::{ArrayViewMut1, ArrayViewMutD};
+use ndarray::ArrayViewMut1;
 
 use crate::{
-    Error, Intermediate, MatchBackground, Pixel, Planes, background,
+    Error, Intermediate, MatchBackground, Pixel, background,
     combine::Accumulator,
     corrections::Backgrounds,
-    fits::FitsCache,
+    exec::{Exec, PLANES_AT_ONCE},
+    memory::Reservation,
     plan::Plan,
-    planes::{self, Needs, Samples, Views, Wanted},
+    planes::{self, PlaneSet, Samples, Views},
     progress::{Meter, Phase},
     sample,
+    sink::{InOrder, SinkLayout, TileOrder, TileSink},
     stats::{Tally, Watch},
     storage::{Buffer, Storage},
     summary::{InputSummary, Status, Summary},
     threads::ThreadPool,
     window::{Window, blocks},
 };
-use store::Stored;
+use store::{Stored, StoredSamples};
+use tiles::{Taker, Target, TileBuffer, TileJob, bytes_per_pixel, cut_to, jobs};
 
-/// Planes of a cube that are accumulated side by side, so that coordinates serve several.
-pub(crate) const PLANES_AT_ONCE: usize = 8;
-
-/// The engine for one type of output: compiled in this crate, and not again in every crate that calls it.
-pub trait Compiled: Sized {
-    /// [`Plan::run_window_with`], once shapes are known to fit.
-    ///
-    /// # Errors
-    /// As there.
-    fn run<'o>(
-        plan: &Plan<'_, '_>,
-        window: Window,
-        output: ArrayViewMutD<'o, Self>,
-        footprint: Option<ArrayViewMutD<'o, Self>>,
-        further: Planes<'o, Self>,
-    ) -> Result<Summary, Error>;
-
-    /// Measures the backgrounds of the whole plan, resampling what overlaps.
-    ///
-    /// # Errors
-    /// As [`Plan::match_backgrounds`].
-    fn measure(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error>;
-}
-
-macro_rules! compiled {
-    ($($pixel:ty),+) => {$(
-        impl Compiled for $pixel {
-            fn run<'o>(
-                plan: &Plan<'_, '_>,
-                window: Window,
-                output: ArrayViewMutD<'o, Self>,
-                footprint: Option<ArrayViewMutD<'o, Self>>,
-                further: Planes<'o, Self>,
-            ) -> Result<Summary, Error> {
-                Engine::run(plan, window, output, footprint, further)
-            }
-
-            fn measure(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error> {
-                Engine::measure::<$pixel>(plan)
-            }
-        }
-    )+};
-}
-compiled!(f32, f64);
-
-/// One tile's share of the output, for a few planes.
-struct Tile<'o, T> {
-    number: usize,
-    window: Window,
-    first_plane: usize,
-    planes: Vec<Views<'o, T>>,
-}
-
-struct Workspace<'e, T> {
+/// What a worker keeps from tile to tile.
+struct Workspace<T> {
     sampling: sample::Workspace<T>,
     accumulators: Vec<Accumulator<T>>,
     row: Vec<T>,
     words: Vec<i32>,
     /// Samples with the background taken off.
     corrected: Vec<T>,
-    held: Held<'e>,
-}
-
-/// Bytes that somebody holds, counted until they are dropped.
-pub(crate) struct Held<'e> {
-    counter: &'e Counter,
-    bytes: u64,
-}
-
-/// Bytes held now, and at most so far.
-#[derive(Default)]
-struct Counter {
-    now: AtomicU64,
-    most: AtomicU64,
-}
-
-impl Counter {
-    fn change(&self, before: u64, now: u64) {
-        let change = now.wrapping_sub(before);
-        let all = self.now.fetch_add(change, Ordering::Relaxed).wrapping_add(change);
-        self.most.fetch_max(all, Ordering::Relaxed);
-    }
-}
-
-impl Held<'_> {
-    /// Now it is so many.
-    pub(crate) fn set(&mut self, bytes: usize) {
-        self.counter.change(self.bytes, bytes as u64);
-        self.bytes = bytes as u64;
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.set(0);
-    }
+    tile: TileBuffer<T>,
+    reserved: Reservation,
 }
 
 /// A plan being carried out for one window of the target.
-pub(crate) struct Engine<'r, 'a> {
-    plan: &'r Plan<'r, 'a>,
+struct Engine<'r, 'a> {
+    plan: &'r Plan<'a>,
+    exec: &'r Exec<'r>,
     window: Window,
     /// Planes of the output, all leading dimensions taken together.
     planes: usize,
-    pool: &'r ThreadPool,
-    files: FitsCache,
-    /// Bytes that a worker may use.
-    share: usize,
-    wanted: Wanted,
-    needs: Needs,
+    /// Planes asked for beside the mosaic.
+    wanted: PlaneSet,
+    /// Of each sample, what is needed beside value and weight.
+    needs: PlaneSet,
     /// Whether a sample may have another weight than 1.
     weighted: bool,
     tallies: Mutex<Vec<Tally>>,
-    /// Tiles that still have to read each input.
-    unread: Vec<AtomicUsize>,
     backgrounds: Option<Arc<Backgrounds>>,
-    bytes: Counter,
     covered: AtomicU64,
     /// Nanoseconds that the workers took to combine what was stored, and to finish and write pixels.
     finishing: AtomicU64,
 }
 
+/// What the blocks of a tile are computed with.
+struct BlockJob<'b, 's, T> {
+    block: Window,
+    /// The tile's first plane.
+    first_plane: usize,
+    touching: &'b [usize],
+    /// The stored pieces of the tile, one for each of `touching`.
+    stored: Option<&'b [Stored<'s, T>]>,
+    meter: &'b Meter<'b>,
+}
+
 impl<'r, 'a> Engine<'r, 'a> {
-    fn new(
-        plan: &'r Plan<'r, 'a>,
-        window: Window,
-        pool: &'r ThreadPool,
-        wanted: Wanted,
-        needs: Needs,
-    ) -> Result<Self, Error> {
-        Ok(Engine {
+    fn new(plan: &'r Plan<'a>, exec: &'r Exec<'r>, window: Window, wanted: PlaneSet) -> Self {
+        Engine {
             plan,
+            exec,
             window,
             planes: plan.planes(),
-            pool,
-            files: plan.files(),
-            share: plan.share(pool.workers())?,
             wanted,
-            needs,
+            needs: plan.needs(wanted),
             weighted: plan.weighted(),
             tallies: Mutex::new(vec![Tally::default(); plan.inputs().len()]),
-            unread: (0..plan.inputs().len()).map(|_| AtomicUsize::new(0)).collect(),
             backgrounds: None,
-            bytes: Counter::default(),
             covered: AtomicU64::new(0),
             finishing: AtomicU64::new(0),
-        })
+        }
     }
 
-    fn measure<T: Pixel>(plan: &Plan<'_, '_>) -> Result<Backgrounds, Error> {
+    fn measure<T: Pixel>(plan: &Plan<'_>) -> Result<Backgrounds, Error> {
         let pool = ThreadPool::new(plan.options().parallel)?;
         let other = plan.for_backgrounds()?;
         let tiled = other.as_ref().unwrap_or(plan);
-        let engine = Engine::new(tiled, tiled.whole(), &pool, Wanted::default(), Needs::default())?;
-        let measured = background::measure::<T>(&engine, tiled, &engine)?;
-        plan.matching_peak.fetch_max(engine.bytes.most.into_inner(), Ordering::Relaxed);
+        let exec = Exec::new(tiled, &pool)?;
+        let engine = Engine::new(tiled, &exec, tiled.whole(), PlaneSet::NONE);
+        let measured = background::measure::<T>(&exec, tiled, &engine)?;
+        plan.matching_peak.fetch_max(exec.memory.peak(), Ordering::Relaxed);
         Ok(measured)
     }
 
-    fn run<'o, T: Pixel>(
-        plan: &'r Plan<'r, 'a>,
+    fn run_to<T: Pixel>(plan: &Plan<'_>, window: Window, sink: &mut dyn TileSink<T>) -> Result<Summary, Error> {
+        let summary = Engine::run(plan, window, sink.planes(), Target::Sink(&mut *sink))?;
+        sink.finish()?;
+        Ok(summary)
+    }
+
+    fn run<T: Pixel>(
+        plan: &Plan<'_>,
         window: Window,
-        output: ArrayViewMutD<'o, T>,
-        footprint: Option<ArrayViewMutD<'o, T>>,
-        further: Planes<'o, T>,
+        wanted: PlaneSet,
+        mut target: Target<'_, T>,
     ) -> Result<Summary, Error> {
         let pool = ThreadPool::new(plan.options().parallel)?;
+        let exec = Exec::new(plan, &pool)?;
         let planes = plan.planes();
-        let tiles = plan.tiles_in(window);
-        let wanted = further.wanted();
-        let needs = plan.needs(wanted.variance, wanted.mask);
-        let mut engine = Engine::new(plan, window, &pool, wanted, needs)?;
+        let mut tiles = plan.tiles_in(window);
+        let mut engine = Engine::new(plan, &exec, window, wanted);
+        let sink_bytes = match &mut target {
+            Target::Arrays { .. } => None,
+            Target::Sink(sink) => {
+                let per_pixel = bytes_per_pixel::<T>(wanted, plan.inputs().len());
+                tiles = cut_to(&tiles, planes, per_pixel, exec.share / 4);
+                let bytes = sink.start(&SinkLayout {
+                    shape: plan.shape(),
+                    window,
+                    planes,
+                    inputs: plan.inputs().len(),
+                    tiles: &tiles,
+                    threads: pool.workers(),
+                    planes_at_once: planes.min(PLANES_AT_ONCE),
+                    available: exec.memory.available(),
+                })?;
+                Some(exec.memory.reserve(bytes, "the buffers of the output", "use fewer threads")?)
+            }
+        };
         let matching = plan.options().match_background != MatchBackground::None;
         // From the samples that this run stores if they are all there are.
         let stored_all = window == plan.whole() && plan.options().intermediate != Intermediate::None;
@@ -219,7 +158,8 @@ impl<'r, 'a> Engine<'r, 'a> {
         }
         let storage = match &plan.options().intermediate {
             Intermediate::None => {
-                engine.combine(planes::split(&tiles, output, footprint, further), &tiles, None)?;
+                engine.combine(target, &tiles, None)?;
+                drop(sink_bytes);
                 return engine.summary();
             }
             Intermediate::Memory => Storage::Memory,
@@ -227,77 +167,123 @@ impl<'r, 'a> Engine<'r, 'a> {
         };
         let pieces = plan.pieces(&tiles);
         let samples: usize = pieces.iter().map(|(_, _, window)| planes * window.area()).sum();
-        let (numbers, words) = needs.stored(samples);
-        if storage == Storage::Memory {
-            let bytes = needs.stored_bytes::<T>(samples);
-            plan.afford("the intermediates in memory", bytes)?;
-            engine.hold(0, bytes);
-        }
+        let (numbers, words) = engine.needs.stored(samples);
+        let _intermediates = match storage {
+            Storage::Memory => Some(exec.memory.reserve(
+                engine.needs.stored_bytes::<T>(samples),
+                "the intermediates in memory",
+                "use Intermediate::Mapped or Intermediate::None",
+            )?),
+            Storage::Mapped { .. } => None,
+        };
         let mut buffer = Buffer::<T>::new(numbers, &storage, "the resampled sub-grids of the inputs")?;
         let mut flags = Buffer::<u32>::new(words, &storage, "the flags of the resampled sub-grids")?;
         engine.store(&pieces, buffer.as_mut_slice(), flags.as_mut_slice())?;
         let stored = engine.stored(pieces, tiles.len(), buffer.as_slice(), flags.as_slice());
         if matching && engine.backgrounds.is_none() {
             let other = plan.for_backgrounds()?;
-            let measured =
-                background::measure::<T>(&engine, other.as_ref().unwrap_or(plan), &(plan, stored.as_slice()))?;
+            let source = StoredSamples::new(plan, &tiles, &stored);
+            let measured = background::measure::<T>(&exec, other.as_ref().unwrap_or(plan), &source)?;
             engine.backgrounds = Some(Arc::clone(plan.known_backgrounds::<T>().get_or_init(|| Arc::new(measured))));
         }
-        engine.combine(planes::split(&tiles, output, footprint, further), &tiles, Some(&stored))?;
+        engine.combine(target, &tiles, Some(&stored))?;
+        drop(sink_bytes);
         engine.summary()
     }
 
     /// Combines tile by tile, from stored pieces (by tile) or resampling as it goes.
     fn combine<T: Pixel>(
         &self,
-        views: Vec<Vec<Views<'_, T>>>,
+        target: Target<'_, T>,
         tiles: &[Window],
         stored: Option<&[Vec<Stored<'_, T>>]>,
     ) -> Result<(), Error> {
         let total = (self.window.area() * self.planes) as u64;
         let meter = Meter::new(self.plan.options().progress.as_ref(), Phase::Combining, total);
-        let jobs = deal(tiles, views);
+        let (views, sink) = match target {
+            Target::Arrays { mosaic, footprint, planes } => (planes::split(tiles, mosaic, footprint, planes), None),
+            Target::Sink(sink) => (Vec::new(), Some(sink)),
+        };
+        let (taker, _waiting) = match sink.as_deref() {
+            None => (None, None),
+            Some(sink) if sink.order() == TileOrder::Any => (Some(Taker::Any(sink)), None),
+            Some(sink) => {
+                let most = 2 * self.exec.pool.workers();
+                let largest = tiles.iter().map(Window::area).max().unwrap_or(0);
+                let per_pixel = bytes_per_pixel::<T>(self.wanted, self.plan.inputs().len());
+                let bytes = most * largest * self.planes.min(PLANES_AT_ONCE) * per_pixel;
+                let what = "tiles that wait for their turn";
+                let reserved = self.exec.memory.reserve(bytes as u64, what, "use fewer threads")?;
+                (Some(Taker::InOrder(InOrder::new(sink, &meter, most))), Some(reserved))
+            }
+        };
+        let jobs = jobs(tiles, self.planes, views);
         if stored.is_none() {
             for tile in &jobs {
-                self.plan.touching(tile.window).for_each(|input| self.expect(input, 1));
+                self.plan.touching(tile.window).for_each(|input| self.exec.expect(input, 1));
             }
         }
-        self.pool.for_each(
+        self.exec.pool.for_each(
             jobs,
             || self.workspace::<T>(),
             |mut tile, workspace| {
-                let touching: Vec<usize> = match stored {
-                    None => self.plan.touching(tile.window).collect(),
-                    Some(stored) => stored[tile.number].iter().map(|piece| piece.input).collect(),
-                };
-                let per_pixel = tile.planes.len() * self.accumulator::<T>().bytes_per_pixel(touching.len());
-                for block in blocks(tile.window, self.share / 2 / per_pixel) {
-                    self.block(&mut tile, block, &touching, stored, workspace)?;
-                }
-                if stored.is_none() {
-                    touching.iter().for_each(|input| self.read(*input));
+                let pieces = stored.map(|stored| &stored[tile.number][..]);
+                self.tile(&mut tile, pieces, &meter, workspace)?;
+                if let Some(taker) = &taker {
+                    workspace.tile.hand_over(&tile, taker)?;
                 }
                 self.account(workspace);
-                meter.advance((tile.window.area() * tile.planes.len()) as u64)
+                meter.advance((tile.window.area() * tile.planes) as u64)
             },
         )
+    }
+
+    /// Computes a tile: into its views, or into the workspace's buffer.
+    fn tile<T: Pixel>(
+        &self,
+        tile: &mut TileJob<'_, T>,
+        stored: Option<&[Stored<'_, T>]>,
+        meter: &Meter<'_>,
+        workspace: &mut Workspace<T>,
+    ) -> Result<(), Error> {
+        let touching: Vec<usize> = match stored {
+            None => self.plan.touching(tile.window).collect(),
+            Some(stored) => stored.iter().map(|piece| piece.input).collect(),
+        };
+        let mut buffer = std::mem::replace(&mut workspace.tile, TileBuffer::new(PlaneSet::NONE, 0));
+        let mut views: Vec<Views<'_, T>> = match &mut tile.views[..] {
+            [] => buffer.views(tile.window, tile.planes),
+            given => given.iter_mut().map(Views::reborrow).collect(),
+        };
+        let per_pixel = tile.planes * self.accumulator::<T>().bytes_per_pixel(touching.len());
+        for block in blocks(tile.window, self.exec.share / 2 / per_pixel) {
+            let job = BlockJob { block, first_plane: tile.first_plane, touching: &touching, stored, meter };
+            self.block(&job, tile.window, &mut views, workspace)?;
+        }
+        drop(views);
+        workspace.tile = buffer;
+        if stored.is_none() {
+            touching.iter().for_each(|input| self.exec.has_read(*input));
+        }
+        Ok(())
     }
 
     /// Computes and writes one block of a tile.
     fn block<T: Pixel>(
         &self,
-        tile: &mut Tile<'_, T>,
-        block: Window,
-        touching: &[usize],
-        stored: Option<&[Vec<Stored<'_, T>>]>,
-        workspace: &mut Workspace<'_, T>,
+        job: &BlockJob<'_, '_, T>,
+        tile: Window,
+        views: &mut [Views<'_, T>],
+        workspace: &mut Workspace<T>,
     ) -> Result<(), Error> {
+        let BlockJob { block, touching, meter, .. } = *job;
         let Workspace { sampling, accumulators, row, words, corrected, .. } = workspace;
-        let planes = tile.first_plane..tile.first_plane + tile.planes.len();
+        let planes = job.first_plane..job.first_plane + views.len();
         accumulators.resize_with(planes.len().max(accumulators.len()), || self.accumulator());
         let started = accumulators[..planes.len()].iter_mut();
         started.for_each(|accumulator| accumulator.start(block.area(), touching.len()));
         for (order, input) in touching.iter().enumerate() {
+            meter.check()?;
             accumulators[..planes.len()].iter_mut().for_each(|accumulator| accumulator.next_input(*input));
             let mut add = |plane: usize, part: Window, samples: &Samples<'_, T>| {
                 let accumulator = &mut accumulators[plane - planes.start];
@@ -307,11 +293,11 @@ impl<'r, 'a> Engine<'r, 'a> {
                     accumulator.add((y - block.y0) * block.nx + (part.x0 - block.x0), &row);
                 }
             };
-            match stored {
-                None => self.sample(*input, block, planes.clone(), sampling, &mut add)?,
+            match job.stored {
+                None => self.sample(*input, block, planes.clone(), sampling, meter, &mut add)?,
                 Some(stored) => {
                     let mut watch = Watch::start();
-                    stored[tile.number][order].read(block, planes.clone(), self.planes, &mut add);
+                    stored[order].read(block, planes.clone(), self.planes, &mut add);
                     self.finishing.fetch_add(watch.lap().as_nanos() as u64, Ordering::Relaxed);
                 }
             }
@@ -319,8 +305,8 @@ impl<'r, 'a> Engine<'r, 'a> {
         let mut watch = Watch::start();
         let blank = T::from_f64(self.plan.options().blank);
         let mut covered = 0;
-        for (views, accumulator) in tile.planes.iter_mut().zip(accumulators) {
-            let [x, y] = [block.x0 - tile.window.x0, block.y0 - tile.window.y0];
+        for (views, accumulator) in views.iter_mut().zip(accumulators) {
+            let [x, y] = [block.x0 - tile.x0, block.y0 - tile.y0];
             let at = ndarray::s![y..y + block.ny, x..x + block.nx];
             let mut output = views.output.slice_mut(at);
             let mut footprint = views.footprint.as_mut().map(|view| view.slice_mut(at));
@@ -372,71 +358,39 @@ impl<'r, 'a> Engine<'r, 'a> {
         block: Window,
         planes: Range<usize>,
         workspace: &mut sample::Workspace<T>,
-        sink: &mut impl FnMut(usize, Window, &Samples<'_, T>),
+        meter: &Meter<'_>,
+        take: &mut impl FnMut(usize, Window, &Samples<'_, T>),
     ) -> Result<(), Error> {
-        let sampled = self.plan.sampler(input).sample(&self.files, block, planes, workspace, sink);
+        let reader = self.exec.reader(input, meter);
+        let sampled = self.plan.planned(input).sample(&reader, block, planes, workspace, take);
         let tally = sampled.map_err(|error| error.of_input(input, self.plan.inputs()[input].name()))?;
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner)[input].merge(&tally);
         Ok(())
     }
 
-    /// Notes that a tile has read all that it needs of an input, whose decoded pixels are dropped after the last.
-    pub(crate) fn read(&self, input: usize) {
-        if self.unread[input].fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.plan.inputs()[input].release();
-        }
-    }
-
-    /// Notes that so many pieces of work need an input.
-    pub(crate) fn expect(&self, input: usize, times: usize) {
-        self.unread[input].fetch_add(times, Ordering::Relaxed);
-    }
-
-    pub(crate) fn pool(&self) -> &ThreadPool {
-        self.pool
-    }
-
-    pub(crate) fn share(&self) -> usize {
-        self.share
-    }
-
-    pub(crate) fn sampling<T>(&self) -> sample::Workspace<T> {
-        // An eighth of the share for each of pixels and weights: f64.
-        sample::Workspace::new(self.share / 8 / size_of::<f64>(), self.needs)
-    }
-
-    fn workspace<T>(&self) -> Workspace<'_, T> {
+    fn workspace<T: Pixel>(&self) -> Workspace<T> {
         Workspace {
-            sampling: self.sampling(),
+            sampling: self.exec.sampling(self.needs),
             accumulators: Vec::new(),
             row: Vec::new(),
             words: Vec::new(),
             corrected: Vec::new(),
-            held: self.held(),
+            tile: TileBuffer::new(self.wanted, self.plan.inputs().len()),
+            reserved: self.exec.memory.workspace(),
         }
     }
 
     fn accumulator<T: Pixel>(&self) -> Accumulator<T> {
-        Accumulator::new(self.plan.options().combine, self.wanted, self.weighted)
+        Accumulator::new(self.plan.options().combine, self.wanted, self.plan.inputs().len(), self.weighted)
     }
 
-    fn account<T: Pixel>(&self, workspace: &mut Workspace<'_, T>) {
+    fn account<T: Pixel>(&self, workspace: &mut Workspace<T>) {
         let accumulators: usize = workspace.accumulators.iter().map(Accumulator::bytes).sum();
-        workspace.held.set(workspace.sampling.bytes() + accumulators);
-    }
-
-    /// Counts what somebody holds.
-    pub(crate) fn held(&self) -> Held<'_> {
-        Held { counter: &self.bytes, bytes: 0 }
-    }
-
-    /// Counts what grows or shrinks in many hands: from `before` to `now` bytes.
-    pub(crate) fn hold(&self, before: u64, now: u64) {
-        self.bytes.change(before, now);
+        workspace.reserved.set(workspace.sampling.bytes() + accumulators + workspace.tile.bytes());
     }
 
     fn summary(self) -> Result<Summary, Error> {
-        let correlations = if self.wanted.variance { self.correlations()? } else { Vec::new() };
+        let correlations = if self.wanted.contains(PlaneSet::VARIANCE) { self.correlations()? } else { Vec::new() };
         let tallies = self.tallies.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut total = Tally::default();
         tallies.iter().for_each(|tally| total.merge(tally));
@@ -461,32 +415,33 @@ impl<'r, 'a> Engine<'r, 'a> {
             exact_fraction: total.grid.exact_pixels as f64
                 / (total.grid.exact_pixels + total.grid.approximated_pixels).max(1) as f64,
             backgrounds: self.backgrounds,
-            peak_bytes: self.bytes.most.into_inner().max(self.plan.matching_peak.load(Ordering::Relaxed)),
+            peak_bytes: self.exec.memory.peak().max(self.plan.matching_peak.load(Ordering::Relaxed)),
             stages: total.stages,
         })
     }
 
     /// How the noise of each input's samples is correlated.
     fn correlations(&self) -> Result<Vec<Option<f64>>, Error> {
-        self.pool.map(self.plan.inputs().len(), |input| {
+        self.exec.pool.map(self.plan.inputs().len(), |input| {
             let largest = self.plan.bounds(input).iter().max_by_key(|window| window.area());
-            Ok(largest.and_then(|window| self.plan.sampler(input).noise_correlation(*window)))
+            Ok(largest.and_then(|window| self.plan.planned(input).noise_correlation(*window)))
         })
     }
 }
 
 /// ... or from samples that are resampled for it.
-impl<T: Pixel> background::Source<T> for Engine<'_, '_> {
+impl<T: Pixel> background::SampleSource<T> for Engine<'_, '_> {
     fn read(
         &self,
         input: usize,
         block: Window,
         planes: Range<usize>,
         workspace: &mut sample::Workspace<T>,
-        sink: &mut dyn FnMut(usize, Window, &[T], &[T]),
+        meter: &Meter<'_>,
+        take: &mut dyn FnMut(usize, Window, &[T], &[T]),
     ) -> Result<(), Error> {
-        self.sample(input, block, planes, workspace, &mut |plane, part, samples| {
-            sink(plane, part, samples.values, samples.weights);
+        self.sample(input, block, planes, workspace, meter, &mut |plane, part, samples| {
+            take(plane, part, samples.values, samples.weights);
         })
     }
 }
@@ -501,20 +456,4 @@ fn fill<T: Pixel>(mut row: ArrayViewMut1<'_, T>, buffer: &mut Vec<T>, write: imp
             row.iter_mut().zip(buffer).for_each(|(to, from)| *to = *from);
         }
     }
-}
-
-/// A job per tile and a few planes, from the views plane by plane.
-fn deal<'o, T>(tiles: &[Window], views: Vec<Vec<Views<'o, T>>>) -> Vec<Tile<'o, T>> {
-    let chunks = views.len().div_ceil(PLANES_AT_ONCE);
-    let mut jobs: Vec<Tile<'o, T>> = Vec::with_capacity(tiles.len() * chunks);
-    for (number, window) in tiles.iter().enumerate() {
-        let chunk = |chunk| Tile { number, window: *window, first_plane: chunk * PLANES_AT_ONCE, planes: Vec::new() };
-        jobs.extend((0..chunks).map(chunk));
-    }
-    for (plane, tiles) in views.into_iter().enumerate() {
-        for (tile, views) in tiles.into_iter().enumerate() {
-            jobs[tile * chunks + plane / PLANES_AT_ONCE].planes.push(views);
-        }
-    }
-    jobs
 }

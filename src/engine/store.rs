@@ -6,7 +6,7 @@ use super::Engine;
 use crate::{
     Error, Pixel, background,
     plan::Plan,
-    planes::Samples,
+    planes::{PlaneSet, Samples},
     progress::{Meter, Phase},
     sample,
     window::Window,
@@ -36,11 +36,11 @@ impl Engine<'_, '_> {
             let (bits, rest_bits) = std::mem::take(&mut flags).split_at_mut(words);
             jobs.push((*input, *window, own, bits));
             (cells, flags) = (rest, rest_bits);
-            self.expect(*input, 1);
+            self.exec.expect(*input, 1);
         }
         let total = jobs.iter().map(|(_, window, ..)| (window.area() * self.planes) as u64).sum();
         let meter = Meter::new(self.plan.options().progress.as_ref(), Phase::Resampling, total);
-        self.pool.for_each(
+        self.exec.pool.for_each(
             jobs,
             || self.workspace::<T>(),
             |(input, window, cells, bits), workspace| {
@@ -49,22 +49,29 @@ impl Engine<'_, '_> {
                 let size = self.planes * window.area();
                 let (values, rest) = cells.split_at_mut(size);
                 let (weights, variances) = rest.split_at_mut(size);
-                self.sample(input, window, 0..self.planes, &mut workspace.sampling, &mut |plane, block, samples| {
-                    let plane = plane * window.area();
-                    for (y, row) in (block.y0..).zip(samples.rows(block.nx)) {
-                        let to = plane + (y - window.y0) * window.nx + (block.x0 - window.x0);
-                        let to = to..to + block.nx;
-                        values[to.clone()].copy_from_slice(row.values);
-                        weights[to.clone()].copy_from_slice(row.weights);
-                        if self.needs.variance {
-                            variances[to.clone()].copy_from_slice(row.variances);
+                self.sample(
+                    input,
+                    window,
+                    0..self.planes,
+                    &mut workspace.sampling,
+                    &meter,
+                    &mut |plane, block, samples| {
+                        let plane = plane * window.area();
+                        for (y, row) in (block.y0..).zip(samples.rows(block.nx)) {
+                            let to = plane + (y - window.y0) * window.nx + (block.x0 - window.x0);
+                            let to = to..to + block.nx;
+                            values[to.clone()].copy_from_slice(row.values);
+                            weights[to.clone()].copy_from_slice(row.weights);
+                            if self.needs.contains(PlaneSet::VARIANCE) {
+                                variances[to.clone()].copy_from_slice(row.variances);
+                            }
+                            if self.needs.contains(PlaneSet::MASK) {
+                                bits[to].copy_from_slice(row.bits);
+                            }
                         }
-                        if self.needs.bits {
-                            bits[to].copy_from_slice(row.bits);
-                        }
-                    }
-                })?;
-                self.read(input);
+                    },
+                )?;
+                self.exec.has_read(input);
                 self.account(workspace);
                 meter.advance((window.area() * self.planes) as u64)
             },
@@ -120,22 +127,45 @@ impl<T> Stored<'_, T> {
     }
 }
 
-/// Backgrounds are measured from stored samples, by tile of the plan, ...
-impl<T: Pixel> background::Source<T> for (&Plan<'_, '_>, &[Vec<Stored<'_, T>>]) {
+/// Stored samples, of which backgrounds are measured.
+pub(super) struct StoredSamples<'s, 'a, T> {
+    plan: &'s Plan<'a>,
+    /// The stored pieces of each tile of the run, which covers the whole target.
+    stored: &'s [Vec<Stored<'s, T>>],
+    /// Of each tile of the plan, the first of the tiles of the run that it is cut into; and the end of all.
+    first: Vec<usize>,
+}
+
+impl<'s, 'a, T> StoredSamples<'s, 'a, T> {
+    pub(super) fn new(plan: &'s Plan<'a>, tiles: &[Window], stored: &'s [Vec<Stored<'s, T>>]) -> Self {
+        let mut first = Vec::new();
+        for (number, tile) in tiles.iter().enumerate() {
+            // Those of a tile of the plan follow each other.
+            if plan.tiles_at(*tile).next() == Some(first.len()) {
+                first.push(number);
+            }
+        }
+        first.push(tiles.len());
+        StoredSamples { plan, stored, first }
+    }
+}
+
+impl<T: Pixel> background::SampleSource<T> for StoredSamples<'_, '_, T> {
     fn read(
         &self,
         input: usize,
         block: Window,
         planes: Range<usize>,
         _workspace: &mut sample::Workspace<T>,
-        sink: &mut dyn FnMut(usize, Window, &[T], &[T]),
+        meter: &Meter<'_>,
+        take: &mut dyn FnMut(usize, Window, &[T], &[T]),
     ) -> Result<(), Error> {
-        let (plan, stored) = self;
-        for tile in plan.tiles_at(block) {
-            let pieces = &stored[tile];
+        meter.check()?;
+        let cut = |tile: usize| self.first[tile]..self.first[tile + 1];
+        for pieces in self.plan.tiles_at(block).flat_map(cut).map(|tile| &self.stored[tile]) {
             if let Ok(piece) = pieces.binary_search_by_key(&input, |piece| piece.input) {
-                pieces[piece].read(block, planes.clone(), plan.planes(), &mut |plane, part, samples| {
-                    sink(plane, part, samples.values, samples.weights);
+                pieces[piece].read(block, planes.clone(), self.plan.planes(), &mut |plane, part, samples| {
+                    take(plane, part, samples.values, samples.weights);
                 });
             }
         }

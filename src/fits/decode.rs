@@ -7,11 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use fitsio::sys;
 use flate2::bufread::MultiGzDecoder;
 
-use super::read::{FileState, FitsImage, PixelType};
+use super::read::{FileState, FitsImage};
 use super::scan::open_file;
 use super::tiles;
-use crate::Error;
 use crate::storage::{Buffer, Plain, Storage};
+use crate::{Error, PixelType};
 
 /// The data of a compressed image as it would stand in an uncompressed file.
 pub(super) fn decode(image: &FitsImage, storage: &Storage) -> Result<Buffer<u8>, Error> {

@@ -9,8 +9,8 @@ mod tables;
 mod tiles;
 mod write;
 
-pub(crate) use pixels::{FitsCache, PatchPixel, Precision};
-pub use read::{FitsImage, Hdu, PixelType};
+pub(crate) use pixels::{FitsCache, Precision};
+pub use read::{FitsImage, Hdu};
 
 pub use table::Column;
 pub use write::{FitsElement, FitsOutput, same_file};

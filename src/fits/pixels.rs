@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use memmap2::Mmap;
 
 use super::decode;
-use super::read::{FileState, FitsImage, PixelType, Scaling};
+use super::read::{FileState, FitsImage, Scaling};
 use super::scan::open_file;
-use crate::Error;
 use crate::simd::dispatch;
 use crate::storage::{Buffer, Storage, map_file};
 use crate::window::Window;
+use crate::{Error, PixelType};
 
 /// The type that holds every pixel of an image without loss (or as well as any does).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

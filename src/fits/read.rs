@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex};
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::pixels::{Decoded, FitsCache};
+use super::pixels::{Decoded, FitsCache, PatchPixel};
 use super::scan::{Kind, ONE_AXIS, Scan};
 use crate::header::Header;
-use crate::{Error, Pixel};
+use crate::{Error, Pixel, PixelType};
 
 /// Which HDU of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,60 +50,6 @@ impl fmt::Display for Hdu {
             Hdu::Number(number) => write!(f, "{number}"),
             Hdu::Name(name) => f.write_str(name),
         }
-    }
-}
-
-/// The type of the numbers that an image is stored as, before `BSCALE` and `BZERO`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PixelType {
-    /// `BITPIX` = 8.
-    U8,
-    /// `BITPIX` = 16.
-    I16,
-    /// `BITPIX` = 32.
-    I32,
-    /// `BITPIX` = 64.
-    I64,
-    /// `BITPIX` = -32.
-    F32,
-    /// `BITPIX` = -64.
-    F64,
-}
-
-impl PixelType {
-    pub(super) fn from_bitpix(bitpix: i64) -> Option<PixelType> {
-        Some(match bitpix {
-            8 => PixelType::U8,
-            16 => PixelType::I16,
-            32 => PixelType::I32,
-            64 => PixelType::I64,
-            -32 => PixelType::F32,
-            -64 => PixelType::F64,
-            _ => return None,
-        })
-    }
-
-    /// Bytes of one pixel.
-    #[must_use]
-    pub fn size(self) -> usize {
-        match self {
-            PixelType::U8 => 1,
-            PixelType::I16 => 2,
-            PixelType::I32 | PixelType::F32 => 4,
-            PixelType::I64 | PixelType::F64 => 8,
-        }
-    }
-
-    pub(super) fn bitpix(self) -> i64 {
-        match self {
-            PixelType::F32 => -32,
-            PixelType::F64 => -64,
-            _ => 8 * self.size() as i64,
-        }
-    }
-
-    pub(super) fn is_float(self) -> bool {
-        matches!(self, PixelType::F32 | PixelType::F64)
     }
 }
 
@@ -291,7 +237,7 @@ impl FitsImage {
     /// # Errors
     /// [`Error::Memory`] if they do not fit in memory; [`Error::Fits`] if the file has changed since it was opened,
     /// or compressed data is corrupt; [`Error::Io`].
-    pub fn read<P: Pixel>(&self) -> Result<ArrayD<P>, Error> {
+    pub fn read<P: Pixel + PatchPixel>(&self) -> Result<ArrayD<P>, Error> {
         let cache = FitsCache::new(1, u64::MAX, None);
         let pixels = cache.pixels(self)?;
         self.release();

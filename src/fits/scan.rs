@@ -8,9 +8,9 @@ use std::sync::Mutex;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::read::{FileState, FitsImage, PixelType, Scaling};
-use crate::Error;
+use super::read::{FileState, FitsImage, Scaling};
 use crate::header::{BLOCK, Header, Value, is_column, is_structural};
+use crate::{Error, PixelType};
 
 /// An HDU whose header has been read.
 pub(super) struct Found {

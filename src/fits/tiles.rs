@@ -4,9 +4,9 @@
 //! damaged ones make it read and write outside its memory. (RICE and gzip streams it checks.) So it is given a file
 //! in memory with nothing but the image, whose header is written anew from what was checked here.
 
-use super::read::{FitsImage, PixelType};
-use crate::Error;
+use super::read::FitsImage;
 use crate::header::{Header, Value, is_numbered, is_tiling};
+use crate::{Error, PixelType};
 
 /// The table of tiles: which bytes of a row tell where the tile's stream is.
 struct Table {

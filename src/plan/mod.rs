@@ -3,23 +3,23 @@
 mod bounds;
 mod needed;
 mod overlap;
+mod planned;
 
 use overlap::TileTree;
+pub(crate) use planned::PlannedInput;
 
 use std::{
     collections::BTreeSet,
     sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
-use ndarray::{ArrayViewMut, Dimension};
-
 use crate::{
-    Error, Input, Intermediate, MatchBackground, Options, Pixel, Planes, Resample, Summary, Wcs, background,
+    Error, Input, MatchBackground, Options, Pixel, Resample, Wcs,
     corrections::Backgrounds,
-    fits::FitsCache,
+    input::plane_of,
     map::{Inverse, PixelMap, Steps},
+    progress::{Meter, Phase},
     resample::Kernel,
-    sample::Sampler,
     threads::ThreadPool,
     window::{Tiles, Window},
 };
@@ -27,13 +27,6 @@ use crate::{
 /// How many times the scale at the reference point a projection may stretch a pixel before kernels that span output pixels miss
 /// some at the border of an image.
 const MAX_DISTORTION: f64 = 4.0;
-/// Bytes a worker may use where `memory_limit` does not say otherwise.
-const SHARE: u64 = 96 << 20;
-/// Files mapped at a time.
-const MAPPED_FILES: usize = 32;
-/// Bytes without which a worker cannot work.
-const MIN_SHARE: u64 = 1 << 20;
-
 /// Input pixels that an output pixel is long at most.
 fn stretch(target: &Wcs, input: &Wcs) -> f64 {
     MAX_DISTORTION * target.pixel_scale() / input.pixel_scale()
@@ -41,12 +34,12 @@ fn stretch(target: &Wcs, input: &Wcs) -> f64 {
 
 /// Everything that can be known before a pixel is read: made once, inspected, then run whole or window by window.
 #[derive(Debug)]
-pub struct Plan<'p, 'a> {
-    inputs: &'p [Input<'a>],
+pub struct Plan<'a> {
+    inputs: Vec<Input<'a>>,
     target: Wcs,
     shape: Vec<usize>,
     options: Options,
-    samplers: Vec<Sampler<'p, 'a>>,
+    planned: Vec<PlannedInput<'a>>,
     tiles: Tiles,
     /// The tiles that each input may touch, in order.
     touched: Vec<Vec<u32>>,
@@ -60,12 +53,12 @@ pub struct Plan<'p, 'a> {
     pub(crate) matching_peak: AtomicU64,
 }
 
-impl<'p, 'a> Plan<'p, 'a> {
+impl<'a> Plan<'a> {
     /// Plans a mosaic of `shape` (..., ny, nx) on the pixels of `target`. Leading dimensions are those of the inputs, one to one.
     ///
     /// # Errors
     /// If there are no inputs, an input's shape does not fit, its WCS cannot be related to the target's, or an option makes no sense.
-    pub fn new(inputs: &'p [Input<'a>], target: &Wcs, shape: &[usize], options: &Options) -> Result<Self, Error> {
+    pub fn new(inputs: &[Input<'a>], target: &Wcs, shape: &[usize], options: &Options) -> Result<Self, Error> {
         options.validate()?;
         if inputs.is_empty() {
             return Err(Error::NoInputs);
@@ -88,16 +81,18 @@ impl<'p, 'a> Plan<'p, 'a> {
             }
         };
         let pool = ThreadPool::new(options.parallel)?;
+        let meter = Meter::new(options.progress.as_ref(), Phase::Planning, 2 * inputs.len() as u64);
         let tiles = Tiles::new(window_of(shape), options.tile);
         let tree = TileTree::new(|x, y| target.pixel_to_vector(x, y), tiles);
-        let samplers = pool.map(inputs.len(), |index| {
+        let planned = pool.map(inputs.len(), |index| {
             let input = &inputs[index];
-            let sampler = || {
+            meter.count(1)?;
+            let prepare = || {
                 input.validate(leading)?;
                 let map = input.map(target)?;
                 let drizzle = matches!(options.resample, Resample::Drizzle(_));
-                Ok(Sampler {
-                    input,
+                Ok(PlannedInput {
+                    input: input.clone(),
                     inverse: drizzle.then(|| inverse(input, &map)).transpose()?,
                     target: [window_of(shape).ny, window_of(shape).nx],
                     map,
@@ -114,21 +109,22 @@ impl<'p, 'a> Plan<'p, 'a> {
                     sky: Default::default(),
                 })
             };
-            sampler().map_err(|error: Error| error.of_input(index, input.name()))
+            prepare().map_err(|error: Error| error.of_input(index, input.name()))
         })?;
         let touched = pool.map(inputs.len(), |index| {
             let input = &inputs[index];
-            let Sampler { kernel, map, .. } = &samplers[index];
+            meter.count(1)?;
+            let PlannedInput { kernel, map, .. } = &planned[index];
             if kernel.is_everywhere() || (input.wcs().is_none() && kernel.likes_whole_blocks()) {
                 return Ok(tree.all());
             }
             let Some(wcs) = input.wcs() else {
                 let pad = |window: Window| kernel.reach(Steps::of(&**map, window).longest());
-                let plane = input.image.plane();
+                let plane = plane_of(&*input.image);
                 return Ok(overlap::touched_by_map(&**map, &tiles, window_of(shape), plane, pad));
             };
             let pad = kernel.reach(stretch(target, wcs));
-            let extent = overlap::extent_of_wcs(wcs, input.image.plane(), pad, target.frame())?;
+            let extent = overlap::extent_of_wcs(wcs, plane_of(&*input.image), pad, target.frame())?;
             Ok(extent.map_or_else(Vec::new, |extent| tree.touched(&extent)))
         })?;
         let mut touching = vec![Vec::new(); tiles.count()];
@@ -137,11 +133,11 @@ impl<'p, 'a> Plan<'p, 'a> {
         }
         let bounds = inputs.iter().map(|_| OnceLock::new()).collect();
         let plan = Plan {
-            inputs,
+            inputs: inputs.to_vec(),
             target: target.clone(),
             shape: shape.to_vec(),
             options: options.clone(),
-            samplers,
+            planned,
             tiles,
             touched,
             touching,
@@ -155,86 +151,8 @@ impl<'p, 'a> Plan<'p, 'a> {
         Ok(plan)
     }
 
-    /// Carries the plan out. Both buffers have the plan's shape, any strides, and are overwritten.
-    ///
-    /// # Errors
-    /// If a buffer has another shape, an input cannot be read, memory or disk do not suffice, or the progress callback says stop.
-    /// The buffers then hold an unfinished mosaic.
-    pub fn run<T: Pixel, D: Dimension>(
-        &self,
-        output: ArrayViewMut<'_, T, D>,
-        footprint: ArrayViewMut<'_, T, D>,
-    ) -> Result<Summary, Error> {
-        self.run_with(output, Some(footprint), Planes::default())
-    }
-
-    /// As [`run`](Self::run), but the footprint can be done without, and further planes are filled in the same pass. Output and footprint have the
-    /// same bytes.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run), and if a plane has another shape, or a variance is asked for and an input has none.
-    pub fn run_with<T: Pixel, D: Dimension>(
-        &self,
-        output: ArrayViewMut<'_, T, D>,
-        footprint: Option<ArrayViewMut<'_, T, D>>,
-        planes: Planes<'_, T>,
-    ) -> Result<Summary, Error> {
-        self.run_window_with(self.whole(), output, footprint, planes)
-    }
-
-    /// Computes one window of the target: the same bytes as [`run`](Self::run) gives there. The buffers have the plan's leading dimensions
-    /// and then (window.ny, window.nx).
-    ///
-    /// # Errors
-    /// As [`run`](Self::run), and if the window does not lie in the target.
-    pub fn run_window<T: Pixel, D: Dimension>(
-        &self,
-        window: Window,
-        output: ArrayViewMut<'_, T, D>,
-        footprint: ArrayViewMut<'_, T, D>,
-    ) -> Result<Summary, Error> {
-        self.run_window_with(window, output, Some(footprint), Planes::default())
-    }
-
-    /// As [`run_window`](Self::run_window), but the footprint can be done without, and further planes of the window are filled in the same pass.
-    ///
-    /// # Errors
-    /// As [`run_with`](Self::run_with), and if the window does not lie in the target.
-    pub fn run_window_with<T: Pixel, D: Dimension>(
-        &self,
-        window: Window,
-        output: ArrayViewMut<'_, T, D>,
-        footprint: Option<ArrayViewMut<'_, T, D>>,
-        planes: Planes<'_, T>,
-    ) -> Result<Summary, Error> {
-        if !self.whole().contains(&window) {
-            return Err(Error::Shape {
-                what: "the window".to_owned(),
-                got: vec![window.y0, window.x0, window.ny, window.nx],
-                expected: format!("(y0, x0, ny, nx) with pixels in it, inside of the target {:?}", self.shape),
-            });
-        }
-        let mut shape = self.shape.clone();
-        if let [.., ny, nx] = &mut shape[..] {
-            (*ny, *nx) = (window.ny, window.nx);
-        }
-        let given =
-            [("the output", Some(output.shape())), ("the footprint", footprint.as_ref().map(ArrayViewMut::shape))];
-        for (what, got) in given {
-            if let Some(got) = got.filter(|got| *got != shape) {
-                let expected = format!("{shape:?} as planned");
-                return Err(Error::Shape { what: what.to_owned(), got: got.to_vec(), expected });
-            }
-        }
-        planes.validate(&shape, self.inputs.len())?;
-        if planes.variance.is_some() {
-            self.needs_variance("variance", "asked for")?;
-        }
-        T::run(self, window, output.into_dyn(), footprint.map(ArrayViewMut::into_dyn), planes.shortened())
-    }
-
     /// Refuses what takes a variance of every input.
-    fn needs_variance(&self, option: &'static str, got: &str) -> Result<(), Error> {
+    pub(crate) fn needs_variance(&self, option: &'static str, got: &str) -> Result<(), Error> {
         match self.inputs.iter().enumerate().find(|(_, input)| input.variance.is_none()) {
             None => Ok(()),
             Some((index, input)) => Err(Error::Option {
@@ -250,20 +168,6 @@ impl<'p, 'a> Plan<'p, 'a> {
     pub(crate) fn weighted(&self) -> bool {
         let whole = !matches!(self.options.resample, Resample::Exact | Resample::Drizzle(_));
         !whole || self.inputs.iter().any(|input| input.weights.is_some())
-    }
-
-    /// Measures what [`Options::match_background`] asks for over the whole target, for outputs of type `T`, unless that has been done. A run does so
-    /// itself; the windows of a plan share it.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub fn match_backgrounds<T: Pixel>(&self) -> Result<Arc<Backgrounds>, Error> {
-        let known = self.known_backgrounds::<T>();
-        if let Some(known) = known.get() {
-            return Ok(Arc::clone(known));
-        }
-        let measured = Arc::new(T::measure(self)?);
-        Ok(Arc::clone(known.get_or_init(|| measured)))
     }
 
     /// Takes backgrounds that have been measured already, by [`match_backgrounds`](Self::match_backgrounds) of the same plan elsewhere, for outputs of
@@ -293,18 +197,13 @@ impl<'p, 'a> Plan<'p, 'a> {
         &self.backgrounds[usize::from(size_of::<T>() == 8)]
     }
 
-    /// The same plan in the tiles in which backgrounds are measured; `None` if it is in them.
-    pub(crate) fn for_backgrounds(&self) -> Result<Option<Plan<'p, 'a>>, Error> {
-        if self.options.tile == background::TILE {
-            return Ok(None);
-        }
-        let options = self.options.clone().tile(background::TILE);
-        Plan::new(self.inputs, &self.target, &self.shape, &options).map(Some)
-    }
-
     /// The whole target.
     pub fn whole(&self) -> Window {
         window_of(&self.shape)
+    }
+
+    pub(crate) fn target(&self) -> &Wcs {
+        &self.target
     }
 
     /// Shape of the output, slowest axis first: (..., ny, nx).
@@ -318,8 +217,8 @@ impl<'p, 'a> Plan<'p, 'a> {
     }
 
     /// The inputs, in order.
-    pub fn inputs(&self) -> &'p [Input<'a>] {
-        self.inputs
+    pub fn inputs(&self) -> &[Input<'a>] {
+        &self.inputs
     }
 
     /// The inputs, by position and in order, that may have samples in a window: none is left out, some may turn out to have none.
@@ -335,10 +234,11 @@ impl<'p, 'a> Plan<'p, 'a> {
     pub fn bounds(&self, input: usize) -> &[Window] {
         let Some(bounds) = self.bounds.get(input) else { return &[] };
         bounds.get_or_init(|| {
-            let Sampler { map, input: image, kernel, .. } = &self.samplers[input];
+            let PlannedInput { map, input: image, kernel, .. } = &self.planned[input];
             let steps = Steps::of(&**map, self.whole());
             let pad = kernel.reach(steps.longest());
-            let mut bounds = overlap::rectangles(&**map, &self.tiles, &self.touched[input], image.image.plane(), pad);
+            let mut bounds =
+                overlap::rectangles(&**map, &self.tiles, &self.touched[input], plane_of(&*image.image), pad);
             if kernel.likes_whole_blocks() {
                 // A pixel that spans a seam of the input may have its centre on the far side.
                 let margin = kernel.margin(steps.shortest());
@@ -353,8 +253,8 @@ impl<'p, 'a> Plan<'p, 'a> {
         self.shape[..self.shape.len().saturating_sub(2)].iter().product()
     }
 
-    pub(crate) fn sampler(&self, input: usize) -> &Sampler<'p, 'a> {
-        &self.samplers[input]
+    pub(crate) fn planned(&self, input: usize) -> &PlannedInput<'a> {
+        &self.planned[input]
     }
 
     /// The tiles, or parts of tiles, that make up a window, row by row from the left.
@@ -376,41 +276,6 @@ impl<'p, 'a> Plan<'p, 'a> {
     /// The smallest window that holds all that an input may have of a part of a tile.
     pub(crate) fn part(&self, input: usize, part: Window) -> Option<Window> {
         self.bounds(input).iter().filter_map(|window| window.intersection(&part)).reduce(|a, b| a.hull(&b))
-    }
-
-    /// Bytes that each of so many workers may use.
-    pub(crate) fn share(&self, workers: usize) -> Result<usize, Error> {
-        let Some(limit) = self.options.memory_limit else { return Ok(SHARE as usize) };
-        // The other half is for decoded inputs and intermediates.
-        let share = limit / 2 / workers.max(1) as u64;
-        if share < MIN_SHARE {
-            let what = format!("work on {workers} threads");
-            let needed = 2 * MIN_SHARE * workers as u64;
-            return Err(Error::Memory { what, needed, limit, remedy: "use fewer threads".to_owned() });
-        }
-        Ok(share.min(SHARE) as usize)
-    }
-
-    /// For a run: few files mapped at a time, decoded images in memory as far as the limit allows and in mapped temporaries beyond.
-    pub(crate) fn files(&self) -> FitsCache {
-        let dir = match &self.options.intermediate {
-            Intermediate::Mapped { dir } => dir.clone(),
-            _ => None,
-        };
-        FitsCache::new(MAPPED_FILES, self.options.memory_limit.map_or(u64::MAX, |limit| limit / 2), dir)
-    }
-
-    /// Whether `bytes` fit into the half of the memory limit that is not for workspaces.
-    pub(crate) fn afford(&self, what: &str, bytes: u64) -> Result<(), Error> {
-        match self.options.memory_limit {
-            Some(limit) if bytes > limit / 2 => Err(Error::Memory {
-                what: what.to_owned(),
-                needed: 2 * bytes,
-                limit,
-                remedy: "use Intermediate::Mapped or Intermediate::None".to_owned(),
-            }),
-            _ => Ok(()),
-        }
     }
 }
 

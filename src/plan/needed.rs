@@ -1,27 +1,27 @@
 //! What carrying a plan out takes.
 
 use super::Plan;
-use crate::{Intermediate, Pixel, planes::Needs, window::Window};
+use crate::{Intermediate, Pixel, planes::PlaneSet, window::Window};
 
-impl Plan<'_, '_> {
-    /// Bytes of the intermediates of a run over the whole target for outputs of type `T`, `variance` and `mask` telling whether it fills
-    /// [`Planes::variance`](crate::Planes::variance) and [`Planes::mask`](crate::Planes::mask): in memory or on disk, as
+impl Plan<'_> {
+    /// Bytes of the intermediates of a run over the whole target that fills these planes of an output of type `T`: in memory or on disk, as
     /// [`Options::intermediate`](crate::Options::intermediate) says; 0 for [`Intermediate::None`]. With
     /// [`Intermediate::Memory`] it is part of [`Summary::peak_bytes`](crate::Summary::peak_bytes).
     ///
     /// It looks at the sub-grids of all inputs, as [`bounds`](Self::bounds) does.
-    pub fn intermediate_bytes<T: Pixel>(&self, variance: bool, mask: bool) -> u64 {
+    pub fn intermediate_bytes<T: Pixel>(&self, planes: PlaneSet) -> u64 {
         if self.options.intermediate == Intermediate::None {
             return 0;
         }
-        let needs = self.needs(variance, mask);
+        let needs = self.needs(planes);
         let pieces = self.pieces(&self.tiles_in(self.whole()));
         needs.stored_bytes::<T>(pieces.iter().map(|(_, _, window)| self.planes() * window.area()).sum())
     }
 
     /// What a run needs of each sample that fills these planes.
-    pub(crate) fn needs(&self, variance: bool, mask: bool) -> Needs {
-        Needs { variance: variance || self.options.combine.needs_variance(), bits: mask }
+    pub(crate) fn needs(&self, planes: PlaneSet) -> PlaneSet {
+        let combine = if self.options.combine.needs_variance() { PlaneSet::VARIANCE } else { PlaneSet::NONE };
+        planes.union(combine).intersection(PlaneSet::OF_SAMPLES)
     }
 
     /// The pieces of the inputs' sub-grids, input by input: (tile of the run, input, window).

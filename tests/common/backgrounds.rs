@@ -93,7 +93,7 @@ struct Noise {
 
 impl Field {
     /// `matched` are constants, or planes.
-    pub(crate) fn errors(&self, plan: &Plan<'_, '_>, matched: &PlaneBackgrounds, planes: bool) -> Errors {
+    pub(crate) fn errors(&self, plan: &Plan<'_>, matched: &PlaneBackgrounds, planes: bool) -> Errors {
         assert_eq!(matched.groups.len(), 1);
         let (count, size) = (self.images.len(), if planes { 3 } else { 1 });
         let (unit, centre) = (self.unit(), self.truth[0].centre);
@@ -146,7 +146,7 @@ impl Field {
     }
 
     /// Places in an overlap, even over it, and how many images have each.
-    fn overlap(&self, plan: &Plan<'_, '_>, pair: &Pair) -> Vec<([f64; 2], f64)> {
+    fn overlap(&self, plan: &Plan<'_>, pair: &Pair) -> Vec<([f64; 2], f64)> {
         const ALONG: usize = 48;
         let [a, b] = pair.inputs;
         let window = plan.bounds(a)[0].intersection(&plan.bounds(b)[0]).unwrap();
@@ -172,7 +172,7 @@ impl Field {
         places.into_iter().zip(images).zip(both).filter(|(_, both)| *both).map(|(place, _)| place).collect()
     }
 
-    fn noise(&self, plan: &Plan<'_, '_>, matched: &PlaneBackgrounds, planes: bool) -> Noise {
+    fn noise(&self, plan: &Plan<'_>, matched: &PlaneBackgrounds, planes: bool) -> Noise {
         let (count, size) = (self.images.len(), if planes { 3 } else { 1 });
         let efficiency = if planes { 1.0 / 0.95 } else { std::f64::consts::FRAC_PI_2 };
         let (unit, centre) = (self.unit(), self.truth[0].centre);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ndarray::ArrayViewMutD;
-use skymosaic::{Clip, Combine, Error, FitsElement, FitsOutput, Hdu, Header, Input, Pixel, Planes};
+use skymosaic::{Clip, Combine, Error, FitsElement, FitsOutput, Hdu, Header, Input, Pixel, PlaneSet, Planes};
 
 use crate::{
     Failure,
@@ -63,6 +63,16 @@ fn bits(text: &str) -> Result<u32, String> {
 }
 
 impl Further {
+    /// The planes asked for beside the mosaic and its footprint.
+    pub(crate) fn planes(&self) -> PlaneSet {
+        let mut planes = PlaneSet::NONE;
+        planes.set(PlaneSet::VARIANCE, self.variance_out.is_some());
+        planes.set(PlaneSet::MASK, self.mask_out.is_some());
+        planes.set(PlaneSet::COUNT, self.count_out.is_some());
+        planes.set(PlaneSet::CONTEXT, self.context_out.is_some());
+        planes
+    }
+
     /// The combination, clipping as asked for.
     pub(crate) fn combine(&self, combine: Combine) -> Result<Combine, Failure> {
         let Combine::Clipped(default) = combine else {
@@ -157,7 +167,7 @@ pub(crate) struct Files<P> {
     context: Option<FitsOutput<i32>>,
 }
 
-impl<P: Pixel> Files<P> {
+impl<P: Pixel + FitsElement> Files<P> {
     pub(crate) fn create(args: &Mosaic, header: &Header, shape: &[usize], inputs: usize) -> Result<Files<P>, Failure> {
         let further = &args.further;
         let mut plain = header.clone();

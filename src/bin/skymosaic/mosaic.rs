@@ -207,7 +207,7 @@ struct Job<'j> {
 }
 
 impl Job<'_> {
-    fn write<P: Pixel + FitsElement>(mut self, plan: &Plan<'_, '_>) -> Result<(), Failure> {
+    fn write<P: Pixel + FitsElement>(mut self, plan: &Plan<'_>) -> Result<(), Failure> {
         let started = Instant::now();
         interrupt::hold();
         let Mosaic { overwrite, .. } = *self.args;
@@ -257,7 +257,7 @@ impl Job<'_> {
     }
 
     /// What the mosaic says about itself. Nothing that the pixels do not depend on, so that the same mosaic is the same file.
-    fn header(&self, plan: &Plan<'_, '_>) -> Header {
+    fn header(&self, plan: &Plan<'_>) -> Header {
         let mut header = self.target.to_header();
         let has_matrix = header.get("CD1_1").is_some();
         for (keyword, value, comment) in self.cards.cards() {
@@ -280,7 +280,7 @@ impl Job<'_> {
         header
     }
 
-    fn log(&self, plan: &Plan<'_, '_>, summary: &Summary, used: usize) {
+    fn log(&self, plan: &Plan<'_>, summary: &Summary, used: usize) {
         let asked = match summary.coordinate_error {
             CoordinateError::Pixels(pixels) => format!("{pixels:.1e}"),
             CoordinateError::Exact => "exact".to_owned(),
@@ -309,7 +309,7 @@ fn cube<P>(mosaic: ArrayViewD<'_, P>) -> Result<ArrayView3<'_, P>, Failure> {
 }
 
 /// Whether the centre of any pixel of the target lies on any input.
-fn overlaps(plan: &Plan<'_, '_>, target: &Wcs) -> bool {
+fn overlaps(plan: &Plan<'_>, target: &Wcs) -> bool {
     plan.inputs().iter().enumerate().any(|(index, input)| {
         let [.., ny, nx] = input.shape()[..] else { return false };
         let Some(map) = input.wcs().and_then(|wcs| WcsMap::new(target, wcs).ok()) else { return false };

@@ -7,14 +7,14 @@ use skymosaic::{Intermediate, Pixel, Plan, Window};
 use crate::args::Mosaic;
 
 /// What a plan comes to, as text.
-pub(crate) fn describe<P: Pixel>(plan: &Plan<'_, '_>, args: &Mosaic) -> String {
+pub(crate) fn describe<P: Pixel>(plan: &Plan<'_>, args: &Mosaic) -> String {
     let mut text = String::new();
     let _ = write_to::<P>(&mut text, plan, args);
     text
 }
 
 /// Pixels of all files that are written.
-fn output_bytes<P: Pixel>(plan: &Plan<'_, '_>, args: &Mosaic) -> u64 {
+fn output_bytes<P: Pixel>(plan: &Plan<'_>, args: &Mosaic) -> u64 {
     let further = &args.further;
     let area: u64 = plan.shape().iter().map(|&length| length as u64).product();
     let floats = 1 + u64::from(args.footprint.is_some()) + u64::from(further.variance_out.is_some());
@@ -23,7 +23,7 @@ fn output_bytes<P: Pixel>(plan: &Plan<'_, '_>, args: &Mosaic) -> u64 {
     area * (floats * size_of::<P>() as u64 + integers * size_of::<i32>() as u64)
 }
 
-fn write_to<P: Pixel>(text: &mut String, plan: &Plan<'_, '_>, args: &Mosaic) -> std::fmt::Result {
+fn write_to<P: Pixel>(text: &mut String, plan: &Plan<'_>, args: &Mosaic) -> std::fmt::Result {
     writeln!(text, "target   {} pixels", shape(plan.shape()))?;
     let count = plan.inputs().len();
     writeln!(
@@ -48,7 +48,7 @@ fn write_to<P: Pixel>(text: &mut String, plan: &Plan<'_, '_>, args: &Mosaic) -> 
             100.0 * share
         )?;
     }
-    let stored = plan.intermediate_bytes::<P>(args.further.variance_out.is_some(), args.further.mask_out.is_some());
+    let stored = plan.intermediate_bytes::<P>(args.further.planes());
     writeln!(text, "disk     {} for the output", bytes(output_bytes::<P>(plan, args)))?;
     match &plan.options().intermediate {
         Intermediate::None => {}

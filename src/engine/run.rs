@@ -1,0 +1,197 @@
+//! The ways to carry a plan out.
+
+use std::sync::Arc;
+
+use ndarray::{ArrayViewMut, ArrayViewMutD, Dimension};
+
+use super::{Engine, tiles::Target};
+use crate::{
+    Error, Options, Pixel, Planes, Summary,
+    background::TILE,
+    corrections::Backgrounds,
+    pixel::{Family, Which},
+    plan::Plan,
+    planes::PlaneSet,
+    sink::TileSink,
+    window::Window,
+};
+
+/// The caller's arrays of a pixel type.
+struct Arrays<'o, T> {
+    output: ArrayViewMutD<'o, T>,
+    footprint: Option<ArrayViewMutD<'o, T>>,
+    planes: Planes<'o, T>,
+}
+
+/// [`Arrays`], for any pixel type.
+struct ArraysOf<'o>(std::marker::PhantomData<&'o ()>);
+
+impl<'o> Family for ArraysOf<'o> {
+    type Of<T: Pixel> = Arrays<'o, T>;
+}
+
+/// A sink, for any pixel type.
+struct SinkOf<'s>(std::marker::PhantomData<&'s ()>);
+
+impl<'s> Family for SinkOf<'s> {
+    type Of<T: Pixel> = &'s mut dyn TileSink<T>;
+}
+
+/// Nothing but a pixel type.
+struct TypeOnly;
+
+impl Family for TypeOnly {
+    type Of<T: Pixel> = ();
+}
+
+impl<'a> Plan<'a> {
+    /// Carries the plan out. Both buffers have the plan's shape, any strides, and are overwritten.
+    ///
+    /// # Errors
+    /// If a buffer has another shape, an input cannot be read, memory or disk do not suffice, or the progress callback says stop.
+    /// The buffers then hold an unfinished mosaic.
+    pub fn run<T: Pixel, D: Dimension>(
+        &self,
+        output: ArrayViewMut<'_, T, D>,
+        footprint: ArrayViewMut<'_, T, D>,
+    ) -> Result<Summary, Error> {
+        self.run_with(output, Some(footprint), Planes::default())
+    }
+
+    /// Carries the plan out like [`run`](Self::run), with an optional footprint, and fills further planes in the same pass. Output and footprint have
+    /// the same bytes.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and if a plane has another shape, or a variance is asked for and an input has none.
+    pub fn run_with<T: Pixel, D: Dimension>(
+        &self,
+        output: ArrayViewMut<'_, T, D>,
+        footprint: Option<ArrayViewMut<'_, T, D>>,
+        planes: Planes<'_, T>,
+    ) -> Result<Summary, Error> {
+        self.run_window_with(self.whole(), output, footprint, planes)
+    }
+
+    /// Computes one window of the target: the same bytes as [`run`](Self::run) gives there. The buffers have the plan's leading dimensions
+    /// and then (window.ny, window.nx).
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and if the window does not lie in the target.
+    pub fn run_window<T: Pixel, D: Dimension>(
+        &self,
+        window: Window,
+        output: ArrayViewMut<'_, T, D>,
+        footprint: ArrayViewMut<'_, T, D>,
+    ) -> Result<Summary, Error> {
+        self.run_window_with(window, output, Some(footprint), Planes::default())
+    }
+
+    /// Computes one window like [`run_window`](Self::run_window), with an optional footprint, and fills further planes of the window in the same pass.
+    ///
+    /// # Errors
+    /// As [`run_with`](Self::run_with), and if the window does not lie in the target.
+    pub fn run_window_with<T: Pixel, D: Dimension>(
+        &self,
+        window: Window,
+        output: ArrayViewMut<'_, T, D>,
+        footprint: Option<ArrayViewMut<'_, T, D>>,
+        planes: Planes<'_, T>,
+    ) -> Result<Summary, Error> {
+        self.check_window(window)?;
+        let mut shape = self.shape().to_vec();
+        if let [.., ny, nx] = &mut shape[..] {
+            (*ny, *nx) = (window.ny, window.nx);
+        }
+        let given =
+            [("the output", Some(output.shape())), ("the footprint", footprint.as_ref().map(ArrayViewMut::shape))];
+        for (what, got) in given {
+            if let Some(got) = got.filter(|got| *got != shape) {
+                let expected = format!("{shape:?} as planned");
+                return Err(Error::Shape { what: what.to_owned(), got: got.to_vec(), expected });
+            }
+        }
+        planes.validate(&shape, self.inputs().len())?;
+        if planes.variance.is_some() {
+            self.needs_variance("variance", "asked for")?;
+        }
+        let arrays = Arrays {
+            output: output.into_dyn(),
+            footprint: footprint.map(ArrayViewMut::into_dyn),
+            planes: planes.shortened(),
+        };
+        // The engine is compiled here for both types, and not again in every crate that calls it.
+        match T::which::<ArraysOf<'_>>(arrays) {
+            Which::F32(arrays) => run_arrays(self, window, arrays),
+            Which::F64(arrays) => run_arrays(self, window, arrays),
+        }
+    }
+
+    /// Carries the plan out and hands the tiles of the mosaic, and of the planes that it asks for, to a sink: what [`run_with`](Self::run_with) writes
+    /// into arrays, with the same bytes.
+    ///
+    /// # Errors
+    /// As [`run_with`](Self::run_with), and whatever error the sink returns. The sink is not finished then.
+    pub fn run_to<T: Pixel>(&self, sink: &mut dyn TileSink<T>) -> Result<Summary, Error> {
+        self.run_window_to(self.whole(), sink)
+    }
+
+    /// Computes one window of the target and hands its tiles to a sink, as [`run_to`](Self::run_to) does.
+    ///
+    /// # Errors
+    /// As [`run_to`](Self::run_to), and if the window does not lie in the target.
+    pub fn run_window_to<T: Pixel>(&self, window: Window, sink: &mut dyn TileSink<T>) -> Result<Summary, Error> {
+        self.check_window(window)?;
+        if sink.planes().contains(PlaneSet::VARIANCE) {
+            self.needs_variance("variance", "asked for by the sink")?;
+        }
+        match T::which::<SinkOf<'_>>(sink) {
+            Which::F32(sink) => Engine::run_to(self, window, sink),
+            Which::F64(sink) => Engine::run_to(self, window, sink),
+        }
+    }
+
+    fn check_window(&self, window: Window) -> Result<(), Error> {
+        if self.whole().contains(&window) {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            what: "the window".to_owned(),
+            got: vec![window.y0, window.x0, window.ny, window.nx],
+            expected: format!("(y0, x0, ny, nx) with pixels in it, inside of the target {:?}", self.shape()),
+        })
+    }
+
+    /// Measures what [`Options::match_background`] asks for over the whole target, for outputs of type `T`, unless that has been done. A run does so
+    /// itself; the windows of a plan share it.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn match_backgrounds<T: Pixel>(&self) -> Result<Arc<Backgrounds>, Error> {
+        let known = self.known_backgrounds::<T>();
+        if let Some(known) = known.get() {
+            return Ok(Arc::clone(known));
+        }
+        let measured = match T::which::<TypeOnly>(()) {
+            Which::F32(()) => Engine::measure::<f32>(self),
+            Which::F64(()) => Engine::measure::<f64>(self),
+        };
+        let measured = Arc::new(measured?);
+        Ok(Arc::clone(known.get_or_init(|| measured)))
+    }
+
+    /// The same plan in the tiles in which backgrounds are measured; `None` if it is in them.
+    pub(super) fn for_backgrounds(&self) -> Result<Option<Plan<'a>>, Error> {
+        if self.options().tile == TILE {
+            return Ok(None);
+        }
+        let options: Options = self.options().clone().tile(TILE);
+        Plan::new(self.inputs(), self.target(), self.shape(), &options).map(Some)
+    }
+}
+
+fn run_arrays<T: Pixel>(plan: &Plan<'_>, window: Window, arrays: Arrays<'_, T>) -> Result<Summary, Error> {
+    let Arrays { output, footprint, planes } = arrays;
+    let mut wanted = planes.set();
+    wanted.set(PlaneSet::FOOTPRINT, footprint.is_some());
+    Engine::run(plan, window, wanted, Target::Arrays { mosaic: output, footprint, planes })
+}
