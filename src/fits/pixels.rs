@@ -337,7 +337,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::fits::{FitsOutput, Hdu, Header};
+    use crate::Header;
+    use crate::fits::{FitsOutput, Hdu};
 
     fn golden(file: &str, hdu: &str) -> FitsImage {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/fits").join(file);
