@@ -241,10 +241,10 @@ def sample_type(output):
     return np.dtype("f4") if output.dtype.newbyteorder("=") == np.dtype("f4") else np.dtype("f8")
 
 
-def run(plan, output, footprint, tell=None):
+def run(plan, output, footprint, progress=None):
     """Fills both arrays: in place if they are float32 or float64 alike, by strips through such ones otherwise."""
     if writable(output) and writable(footprint) and output.dtype == footprint.dtype:
-        return plan.run(output, footprint, tell=tell)
+        return plan.run(output, footprint, progress=progress)
     *leading, ny, nx = output.shape
     dtype = sample_type(output)
     rows = max(1, _STRIP // (nx * int(np.prod(leading))))
@@ -254,8 +254,8 @@ def run(plan, output, footprint, tell=None):
         plan.run(*strip, window=window)
         for whole, part in zip((output, footprint), strip, strict=True):
             whole[..., y0 : y0 + window[2], :] = part
-        if tell is not None:
-            tell("combining", (y0 + window[2]) / ny)
+        if progress is not None:
+            progress("combining", (y0 + window[2]) / ny)
 
 
 class Bar:
