@@ -104,7 +104,8 @@ def reproject_and_coadd(
         memory_limit : int
             Bytes that the engine may hold at once.
         min_weight : float
-            A missing pixel does not spoil the samples near it if others hold this part of the kernel, above 0 to 1. Default: it does.
+            Smallest part of the kernel (above 0, at most 1) that valid pixels must hold for a sample near a missing pixel to be computed from them.
+            Default: a sample that needs a missing pixel is missing.
 
     Returns
     -------

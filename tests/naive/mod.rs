@@ -64,7 +64,7 @@ pub(crate) fn sample(image: &Image, taps: &[Tap], missing: Missing) -> Option<f6
         return None;
     }
     match missing {
-        Missing::Spoil => {
+        Missing::Propagate => {
             let spoilt = used.iter().any(|(_, pixel)| pixel.is_nan());
             (!spoilt).then(|| used.iter().map(|(weight, pixel)| weight * pixel).sum())
         }
