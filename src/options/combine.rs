@@ -1,5 +1,7 @@
 //! The combinations of samples and their parameters.
 
+use crate::Error;
+
 /// How the samples of an output pixel are combined into its value. v are the samples and w their weights, geometric coverage × input weight; a sample of
 /// weight 0 is missing. The footprint is Σw over the inputs for every combination.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
