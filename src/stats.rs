@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How a [`CoordGrid`] came out.
+/// How a [`CoordGrid`](crate::CoordGrid) came out.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct GridReport {
     /// Largest distance from the exact map found at the check points of the cells in use, input pixels.

@@ -158,7 +158,7 @@ fn limit(kernel: Resample) -> f64 {
 }
 
 const RULES: [(Missing, Rule); 3] = [
-    (Missing::Propagate, Rule::Spoil),
+    (Missing::Propagate, Rule::Propagate),
     (Missing::Renormalize { min_weight: 0.5 }, Rule::Renormalize { min_weight: 0.5 }),
     (Missing::Renormalize { min_weight: 0.01 }, Rule::Renormalize { min_weight: 0.01 }),
 ];

@@ -52,7 +52,7 @@ pub(crate) type Kernel<'k> = &'k dyn Fn(f64, f64, usize, usize) -> Vec<Tap>;
 /// What a missing pixel with a non-zero kernel weight does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Missing {
-    Spoil,
+    Propagate,
     Renormalize { min_weight: f64 },
 }
 
