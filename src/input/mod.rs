@@ -1,5 +1,9 @@
 //! Inputs: images with their WCS, weights, variances and flags.
 
+mod reader;
+
+pub(crate) use reader::{InputReader, Part};
+
 use std::{path::Path, sync::Arc};
 
 use ndarray::{ArrayView, Dimension};
