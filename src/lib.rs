@@ -109,6 +109,11 @@
 //! | `coadd` | [`reproject_and_coadd`]: plan, then run |
 //! | `provenance` | what a mosaic says about itself: cards and a table of its inputs |
 
+#[cfg(not(all(unix, target_pointer_width = "64")))]
+compile_error!(
+    "skymosaic needs a 64-bit Unix system: mosaics are larger than 32-bit addresses reach, and files are written with the calls of POSIX"
+);
+
 mod error;
 mod direction;
 mod simd;
@@ -159,7 +164,7 @@ pub use provenance::{COPIED_KEYWORDS, common_cards};
 pub use sink::{FinishedTile, SinkLayout, TileOrder, TileSink};
 pub use source::{BlockRequest, PixelSource, ReadContext};
 pub use stats::{GridReport, Stages};
-pub use storage::{MappedArray, MappedElement};
+pub use storage::{AtomicFile, MappedArray, MappedElement};
 pub use summary::{InputSummary, Status, Summary};
 pub use wcs::{
     Frame, LookupTables, OptimalOptions, Wcs, WcsOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of,

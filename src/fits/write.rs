@@ -11,7 +11,8 @@ use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
 use super::table::{self, Column};
 use crate::Error;
 use crate::header::{BLOCK, Header, header_records};
-use crate::storage::{self, MappedElement, NewFile};
+use crate::pixel::InputPixel;
+use crate::storage::{self, AtomicFile};
 
 /// Whether two paths lead to one file, through symbolic and hard links: whether an output is among the inputs.
 /// `false` if either does not exist.
@@ -24,7 +25,7 @@ pub fn same_file(a: impl AsRef<Path>, b: impl AsRef<Path>) -> bool {
 }
 
 /// A number that a FITS output is made of: `f32`, `f64` or `i32`.
-pub trait FitsElement: MappedElement {
+pub trait FitsElement: InputPixel {
     /// The `BITPIX` of the image.
     const BITPIX: i64;
     /// The bytes of one number.
@@ -78,7 +79,7 @@ fits_element!(f32, u32, -32; f64, u64, -64; i32, u32, 32);
 #[derive(Debug)]
 pub struct FitsOutput<P> {
     path: PathBuf,
-    new: NewFile,
+    new: AtomicFile,
     map: MmapMut,
     // The pixels are native numbers at map[offset..offset + bytes] until `finish`.
     offset: usize,
@@ -115,7 +116,7 @@ impl<P: FitsElement> FitsOutput<P> {
         let bytes = image_bytes::<P>(shape).ok_or_else(too_large)?;
         let length = bytes.checked_next_multiple_of(BLOCK).and_then(|data| data.checked_add(head.len()));
         let length = length.filter(|&length| length <= isize::MAX as usize).ok_or_else(too_large)?;
-        let new = NewFile::create(path, overwrite)?;
+        let new = AtomicFile::create(path, overwrite)?;
         new.reserve(length as u64, "the output")?;
         new.file().write_all(&head).map_err(|error| Error::io(path, "write the header", error))?;
         let map = storage::map_file_mut(new.file(), path)?;
@@ -127,7 +128,7 @@ impl<P: FitsElement> FitsOutput<P> {
     pub fn view_mut(&mut self) -> ArrayViewMutD<'_, P> {
         let data = self.map.get_mut(self.offset..).and_then(|data| data.get_mut(..self.bytes));
         // The map is page-aligned and 2880 a multiple of 8, so the data is aligned.
-        let pixels = data.and_then(storage::cast_mut).unwrap_or_default();
+        let pixels = data.and_then(|data| bytemuck::try_cast_slice_mut(data).ok()).unwrap_or_default();
         // The shape has as many pixels as the data since `create`.
         ArrayViewMutD::from_shape(IxDyn(&self.shape), pixels)
             .unwrap_or_else(|_| ndarray::aview_mut1(&mut []).into_dyn())
@@ -189,7 +190,7 @@ impl<P: FitsElement> FitsOutput<P> {
         P::all_to_fits(self.map.get_mut(self.offset..).and_then(|data| data.get_mut(..self.bytes)).unwrap_or_default());
         // Unmapped before the rename, so that nobody can see it change.
         drop(self.map);
-        self.new.publish()
+        self.new.publish().map(drop)
     }
 }
 

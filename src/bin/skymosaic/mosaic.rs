@@ -12,16 +12,15 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{ArrayView3, ArrayViewD};
 use skymosaic::{
-    COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, FitsOutput, Header, Input, Intermediate, MatchBackground,
-    Matching, Options, Parallel, Phase, Pixel, PixelMap, Plan, Summary, Value, Wcs, WcsMap, common_cards,
+    AtomicFile, COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, FitsOutput, Header, Input, Intermediate,
+    MatchBackground, Matching, Options, Parallel, Phase, Pixel, PixelMap, Plan, Summary, Value, Wcs, WcsMap,
+    common_cards,
 };
 
 use crate::{
     Failure,
     args::{Background, Dtype, Hdus, Mosaic, Storage},
-    further, header, interrupt,
-    outputs::{self, Pending},
-    plan,
+    further, header, interrupt, outputs, plan,
     preview::Picture,
     report::{Report, Timing},
     say, tell,
@@ -211,7 +210,8 @@ impl Job<'_> {
         let started = Instant::now();
         interrupt::hold();
         let Mosaic { overwrite, .. } = *self.args;
-        let pending = |path: &Option<PathBuf>| path.as_ref().map(|path| Pending::create(path, overwrite)).transpose();
+        let pending =
+            |path: &Option<PathBuf>| path.as_ref().map(|path| AtomicFile::create(path, overwrite)).transpose();
         let (preview, report) = (pending(&self.args.preview)?, pending(&self.args.report)?);
         let header = self.header(plan);
         let mut output = FitsOutput::<P>::create(&self.args.output, &header, plan.shape(), overwrite)?;
@@ -250,8 +250,9 @@ impl Job<'_> {
         output.append_table("INPUTS", &Header::new(), &plan.input_table(&summary))?;
         output.finish()?;
         further.finish()?;
-        preview.map_or(Ok(()), Pending::publish)?;
-        report.map_or(Ok(()), Pending::publish)?;
+        for file in [preview, report].into_iter().flatten() {
+            file.publish()?;
+        }
         self.log(plan, &summary, used);
         Ok(())
     }
