@@ -145,6 +145,8 @@ mod engine;
 mod coadd;
 mod provenance;
 
+pub use ndarray;
+
 pub use coadd::reproject_and_coadd;
 pub use corrections::{Backgrounds, Correction, Pair, PlaneBackgrounds};
 pub use error::Error;
