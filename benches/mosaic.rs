@@ -57,8 +57,9 @@ fn stages(criterion: &mut Criterion) {
     let wcs = at(SIDE, [0.0; 2], 3.0);
     let path = dir.path().join("image.fits");
     let mut file = FitsOutput::<f32>::create(&path, &wcs.to_header(), &[SIDE, SIDE], false).expect("a FITS file");
-    file.view_mut().indexed_iter_mut().for_each(|(at, pixel)| *pixel = ((at[0] * 31 + at[1] * 17) % 257) as f32);
-    file.finish().expect("a FITS file");
+    let pixels = Array2::from_shape_fn((SIDE, SIDE), |(y, x)| ((y * 31 + x * 17) % 257) as f32);
+    file.write_array(pixels.view()).expect("a FITS file");
+    file.publish().expect("a FITS file");
     let inputs = [Input::from_fits(&path, &Hdu::First).expect("a FITS image")];
     let target = at(SIDE, [0.0; 2], 0.0);
     let plan =

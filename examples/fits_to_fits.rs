@@ -1,8 +1,9 @@
 //! FITS files become a FITS mosaic on the grid that suits them best.
 
+use ndarray::Array2;
 use skymosaic::{
-    Error, FitsOutput, Hdu, Header, Input, OptimalOptions, Options, Wcs, find_optimal_celestial_wcs_of,
-    reproject_and_coadd,
+    Error, FitsOutput, Hdu, Header, Input, OptimalOptions, Options, Plan, Sinks, Statistics, ValuePlane, Wcs,
+    find_optimal_celestial_wcs_of,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,18 +19,30 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let places = inputs.iter().filter_map(|input| Some((input.wcs()?, input.wcs()?.shape()?)));
     let (target, shape) = find_optimal_celestial_wcs_of(places, &OptimalOptions::default())?;
 
-    // The mosaic is computed in the mapped file, which gets its name when it is whole.
-    let path = dir.path().join("mosaic.fits");
-    let mut mosaic = FitsOutput::<f32>::create(&path, &target.to_header(), &shape, false)?;
-    let mut footprint = ndarray::ArrayD::<f32>::zeros(&shape[..]);
-    let summary = reproject_and_coadd(&inputs, &target, mosaic.view_mut(), footprint.view_mut(), &Options::default())?;
-    mosaic.append_image("FOOTPRINT", &target.to_header(), footprint.view())?;
-    mosaic.finish()?;
+    // Mosaic and footprint go to two files in one pass, tile by tile as the tiles are finished. A file gets its name when it is whole.
+    let header = target.to_header();
+    let mut mosaic = FitsOutput::<f32>::create(dir.path().join("mosaic.fits"), &header, &shape, false)?;
+    let footprint = FitsOutput::<f32>::create(dir.path().join("footprint.fits"), &header, &shape, false)?;
+    let mut footprint = footprint.plane(ValuePlane::Footprint);
+    let mut statistics = Statistics::default();
+    let mut sinks = Sinks::new().with(&mut mosaic).with(&mut footprint).with(&mut statistics);
+    let plan = Plan::new(&inputs, &target, &shape, &Options::default())?;
+    let summary = plan.run_to(&mut sinks)?;
+    drop(sinks);
+    mosaic.append_table("INPUTS", &Header::new(), &plan.input_table(&summary))?;
+    mosaic.publish()?;
+    footprint.publish()?;
 
     for input in &summary.inputs {
         println!("{}: {} pixels resampled", input.name, input.resampled_pixels);
     }
     println!("{:?} pixels, {:.1} % covered", shape, 100.0 * summary.coverage());
+    if let Some(found) = statistics.get(0) {
+        println!(
+            "values from {:.1} to {:.1}, {:.2} ± {:.2}",
+            found.min, found.max, found.mean, found.standard_deviation
+        );
+    }
     Ok(())
 }
 
@@ -40,10 +53,8 @@ fn write_image(path: &std::path::Path, lon: f64) -> Result<(), Error> {
          CD1_1 = -1.38e-4\nCD1_2 = 1e-5\nCD2_1 = 1e-5\nCD2_2 = 1.38e-4\nRADESYS = 'ICRS'\nBUNIT = 'MJy/sr'"
     ))?;
     let mut file = FitsOutput::<f32>::create(path, &header, &[200, 200], false)?;
-    for (index, pixel) in file.view_mut().indexed_iter_mut() {
-        *pixel = index[0] as f32;
-    }
+    file.write_array(Array2::from_shape_fn((200, 200), |(y, _)| y as f32).view())?;
     let wcs = Wcs::from_header(&header)?;
     println!("{}: pixels of {:.2} arcsec", path.display(), 3600.0 * wcs.pixel_scale());
-    file.finish()
+    file.publish()
 }

@@ -1,9 +1,9 @@
-//! A mosaic that need not fit in memory: output, footprint and intermediates are files mapped into memory.
+//! A mosaic that need not fit in memory: it goes to FITS files tile by tile, and the intermediates are temporary files.
 //!
 //! Here it is small, so that it runs everywhere; only `SIDE` says so.
 
 use ndarray::Array2;
-use skymosaic::{Combine, Error, Header, Input, Intermediate, MappedArray, Options, Wcs, reproject_and_coadd};
+use skymosaic::{Combine, Error, FitsOutput, Header, Input, IntegerPlane, Intermediate, Options, Plan, Sinks, Wcs};
 
 /// Pixels on a side of the mosaic.
 const SIDE: usize = 1500;
@@ -22,20 +22,26 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let target = wcs([SIDE as f64 / 2.0; 2])?;
 
-    // Files that numpy opens: np.load("mosaic.npy", mmap_mode="r"). Disk space is reserved at once.
-    let mut mosaic = MappedArray::<f32>::create(dir.path().join("mosaic.npy"), &[SIDE, SIDE], false)?;
-    let mut footprint = MappedArray::<f32>::create(dir.path().join("footprint.npy"), &[SIDE, SIDE], false)?;
+    // Each file is written as its tiles are finished; a few rows of tiles are held in memory. Where arrays are wanted that numpy maps,
+    // skymosaic::MappedArray makes .npy files, whose views Plan::run takes.
+    let (header, shape) = (target.to_header(), [SIDE, SIDE]);
+    let mut mosaic = FitsOutput::<f32>::create(dir.path().join("mosaic.fits"), &header, &shape, false)?;
+    let count = FitsOutput::<i32>::create(dir.path().join("count.fits"), &header, &shape, false)?;
+    let mut count = count.plane(IntegerPlane::Count);
 
     // The median needs all samples of a pixel at once. Here they go to unlinked temporary files (TMPDIR), and what the
-    // engine holds in memory stays below the limit whatever the size of the mosaic and the number of inputs.
+    // engine and the files hold in memory stays below the limit whatever the size of the mosaic and the number of inputs.
     let options = Options::default()
         .combine(Combine::Median)
         .intermediate(Intermediate::Mapped { dir: None })
         .memory_limit(64 << 20);
-    let summary = reproject_and_coadd(&inputs, &target, mosaic.view_mut()?, footprint.view_mut()?, &options)?;
+    let plan = Plan::new(&inputs, &target, &shape, &options)?;
+    let summary = plan.run_to(&mut Sinks::new().with(&mut mosaic).with(&mut count))?;
+    mosaic.publish()?;
+    count.publish()?;
 
     println!("{} inputs, {:.1} % covered", summary.inputs.len(), 100.0 * summary.coverage());
-    println!("the engine held {:.1} MB at most", summary.peak_bytes as f64 / 1e6);
+    println!("engine and files held {:.1} MB at most", summary.peak_bytes as f64 / 1e6);
     Ok(())
 }
 

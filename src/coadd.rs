@@ -7,7 +7,7 @@ use crate::{Error, Input, Options, Pixel, Plan, Summary, Wcs};
 /// Reprojects every input onto the pixels of `target` and co-adds them into `output` and `footprint`.
 ///
 /// `output` and `footprint` have the same shape (..., ny, nx), any strides, and may lie in memory or in a memory map
-/// ([`MappedArray`](crate::MappedArray), [`FitsOutput`](crate::FitsOutput)). Whatever they hold is overwritten. Leading dimensions are those of the inputs,
+/// ([`MappedArray`](crate::MappedArray)); for files see [`Plan::run_to`]. Whatever they hold is overwritten. Leading dimensions are those of the inputs,
 /// one to one. Output pixels that no input covers get [`Options::blank`] and footprint 0; the footprint of the others is the sum
 /// over the inputs of geometric coverage × weight.
 ///

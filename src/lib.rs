@@ -160,10 +160,12 @@ pub use options::{
 };
 pub use pixel::{InputPixel, Pixel, PixelType, PixelsMut, PixelsRef};
 pub use plan::Plan;
-pub use planes::{PlaneSet, Planes};
+pub use planes::{IntegerPlane, PlaneSet, Planes, ValuePlane};
 pub use progress::{Phase, Progress, ProgressCallback};
 pub use provenance::{COPIED_KEYWORDS, common_cards};
-pub use sink::{FinishedTile, SinkLayout, TileOrder, TileSink};
+#[cfg(feature = "preview")]
+pub use sink::Preview;
+pub use sink::{FinishedTile, PlaneStatistics, SinkLayout, Sinks, Statistics, TileOrder, TileSink};
 pub use source::{BlockRequest, PixelSource, ReadContext};
 pub use stats::{GridReport, Stages};
 pub use storage::{AtomicFile, MappedArray, MappedElement};

@@ -1,8 +1,8 @@
 //! Auxiliary planes: variance, mask, count and context; and all that a run writes, cut into tiles.
 
-use ndarray::{ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis, Dimension};
+use ndarray::{ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis, Dimension, Ix2, SliceInfo, SliceInfoElem};
 
-use crate::{Error, window::Window};
+use crate::{Error, Pixel, window::Window};
 
 /// Auxiliary planes that a run fills in addition to the mosaic and its footprint, in the same pass and with the same coordinates and kernel weights. The
 /// arrays belong to the caller, have any strides and may lie in memory maps.
@@ -136,6 +136,31 @@ bitflags::bitflags! {
     }
 }
 
+/// A plane of a run that has the type of the mosaic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ValuePlane {
+    /// The mosaic itself.
+    #[default]
+    Mosaic,
+    /// [`PlaneSet::FOOTPRINT`].
+    Footprint,
+    /// [`PlaneSet::VARIANCE`].
+    Variance,
+}
+
+/// A plane of a run that is of `i32`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum IntegerPlane {
+    /// [`PlaneSet::MASK`].
+    Mask,
+    /// [`PlaneSet::COUNT`].
+    Count,
+    /// [`PlaneSet::CONTEXT`].
+    Context,
+}
+
 impl PlaneSet {
     /// No plane.
     pub const NONE: PlaneSet = PlaneSet::empty();
@@ -146,6 +171,12 @@ impl PlaneSet {
     pub(crate) fn word_planes(self, inputs: usize) -> usize {
         let context = if self.contains(PlaneSet::CONTEXT) { inputs.div_ceil(32) } else { 0 };
         usize::from(self.contains(PlaneSet::MASK)) + usize::from(self.contains(PlaneSet::COUNT)) + context
+    }
+
+    /// Bytes of an output pixel: the mosaic, whose numbers are `T`, and these planes.
+    pub(crate) fn bytes_per_pixel<T>(self, inputs: usize) -> usize {
+        let values = [PlaneSet::FOOTPRINT, PlaneSet::VARIANCE].iter().filter(|plane| self.contains(**plane)).count();
+        (1 + values) * size_of::<T>() + self.word_planes(inputs) * size_of::<i32>()
     }
 
     /// What is stored of so many samples: numbers (value, weight, variance), and words of bits.
@@ -179,6 +210,16 @@ impl<T> Views<'_, T> {
             variance: self.variance.as_mut().map(|view| view.view_mut()),
             words: self.words.iter_mut().map(|view| view.view_mut()).collect(),
         }
+    }
+}
+
+impl<T: Pixel> Views<'_, T> {
+    /// Writes a part of the tile of which no input has a sample.
+    pub(crate) fn clear(&mut self, part: SliceInfo<[SliceInfoElem; 2], Ix2, Ix2>, blank: T) {
+        self.output.slice_mut(part).fill(blank);
+        self.footprint.iter_mut().for_each(|view| view.slice_mut(part).fill(T::from_f64(0.0)));
+        self.variance.iter_mut().for_each(|view| view.slice_mut(part).fill(T::NAN));
+        self.words.iter_mut().for_each(|view| view.slice_mut(part).fill(0));
     }
 }
 

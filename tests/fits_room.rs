@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ndarray::{ArrayD, ArrayView2, Axis, IxDyn, array};
+use ndarray::{Array2, Array3, ArrayD, IxDyn, array};
 use proptest::prelude::*;
 use skymosaic::{Error, FitsImage, FitsOutput, Hdu, Header, MappedArray, PixelType, Value};
 
@@ -158,7 +158,7 @@ fn a_path_is_a_path() {
         fs::write(&path, &tiled).unwrap();
         assert_eq!(FitsImage::open(&path, &Hdu::First).unwrap().read::<f64>().unwrap().shape(), [16, 20], "{name}");
         let output = FitsOutput::<f32>::create(&path, &Header::new(), &[1, 2], true).unwrap();
-        output.finish().unwrap();
+        output.publish().unwrap();
         assert_eq!(FitsImage::open(&path, &Hdu::First).unwrap().shape(), [1, 2], "{name}");
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), names.len());
@@ -288,13 +288,12 @@ fn an_output_is_read_back_and_appears_only_when_finished() {
     header.push_history("made by a test");
     let footprint = array![[0.5_f64, 1.0], [f64::NAN, 2.0]];
     let mut output = FitsOutput::<f32>::create(&path, &header, &[2, 3, 4], false).unwrap();
-    for (index, pixel) in output.view_mut().indexed_iter_mut() {
-        *pixel = (100 * index[0] + 10 * index[1] + index[2]) as f32;
-    }
-    output.view_mut()[[1, 2, 3]] = f32::NAN;
+    let mut pixels = Array3::from_shape_fn((2, 3, 4), |(plane, y, x)| (100 * plane + 10 * y + x) as f32);
+    pixels[[1, 2, 3]] = f32::NAN;
+    output.write_array(pixels.view()).unwrap();
     output.append_image("FOOTPRINT", &header, footprint.view().into_dyn()).unwrap();
     assert!(!path.exists());
-    output.finish().unwrap();
+    output.publish().unwrap();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     assert_eq!(fs::metadata(&path).unwrap().len() % 2880, 0);
 
@@ -324,12 +323,12 @@ fn an_existing_output_is_kept_unless_overwritten() {
     let other = dir.path().join("other.fits");
     let output = create(&other, false).unwrap();
     fs::write(&other, "precious").unwrap();
-    assert!(matches!(output.finish(), Err(Error::Output { .. })));
+    assert!(matches!(output.publish(), Err(Error::Output { .. })));
     assert_eq!(fs::read(&other).unwrap(), b"precious");
     // Through a symbolic link, which stays one.
     let link = dir.path().join("link.fits");
     std::os::unix::fs::symlink("mosaic.fits", &link).unwrap();
-    create(&link, true).unwrap().finish().unwrap();
+    create(&link, true).unwrap().publish().unwrap();
     assert!(link.symlink_metadata().unwrap().is_symlink());
     assert_eq!(FitsImage::open(&path, &Hdu::First).unwrap().shape(), [2, 2]);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
@@ -532,11 +531,14 @@ proptest! {
 }
 
 #[test]
-fn rows_are_contiguous_in_the_view_of_an_output() {
+fn arrays_of_any_strides_are_written_and_others_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let mut output = FitsOutput::<f64>::create(dir.path().join("x.fits"), &Header::new(), &[4, 5], false).unwrap();
-    let view = output.view_mut();
-    assert!(view.is_standard_layout());
-    let rows: ArrayView2<'_, f64> = view.view().into_dimensionality().unwrap();
-    assert_eq!(rows.len_of(Axis(0)), 4);
+    let path = dir.path().join("x.fits");
+    let mut output = FitsOutput::<f64>::create(&path, &Header::new(), &[400, 500], false).unwrap();
+    let pixels = Array2::from_shape_fn((500, 400), |(x, y)| (1000 * y + x) as f64);
+    let error = output.write_array(pixels.view()).unwrap_err();
+    assert!(matches!(error, Error::Shape { .. }), "{error}");
+    output.write_array(pixels.t()).unwrap();
+    output.publish().unwrap();
+    worst("x", &FitsImage::open(&path, &Hdu::First).unwrap().read().unwrap(), pixels.t().into_dyn());
 }

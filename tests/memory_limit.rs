@@ -63,8 +63,8 @@ fn files(dir: &std::path::Path, images: &[Array2<f32>]) -> Vec<PathBuf> {
     let write = |(k, image): (usize, &Array2<f32>)| {
         let path = dir.join(format!("{k}.fits"));
         let mut file = FitsOutput::<f32>::create(&path, &place(k).to_header(), image.shape(), false).unwrap();
-        file.view_mut().assign(image);
-        file.finish().unwrap();
+        file.write_array(image.view()).unwrap();
+        file.publish().unwrap();
         if k % 2 == 0 {
             return path;
         }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::field::{bits, noise, tan};
-use ndarray::{Array2, ArrayD, IxDyn};
+use ndarray::{Array2, ArrayD};
 use skymosaic::{
     COPIED_KEYWORDS, Column, Error, FitsImage, FitsOutput, Hdu, Header, Input, MatchBackground, Matching, Options,
     Plan, Value, common_cards, reproject_and_coadd,
@@ -45,7 +45,7 @@ fn scales_come_from_headers() {
     header.set("FLXSCALE", 1.25, "");
     header.set("WORD", "much", "");
     header.set("ZERO", 0, "");
-    FitsOutput::<f32>::create(&path, &header, &[40, 40], false).unwrap().finish().unwrap();
+    FitsOutput::<f32>::create(&path, &header, &[40, 40], false).unwrap().publish().unwrap();
     let input = Input::from_fits(&path, &Hdu::First).unwrap();
     assert_eq!(input.clone().scaled_by_keyword("FLXSCALE").unwrap().scale(), 1.25);
     for keyword in ["MISSING", "WORD", "ZERO"] {
@@ -85,15 +85,14 @@ fn tables_of_inputs() {
     let target = tan(10.0, 0.0, SHAPE, 1e-3, 0.0);
     let plan = Plan::new(&inputs, &target, &SHAPE, &options).unwrap();
     let mut output = FitsOutput::<f32>::create(&path, &plan.provenance(), &SHAPE, false).unwrap();
-    let mut footprint = ArrayD::<f32>::zeros(IxDyn(&SHAPE));
-    let summary = plan.run(output.view_mut(), footprint.view_mut()).unwrap();
+    let summary = plan.run_to(&mut output).unwrap();
     let columns = plan.input_table(&summary);
     assert!(columns.contains(&Column::float("BACKGRND", "", 1, vec![-2.0, 2.0])), "{columns:?}");
     assert!(columns.contains(&Column::float("SCALE", "", 1, vec![2.0, 2.0])));
     let wrong = [Column::integer("A", "", vec![1]), Column::integer("B", "", vec![1, 2])];
     assert!(matches!(output.append_table("BAD", &Header::new(), &wrong), Err(Error::Shape { .. })));
     output.append_table("INPUTS", &Header::new(), &columns).unwrap();
-    output.finish().unwrap();
+    output.publish().unwrap();
     let header = FitsImage::open(&path, &Hdu::First).unwrap().header().clone();
     assert_eq!(header.i64("NCOMBINE").unwrap(), Some(2));
     // Read by cfitsio.

@@ -24,8 +24,8 @@ fn write_images(folder: &Path, count: usize, side: usize) -> Vec<std::path::Path
         let wcs = tan(40.0 + dx / 10.0_f64.to_radians().cos(), 10.0 + dy, [64, 64], 1e-4, 7.0 * k as f64);
         let path = folder.join(format!("{k:05}.fits"));
         let mut file = FitsOutput::<f32>::create(&path, &wcs.to_header(), &[64, 64], false).unwrap();
-        file.view_mut().assign(&pixels);
-        file.finish().unwrap();
+        file.write_array(pixels.view()).unwrap();
+        file.publish().unwrap();
         path
     };
     (0..count).map(write).collect()

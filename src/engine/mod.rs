@@ -34,7 +34,7 @@ use crate::{
     planes::{self, PlaneSet, Samples, Views},
     progress::{Meter, Phase},
     sample,
-    sink::{InOrder, SinkLayout, TileOrder, TileSink},
+    sink::{InOrder, SinkLayout, StopUnlessDone, TileOrder, TileSink},
     stats::{Tally, Watch},
     storage::{Buffer, Storage},
     summary::{InputSummary, Status, Summary},
@@ -42,7 +42,7 @@ use crate::{
     window::{Window, blocks},
 };
 use store::{Stored, StoredSamples};
-use tiles::{Taker, Target, TileBuffer, TileJob, bytes_per_pixel, cut_to, jobs};
+use tiles::{Target, TileBuffer, TileJob, cut_to, jobs};
 
 /// What a worker keeps from tile to tile.
 struct Workspace<T> {
@@ -116,6 +116,14 @@ impl<'r, 'a> Engine<'r, 'a> {
     }
 
     fn run_to<T: Pixel>(plan: &Plan<'_>, window: Window, sink: &mut dyn TileSink<T>) -> Result<Summary, Error> {
+        let mut ordered;
+        let sink: &mut dyn TileSink<T> = match sink.order() {
+            TileOrder::Any => sink,
+            TileOrder::Sweep => {
+                ordered = InOrder::new(sink);
+                &mut ordered
+            }
+        };
         let summary = Engine::run(plan, window, sink.planes(), Target::Sink(&mut *sink))?;
         sink.finish()?;
         Ok(summary)
@@ -135,7 +143,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         let sink_bytes = match &mut target {
             Target::Arrays { .. } => None,
             Target::Sink(sink) => {
-                let per_pixel = bytes_per_pixel::<T>(wanted, plan.inputs().len());
+                let per_pixel = wanted.bytes_per_pixel::<T>(plan.inputs().len());
                 tiles = cut_to(&tiles, planes, per_pixel, exec.share / 4);
                 let bytes = sink.start(&SinkLayout {
                     shape: plan.shape(),
@@ -147,7 +155,7 @@ impl<'r, 'a> Engine<'r, 'a> {
                     planes_at_once: planes.min(PLANES_AT_ONCE),
                     available: exec.memory.available(),
                 })?;
-                Some(exec.memory.reserve(bytes, "the buffers of the output", "use fewer threads")?)
+                Some(exec.memory.reserve(bytes, "the buffers of the outputs", "use fewer threads or outputs")?)
             }
         };
         let matching = plan.options().match_background != MatchBackground::None;
@@ -204,19 +212,7 @@ impl<'r, 'a> Engine<'r, 'a> {
             Target::Arrays { mosaic, footprint, planes } => (planes::split(tiles, mosaic, footprint, planes), None),
             Target::Sink(sink) => (Vec::new(), Some(sink)),
         };
-        let (taker, _waiting) = match sink.as_deref() {
-            None => (None, None),
-            Some(sink) if sink.order() == TileOrder::Any => (Some(Taker::Any(sink)), None),
-            Some(sink) => {
-                let most = 2 * self.exec.pool.workers();
-                let largest = tiles.iter().map(Window::area).max().unwrap_or(0);
-                let per_pixel = bytes_per_pixel::<T>(self.wanted, self.plan.inputs().len());
-                let bytes = most * largest * self.planes.min(PLANES_AT_ONCE) * per_pixel;
-                let what = "tiles that wait for their turn";
-                let reserved = self.exec.memory.reserve(bytes as u64, what, "use fewer threads")?;
-                (Some(Taker::InOrder(InOrder::new(sink, &meter, most))), Some(reserved))
-            }
-        };
+        let sink: Option<&dyn TileSink<T>> = sink.map(|sink| &*sink);
         let jobs = jobs(tiles, self.planes, views);
         if stored.is_none() {
             for tile in &jobs {
@@ -227,13 +223,16 @@ impl<'r, 'a> Engine<'r, 'a> {
             jobs,
             || self.workspace::<T>(),
             |mut tile, workspace| {
+                let stop = StopUnlessDone::new(sink);
                 let pieces = stored.map(|stored| &stored[tile.number][..]);
                 self.tile(&mut tile, pieces, &meter, workspace)?;
-                if let Some(taker) = &taker {
-                    workspace.tile.hand_over(&tile, taker)?;
+                if let Some(sink) = sink {
+                    workspace.tile.hand_over(&tile, sink)?;
                 }
                 self.account(workspace);
-                meter.advance((tile.window.area() * tile.planes) as u64)
+                meter.advance((tile.window.area() * tile.planes) as u64)?;
+                stop.done();
+                Ok(())
             },
         )
     }
@@ -278,6 +277,13 @@ impl<'r, 'a> Engine<'r, 'a> {
     ) -> Result<(), Error> {
         let BlockJob { block, touching, meter, .. } = *job;
         let Workspace { sampling, accumulators, row, words, corrected, .. } = workspace;
+        let blank = T::from_f64(self.plan.options().blank);
+        let [x, y] = [block.x0 - tile.x0, block.y0 - tile.y0];
+        let at = ndarray::s![y..y + block.ny, x..x + block.nx];
+        if touching.is_empty() {
+            views.iter_mut().for_each(|views| views.clear(at, blank));
+            return Ok(());
+        }
         let planes = job.first_plane..job.first_plane + views.len();
         accumulators.resize_with(planes.len().max(accumulators.len()), || self.accumulator());
         let started = accumulators[..planes.len()].iter_mut();
@@ -303,11 +309,8 @@ impl<'r, 'a> Engine<'r, 'a> {
             }
         }
         let mut watch = Watch::start();
-        let blank = T::from_f64(self.plan.options().blank);
         let mut covered = 0;
         for (views, accumulator) in views.iter_mut().zip(accumulators) {
-            let [x, y] = [block.x0 - tile.x0, block.y0 - tile.y0];
-            let at = ndarray::s![y..y + block.ny, x..x + block.nx];
             let mut output = views.output.slice_mut(at);
             let mut footprint = views.footprint.as_mut().map(|view| view.slice_mut(at));
             let mut variance = views.variance.as_mut().map(|view| view.slice_mut(at));

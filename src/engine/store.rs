@@ -132,21 +132,17 @@ pub(super) struct StoredSamples<'s, 'a, T> {
     plan: &'s Plan<'a>,
     /// The stored pieces of each tile of the run, which covers the whole target.
     stored: &'s [Vec<Stored<'s, T>>],
-    /// Of each tile of the plan, the first of the tiles of the run that it is cut into; and the end of all.
-    first: Vec<usize>,
+    /// Of each tile of the plan, the tiles of the run that it is cut into.
+    parts: Vec<Vec<usize>>,
 }
 
 impl<'s, 'a, T> StoredSamples<'s, 'a, T> {
     pub(super) fn new(plan: &'s Plan<'a>, tiles: &[Window], stored: &'s [Vec<Stored<'s, T>>]) -> Self {
-        let mut first = Vec::new();
+        let mut parts = vec![Vec::new(); plan.tiles_at(plan.whole()).count()];
         for (number, tile) in tiles.iter().enumerate() {
-            // Those of a tile of the plan follow each other.
-            if plan.tiles_at(*tile).next() == Some(first.len()) {
-                first.push(number);
-            }
+            plan.tiles_at(*tile).for_each(|whole| parts[whole].push(number));
         }
-        first.push(tiles.len());
-        StoredSamples { plan, stored, first }
+        StoredSamples { plan, stored, parts }
     }
 }
 
@@ -161,8 +157,8 @@ impl<T: Pixel> background::SampleSource<T> for StoredSamples<'_, '_, T> {
         take: &mut dyn FnMut(usize, Window, &[T], &[T]),
     ) -> Result<(), Error> {
         meter.check()?;
-        let cut = |tile: usize| self.first[tile]..self.first[tile + 1];
-        for pieces in self.plan.tiles_at(block).flat_map(cut).map(|tile| &self.stored[tile]) {
+        let parts = |tile: usize| &self.parts[tile];
+        for pieces in self.plan.tiles_at(block).flat_map(parts).map(|part| &self.stored[*part]) {
             if let Ok(piece) = pieces.binary_search_by_key(&input, |piece| piece.input) {
                 pieces[piece].read(block, planes.clone(), self.plan.planes(), &mut |plane, part, samples| {
                     take(plane, part, samples.values, samples.weights);

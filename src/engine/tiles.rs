@@ -6,14 +6,12 @@ use crate::{
     Error, Pixel, Planes,
     exec::PLANES_AT_ONCE,
     planes::{PlaneSet, Views},
-    sink::{FinishedTile, InOrder, TileSink},
+    sink::{FinishedTile, TileSink},
     window::{Window, blocks},
 };
 
 /// One tile of the run, for a few planes.
 pub(super) struct TileJob<'o, T> {
-    /// Position in the list of all jobs.
-    pub(super) order: usize,
     /// Number of the tile in sweep order.
     pub(super) number: usize,
     pub(super) window: Window,
@@ -34,21 +32,6 @@ pub(super) enum Target<'o, T: Pixel> {
     Sink(&'o mut dyn TileSink<T>),
 }
 
-/// What takes the tiles of a run that are not written into arrays.
-pub(super) enum Taker<'s, T: Pixel> {
-    Any(&'s dyn TileSink<T>),
-    InOrder(InOrder<'s, T>),
-}
-
-impl<T: Pixel> Taker<'_, T> {
-    pub(super) fn take(&self, order: usize, tiles: &[FinishedTile<'_, T>]) -> Result<(), Error> {
-        match self {
-            Taker::Any(sink) => tiles.iter().try_for_each(|tile| sink.write(tile)),
-            Taker::InOrder(in_order) => in_order.write(order, tiles),
-        }
-    }
-}
-
 /// A job per tile and a few planes, tile by tile. `views`, if any, are plane by plane.
 pub(super) fn jobs<'o, T>(tiles: &[Window], planes: usize, views: Vec<Vec<Views<'o, T>>>) -> Vec<TileJob<'o, T>> {
     let chunks = planes.div_ceil(PLANES_AT_ONCE);
@@ -56,7 +39,7 @@ pub(super) fn jobs<'o, T>(tiles: &[Window], planes: usize, views: Vec<Vec<Views<
     for (number, window) in tiles.iter().enumerate() {
         for first_plane in (0..planes).step_by(PLANES_AT_ONCE) {
             let planes = PLANES_AT_ONCE.min(planes - first_plane);
-            jobs.push(TileJob { order: jobs.len(), number, window: *window, first_plane, planes, views: Vec::new() });
+            jobs.push(TileJob { number, window: *window, first_plane, planes, views: Vec::new() });
         }
     }
     for (plane, tiles) in views.into_iter().enumerate() {
@@ -67,16 +50,26 @@ pub(super) fn jobs<'o, T>(tiles: &[Window], planes: usize, views: Vec<Vec<Views<
     jobs
 }
 
-/// The tiles cut so small that a tile of so many planes, with what is wanted of it, takes at most `bytes` bytes.
+/// The tiles cut so small that a tile of so many planes, with what is wanted of it, takes at most `bytes` bytes. All tiles of a row are cut in the same
+/// way, and what they are cut into is again row by row.
 pub(super) fn cut_to(tiles: &[Window], planes: usize, per_pixel: usize, bytes: usize) -> Vec<Window> {
-    let area = bytes / (planes.min(PLANES_AT_ONCE) * per_pixel).max(1);
-    tiles.iter().flat_map(|tile| blocks(*tile, area.max(1))).collect()
-}
-
-/// Bytes of a pixel of one plane with what is wanted beside the mosaic.
-pub(super) fn bytes_per_pixel<T>(wanted: PlaneSet, inputs: usize) -> usize {
-    let values = [PlaneSet::FOOTPRINT, PlaneSet::VARIANCE].iter().filter(|plane| wanted.contains(**plane)).count();
-    (1 + values) * size_of::<T>() + wanted.word_planes(inputs) * size_of::<i32>()
+    let area = (bytes / (planes.min(PLANES_AT_ONCE) * per_pixel).max(1)).max(1);
+    let mut cut = Vec::with_capacity(tiles.len());
+    for row in tiles.chunk_by(|a, b| a.y0 == b.y0) {
+        let widest = row.iter().copied().max_by_key(|tile| tile.nx).unwrap_or_default();
+        let Some(block) = blocks(widest, area).first().copied() else { continue };
+        for y in (0..widest.ny).step_by(block.ny) {
+            for tile in row {
+                cut.extend((0..tile.nx).step_by(block.nx).map(|x| Window {
+                    x0: tile.x0 + x,
+                    y0: tile.y0 + y,
+                    nx: block.nx.min(tile.nx - x),
+                    ny: block.ny.min(tile.ny - y),
+                }));
+            }
+        }
+    }
+    cut
 }
 
 /// The pixels of a tile that a sink gets; reused from tile to tile.
@@ -133,33 +126,32 @@ impl<T: Pixel> TileBuffer<T> {
             .collect()
     }
 
-    /// Hands the tile over, plane by plane.
-    pub(super) fn hand_over(&self, job: &TileJob<'_, T>, taker: &Taker<'_, T>) -> Result<(), Error> {
+    /// Hands the tile to a sink, plane by plane.
+    pub(super) fn hand_over(&self, job: &TileJob<'_, T>, sink: &dyn TileSink<T>) -> Result<(), Error> {
         let (area, shape) = (job.window.area().max(1), (job.window.ny, job.window.nx));
         fn of<T>(pixels: &[T], plane: usize, area: usize, shape: (usize, usize)) -> Option<ArrayView2<'_, T>> {
             ArrayView2::from_shape(shape, pixels.chunks_exact(area).nth(plane)?).ok()
         }
         let words: Vec<ArrayView2<'_, i32>> =
             self.words.chunks_exact(area).filter_map(|words| ArrayView2::from_shape(shape, words).ok()).collect();
-        let tiles: Vec<FinishedTile<'_, T>> = (0..job.planes)
-            .filter_map(|plane| {
-                let own = words.get(plane * self.words_per_pixel..(plane + 1) * self.words_per_pixel)?;
-                let mut own = own.iter();
-                let mut next = |wanted: PlaneSet| if self.wanted.contains(wanted) { own.next().copied() } else { None };
-                let (mask, count) = (next(PlaneSet::MASK), next(PlaneSet::COUNT));
-                Some(FinishedTile {
-                    number: job.number,
-                    window: job.window,
-                    plane: job.first_plane + plane,
-                    mosaic: of(&self.mosaic, plane, area, shape)?,
-                    footprint: of(&self.footprint, plane, area, shape),
-                    variance: of(&self.variance, plane, area, shape),
-                    mask,
-                    count,
-                    context: own.as_slice(),
-                })
-            })
-            .collect();
-        taker.take(job.order, &tiles)
+        for plane in 0..job.planes {
+            let own = words.get(plane * self.words_per_pixel..(plane + 1) * self.words_per_pixel);
+            let mut own = own.unwrap_or_default().iter();
+            let mut next = |wanted: PlaneSet| if self.wanted.contains(wanted) { own.next().copied() } else { None };
+            let (mask, count) = (next(PlaneSet::MASK), next(PlaneSet::COUNT));
+            let Some(mosaic) = of(&self.mosaic, plane, area, shape) else { continue };
+            sink.write(&FinishedTile {
+                number: job.number,
+                window: job.window,
+                plane: job.first_plane + plane,
+                mosaic,
+                footprint: of(&self.footprint, plane, area, shape),
+                variance: of(&self.variance, plane, area, shape),
+                mask,
+                count,
+                context: own.as_slice(),
+            })?;
+        }
+        Ok(())
     }
 }

@@ -1,9 +1,12 @@
 //! FITS files: the only room that knows the format and names `fitsio` (cfitsio).
 
 mod decode;
+mod element;
 mod pixels;
 mod read;
 mod scan;
+mod sink;
+mod strips;
 mod table;
 mod tables;
 mod tiles;
@@ -12,5 +15,6 @@ mod write;
 pub(crate) use pixels::{FitsCache, Precision};
 pub use read::{FitsImage, Hdu};
 
+pub use element::FitsElement;
 pub use table::Column;
-pub use write::{FitsElement, FitsOutput, same_file};
+pub use write::{FitsOutput, same_file};

@@ -337,8 +337,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::Header;
     use crate::fits::{FitsOutput, Hdu};
+    use crate::header::Header;
 
     fn golden(file: &str, hdu: &str) -> FitsImage {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/fits").join(file);
@@ -430,8 +430,8 @@ mod tests {
             .map(|value| {
                 let path = dir.path().join(value.to_string());
                 let mut output = FitsOutput::<f32>::create(&path, &Header::new(), &[2, 2], false).unwrap();
-                output.view_mut().fill(value.into());
-                output.finish().unwrap();
+                output.write_array(ndarray::Array2::from_elem((2, 2), value.into()).view()).unwrap();
+                output.publish().unwrap();
                 FitsImage::open(path, &Hdu::First).unwrap()
             })
             .collect();

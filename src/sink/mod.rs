@@ -1,8 +1,19 @@
-//! Where finished pixels go: the trait of sinks.
+//! Where finished pixels go: the trait of sinks, several sinks in one pass, statistics and pictures.
 
 mod order;
+#[cfg(feature = "preview")]
+mod preview;
+mod several;
+mod statistics;
+mod sum;
 
 pub(crate) use order::InOrder;
+#[cfg(feature = "preview")]
+pub use preview::Preview;
+pub use several::Sinks;
+pub use statistics::{PlaneStatistics, Statistics};
+
+use std::borrow::Cow;
 
 use ndarray::ArrayView2;
 
@@ -46,6 +57,59 @@ pub trait TileSink<T: Pixel>: Send + Sync {
     /// If something could not be written.
     fn finish(&mut self) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// Is called when the run has failed, while other threads may still be in [`write`](Self::write): whatever waits there for another tile must wait no
+    /// longer. May be called more than once. Default: does nothing.
+    fn stop(&self) {}
+}
+
+impl<T: Pixel, S: TileSink<T> + ?Sized> TileSink<T> for &mut S {
+    fn planes(&self) -> PlaneSet {
+        (**self).planes()
+    }
+
+    fn order(&self) -> TileOrder {
+        (**self).order()
+    }
+
+    fn start(&mut self, layout: &SinkLayout<'_>) -> Result<u64, Error> {
+        (**self).start(layout)
+    }
+
+    fn write(&self, tile: &FinishedTile<'_, T>) -> Result<(), Error> {
+        (**self).write(tile)
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        (**self).finish()
+    }
+
+    fn stop(&self) {
+        (**self).stop();
+    }
+}
+
+/// Tells a sink that the run has failed, when it is dropped and not [`done`](Self::done): after an error, or while a panic goes on.
+pub(crate) struct StopUnlessDone<'s, T: Pixel> {
+    sink: Option<&'s dyn TileSink<T>>,
+}
+
+impl<'s, T: Pixel> StopUnlessDone<'s, T> {
+    pub(crate) fn new(sink: Option<&'s dyn TileSink<T>>) -> Self {
+        StopUnlessDone { sink }
+    }
+
+    pub(crate) fn done(mut self) {
+        self.sink = None;
+    }
+}
+
+impl<T: Pixel> Drop for StopUnlessDone<'_, T> {
+    fn drop(&mut self) {
+        if let Some(sink) = self.sink {
+            sink.stop();
+        }
     }
 }
 
@@ -105,4 +169,29 @@ pub struct FinishedTile<'t, T> {
     pub count: Option<ArrayView2<'t, i32>>,
     /// Which inputs contribute, if [`PlaneSet::CONTEXT`] was asked for: a view for every 32 inputs.
     pub context: &'t [ArrayView2<'t, i32>],
+}
+
+impl<'t, T> FinishedTile<'t, T> {
+    /// The tile with these planes only, as far as it has them.
+    fn only(&self, planes: PlaneSet) -> FinishedTile<'t, T> {
+        FinishedTile {
+            number: self.number,
+            window: self.window,
+            plane: self.plane,
+            mosaic: self.mosaic,
+            footprint: self.footprint.filter(|_| planes.contains(PlaneSet::FOOTPRINT)),
+            variance: self.variance.filter(|_| planes.contains(PlaneSet::VARIANCE)),
+            mask: self.mask.filter(|_| planes.contains(PlaneSet::MASK)),
+            count: self.count.filter(|_| planes.contains(PlaneSet::COUNT)),
+            context: if planes.contains(PlaneSet::CONTEXT) { self.context } else { &[] },
+        }
+    }
+}
+
+/// The rows of a view as slices.
+pub(crate) fn rows<'v, E: Clone>(view: &'v ArrayView2<'v, E>) -> impl Iterator<Item = Cow<'v, [E]>> {
+    view.rows().into_iter().map(|row| match row.to_slice() {
+        Some(row) => Cow::Borrowed(row),
+        None => Cow::Owned(row.to_vec()),
+    })
 }

@@ -3,36 +3,39 @@
 use std::{
     collections::BTreeMap,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use ndarray::Array2;
 
-use super::{FinishedTile, TileSink};
-use crate::{Error, Pixel, Window, progress::Meter};
+use super::{FinishedTile, SinkLayout, StopUnlessDone, TileSink};
+use crate::{Error, Pixel, PlaneSet, Window};
 
-/// How often a waiting thread looks whether the run has been cancelled.
-const PATIENCE: Duration = Duration::from_millis(20);
-
-/// Hands tiles to a sink one after the other. A tile that is finished before its turn waits in memory, and where too many wait, so does the thread: the thread
-/// that has the next tile never does.
+/// Hands tiles to a sink one after the other. A tile that is finished before its turn waits in memory, and where too many wait, so does the thread: the
+/// thread that has the next tile never does.
 pub(crate) struct InOrder<'s, T: Pixel> {
-    sink: &'s dyn TileSink<T>,
-    meter: &'s Meter<'s>,
-    /// Tiles that may wait in memory.
+    sink: &'s mut dyn TileSink<T>,
+    /// Planes of the output.
+    planes: usize,
+    /// How far a tile may be ahead of its turn, counted in tiles of one plane.
     most: usize,
     state: Mutex<State<T>>,
     changed: Condvar,
 }
 
 struct State<T> {
-    /// Number of the next tile, in the order of hand-over.
+    /// The next tile of a plane: its number times the number of planes, plus its plane.
     next: usize,
-    waiting: BTreeMap<usize, Vec<Waiting<T>>>,
+    waiting: BTreeMap<usize, Waiting<T>>,
     /// Whether a thread is handing tiles over.
     busy: bool,
-    /// Whether a thread failed: no tile is handed over any longer.
+    /// Whether the run has failed: no tile is handed over any longer.
     failed: bool,
+}
+
+impl<T> Default for State<T> {
+    fn default() -> Self {
+        State { next: 0, waiting: BTreeMap::new(), busy: false, failed: false }
+    }
 }
 
 /// A tile of one plane that waits for its turn.
@@ -49,73 +52,76 @@ struct Waiting<T> {
 }
 
 impl<'s, T: Pixel> InOrder<'s, T> {
-    pub(crate) fn new(sink: &'s dyn TileSink<T>, meter: &'s Meter<'s>, most: usize) -> Self {
-        let state = State { next: 0, waiting: BTreeMap::new(), busy: false, failed: false };
-        InOrder { sink, meter, most, state: Mutex::new(state), changed: Condvar::new() }
+    pub(crate) fn new(sink: &'s mut dyn TileSink<T>) -> Self {
+        InOrder { sink, planes: 1, most: 0, state: Mutex::default(), changed: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Takes the planes of the job number `job` in the order of hand-over; every job comes once.
-    pub(crate) fn write(&self, job: usize, tiles: &[FinishedTile<'_, T>]) -> Result<(), Error> {
+impl<T: Pixel> TileSink<T> for InOrder<'_, T> {
+    fn planes(&self) -> PlaneSet {
+        self.sink.planes()
+    }
+
+    fn start(&mut self, layout: &SinkLayout<'_>) -> Result<u64, Error> {
+        let largest = layout.tiles.iter().map(Window::area).max().unwrap_or(0);
+        let bytes = (largest * self.planes().bytes_per_pixel::<T>(layout.inputs)).max(1) as u64;
+        // Beside those that wait there is the one that is handed over. None need wait: a thread can.
+        let wanted = (2 * layout.threads * layout.planes_at_once) as u64;
+        let most = wanted.min(layout.available / 2 / bytes);
+        (self.planes, self.most, self.state) = (layout.planes, most as usize, Mutex::default());
+        let own = (most + 1) * bytes;
+        let available = layout.available.saturating_sub(own);
+        Ok(own.saturating_add(self.sink.start(&SinkLayout { available, ..*layout })?))
+    }
+
+    fn write(&self, tile: &FinishedTile<'_, T>) -> Result<(), Error> {
+        let turn = tile.number * self.planes + tile.plane;
         let mut state = self.state();
-        while state.next != job && job - state.next > self.most && !state.failed {
-            (state, _) = self.changed.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner);
-            self.meter.check()?;
+        while turn > state.next + self.most && !state.failed {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.failed {
-            return Err(Error::Cancelled);
+            // Whoever made it fail has the error.
+            return Ok(());
         }
-        if state.next != job || state.busy {
-            state.waiting.insert(job, tiles.iter().map(Waiting::new).collect());
+        if state.next != turn || state.busy {
+            state.waiting.insert(turn, Waiting::new(tile));
             return Ok(());
         }
         state.busy = true;
         drop(state);
-        // Unless everything is handed over, others must not wait for it, also after a panic.
-        let turn = Turn { order: self, done: false };
-        for tile in tiles {
-            self.sink.write(tile)?;
-        }
+        // Unless everything is handed over, nobody must wait for it, also after a panic.
+        let stop = StopUnlessDone::<T>::new(Some(self));
+        self.sink.write(tile)?;
         loop {
             let mut state = self.state();
             state.next += 1;
             let next = state.next;
-            let Some(waiting) = state.waiting.remove(&next) else {
-                state.busy = false;
-                break;
-            };
+            let waiting = state.waiting.remove(&next);
+            state.busy = waiting.is_some();
             drop(state);
             self.changed.notify_all();
-            for tile in &waiting {
-                tile.hand_to(self.sink)?;
+            match waiting {
+                Some(waiting) => waiting.hand_to(self.sink)?,
+                None => break,
             }
         }
-        turn.finish();
+        stop.done();
         Ok(())
     }
-}
 
-/// The right to hand tiles over.
-struct Turn<'o, 's, T: Pixel> {
-    order: &'o InOrder<'s, T>,
-    done: bool,
-}
-
-impl<T: Pixel> Turn<'_, '_, T> {
-    fn finish(mut self) {
-        self.done = true;
+    fn finish(&mut self) -> Result<(), Error> {
+        self.sink.finish()
     }
-}
 
-impl<T: Pixel> Drop for Turn<'_, '_, T> {
-    fn drop(&mut self) {
-        if !self.done {
-            self.order.state().failed = true;
-        }
-        self.order.changed.notify_all();
+    fn stop(&self) {
+        self.state().failed = true;
+        self.changed.notify_all();
+        self.sink.stop();
     }
 }
 

@@ -12,5 +12,5 @@ mod npy;
 
 pub use atomic_file::AtomicFile;
 pub(crate) use buffer::{Buffer, Scratch, Storage};
-pub(crate) use map::{map_file, map_file_mut};
+pub(crate) use map::map_file;
 pub use npy::{MappedArray, MappedElement};

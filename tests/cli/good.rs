@@ -124,9 +124,9 @@ fn all_hdus_of_a_file_are_inputs() {
     let folder = Folder::new();
     let image = pixels();
     let mut file = FitsOutput::<f32>::create(folder.path("a.fits"), &wcs(150.0), image.shape(), false).unwrap();
-    file.view_mut().assign(&image);
+    file.write_array(image.view()).unwrap();
     file.append_image("SECOND", &wcs(east(30.0)), image.view()).unwrap();
-    file.finish().unwrap();
+    file.publish().unwrap();
     for (hdu, count) in [("all", 2), ("1", 1), ("second", 1), ("PRIMARY", 1)] {
         let done = folder.make(&format!("mosaic --hdu {hdu} --overwrite -o out.fits a.fits"));
         assert!(done.stderr.contains(&format!("{count} of {count} inputs")), "{hdu}: {}", done.stderr);
@@ -276,9 +276,9 @@ fn variances_masks_and_clipping() {
         let (variance, flags) = (ArrayD::from_elem(vec![30, 40], 4.0_f32), ArrayD::from_elem(vec![30, 40], 6_i32));
         let mut file =
             FitsOutput::<f32>::create(folder.path(&format!("v{name}")), &Header::new(), &[30, 40], false).unwrap();
-        file.view_mut().assign(&variance);
+        file.write_array(variance.view()).unwrap();
         file.append_image("DQ", &Header::new(), flags.view()).unwrap();
-        file.finish().unwrap();
+        file.publish().unwrap();
     }
     let mut outlier = pixels();
     outlier[[7, 9]] = 1e6;

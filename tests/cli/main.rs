@@ -96,8 +96,8 @@ impl Folder {
 
     fn write(&self, name: &str, header: &Header, pixels: &ArrayD<f32>) {
         let mut file = FitsOutput::<f32>::create(self.path(name), header, pixels.shape(), false).unwrap();
-        file.view_mut().assign(pixels);
-        file.finish().unwrap();
+        file.write_array(pixels.view()).unwrap();
+        file.publish().unwrap();
     }
 }
 

@@ -1,10 +1,10 @@
 //! What can be asked on the command line: names, values, defaults.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{ffi::OsStr, num::NonZeroUsize, path::PathBuf};
 
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
-    builder::{PossibleValue, TypedValueParser},
+    builder::{PathBufValueParser, PossibleValue, TypedValueParser},
 };
 use skymosaic::{Adaptive, Clip, Combine, CoordinateError, Drizzle, Hdu, Resample};
 
@@ -63,7 +63,7 @@ pub(crate) struct Mosaic {
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
     /// FITS file to write
-    #[arg(short, long, value_name = "OUT.fits")]
+    #[arg(short, long, value_name = "OUT.fits", value_parser = fits_file())]
     pub(crate) output: PathBuf,
     /// Target WCS and shape: header text (one card a line) or FITS. Without it an optimal one is computed
     #[arg(long, value_name = "FILE")]
@@ -78,12 +78,12 @@ pub(crate) struct Mosaic {
     #[command(flatten)]
     pub(crate) further: crate::further::Further,
     /// FITS file for the footprint (sum of coverage × weight)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = fits_file())]
     pub(crate) footprint: Option<PathBuf>,
     /// PNG picture of the mosaic, at most 2048 pixels long
-    #[arg(long, value_name = "FILE.png")]
+    #[arg(long, value_name = "FILE.png", value_parser = png_file())]
     pub(crate) preview: Option<PathBuf>,
-    /// JSON report of what was done
+    /// JSON report of what was done, with statistics of the mosaic
     #[arg(long, value_name = "FILE.json")]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
@@ -220,6 +220,25 @@ impl<T: Clone + Send + Sync> TypedValueParser for Names<T> {
     }
 }
 
+/// The name of a FITS file to be written.
+pub(crate) fn fits_file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| named(path, &["fits", "fit", "fts"], "FITS is written, uncompressed"))
+}
+
+fn png_file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| named(path, &["png"], "the picture is a PNG"))
+}
+
+/// A path, if its ending says one of the forms that can be written.
+fn named(path: PathBuf, endings: &[&str], form: &str) -> Result<PathBuf, String> {
+    let known = |found: &str| endings.iter().any(|ending| found.eq_ignore_ascii_case(ending));
+    if path.extension().and_then(OsStr::to_str).is_some_and(known) {
+        return Ok(path);
+    }
+    let endings: Vec<String> = endings.iter().map(|ending| format!(".{ending}")).collect();
+    Err(format!("{form}: the name must end in {}", endings.join(" or ")))
+}
+
 pub(crate) fn hdus(text: &str) -> Result<Hdus, skymosaic::Error> {
     match text {
         "" => Ok(Hdus::One(Hdu::First)),
@@ -281,5 +300,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_come_is_refused_by_name() {}
+    fn outputs_are_of_a_form_that_can_be_written() {
+        let form = |name: &str| named(PathBuf::from(name), &["fits", "fit", "fts"], "FITS").is_ok();
+        for name in ["a.fits", "a.FITS", "a.b.fit", "dir.zarr/a.Fts", "/a [1].fits"] {
+            assert!(form(name), "{name}");
+        }
+        for name in ["a", "fits", ".fits", "a.fits.fz", "a.fits.gz", "a.zarr", "a.fits/", "a.png", "a."] {
+            assert_eq!(form(name), name == "a.fits/", "{name}");
+        }
+    }
 }

@@ -163,6 +163,6 @@ fn expose(sky: &Sky, number: usize, path: &Path) -> Result<(), Failure> {
         }
     }
     let mut file = FitsOutput::<f32>::create(path, &header, image.shape(), false)?;
-    file.view_mut().zip_mut_with(&image.into_dyn(), |to, from| *to = *from as f32);
-    Ok(file.finish()?)
+    file.write_array(image.mapv(|value| value as f32).view())?;
+    Ok(file.publish()?)
 }

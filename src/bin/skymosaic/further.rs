@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ndarray::ArrayViewMutD;
-use skymosaic::{Clip, Combine, Error, FitsElement, FitsOutput, Hdu, Header, Input, Pixel, PlaneSet, Planes};
+use skymosaic::{
+    Clip, Combine, Error, FitsElement, FitsOutput, Hdu, Header, Input, IntegerPlane, Pixel, PlaneSet, Sinks, ValuePlane,
+};
 
 use crate::{
     Failure,
-    args::{Hdus, Mosaic, hdus},
+    args::{Hdus, Mosaic, fits_file, hdus},
     mosaic::{Image, images_of},
 };
 
@@ -31,16 +32,16 @@ pub(crate) struct Further {
     #[arg(long, value_name = "BITS", default_value = "0", value_parser = bits)]
     pub(crate) exclude_bits: u32,
     /// FITS file for the variance of the mosaic
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = fits_file())]
     pub(crate) variance_out: Option<PathBuf>,
     /// FITS file for the flags of all pixels that a pixel of the mosaic is made of
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = fits_file())]
     pub(crate) mask_out: Option<PathBuf>,
     /// FITS file for the number of images that a pixel of the mosaic is made of
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = fits_file())]
     pub(crate) count_out: Option<PathBuf>,
     /// FITS file for which images these are: a bit for each, 32 to a plane
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = fits_file())]
     pub(crate) context_out: Option<PathBuf>,
     /// With --combine clipped: standard deviations below the median that are kept. Default: 3
     #[arg(long, value_name = "KAPPA", allow_negative_numbers = true)]
@@ -158,13 +159,11 @@ pub(crate) fn attach(
     Ok(())
 }
 
-/// The files of the planes beside the mosaic.
+/// The FITS files of the planes of a run.
 pub(crate) struct Files<P> {
-    footprint: Option<FitsOutput<P>>,
-    variance: Option<FitsOutput<P>>,
-    mask: Option<FitsOutput<i32>>,
-    count: Option<FitsOutput<i32>>,
-    context: Option<FitsOutput<i32>>,
+    pub(crate) mosaic: FitsOutput<P>,
+    values: Vec<FitsOutput<P>>,
+    integers: Vec<FitsOutput<i32>>,
 }
 
 impl<P: Pixel + FitsElement> Files<P> {
@@ -178,41 +177,38 @@ impl<P: Pixel + FitsElement> Files<P> {
         }
         let words: Vec<usize> = std::iter::once(inputs.div_ceil(32)).chain(shape.iter().copied()).collect();
         let overwrite = args.overwrite;
-        Ok(Files {
-            footprint: create(&args.footprint, &plain, shape, overwrite)?,
-            variance: create(&further.variance_out, &squared, shape, overwrite)?,
-            mask: create(&further.mask_out, &plain, shape, overwrite)?,
-            count: create(&further.count_out, &plain, shape, overwrite)?,
-            context: create(&further.context_out, &plain, &words, overwrite)?,
-        })
-    }
-
-    /// The footprint, if it is asked for, and the further planes.
-    pub(crate) fn views(&mut self) -> (Option<ArrayViewMutD<'_, P>>, Planes<'_, P>) {
-        let mut planes = Planes::default();
-        planes.variance = self.variance.as_mut().map(FitsOutput::view_mut);
-        planes.mask = self.mask.as_mut().map(FitsOutput::view_mut);
-        planes.count = self.count.as_mut().map(FitsOutput::view_mut);
-        planes.context = self.context.as_mut().map(FitsOutput::view_mut);
-        (self.footprint.as_mut().map(FitsOutput::view_mut), planes)
-    }
-
-    pub(crate) fn finish(self) -> Result<(), Failure> {
-        for file in [self.footprint, self.variance].into_iter().flatten() {
-            file.finish()?;
+        let mosaic = FitsOutput::create(&args.output, header, shape, overwrite)?;
+        let mut values = Vec::new();
+        for (path, header, plane) in
+            [(&args.footprint, &plain, ValuePlane::Footprint), (&further.variance_out, &squared, ValuePlane::Variance)]
+        {
+            if let Some(path) = path {
+                values.push(FitsOutput::<P>::create(path, header, shape, overwrite)?.plane(plane));
+            }
         }
-        for file in [self.mask, self.count, self.context].into_iter().flatten() {
-            file.finish()?;
+        let mut integers = Vec::new();
+        for (path, shape, plane) in [
+            (&further.mask_out, shape, IntegerPlane::Mask),
+            (&further.count_out, shape, IntegerPlane::Count),
+            (&further.context_out, &words, IntegerPlane::Context),
+        ] {
+            if let Some(path) = path {
+                integers.push(FitsOutput::<i32>::create(path, &plain, shape, overwrite)?.plane(plane));
+            }
         }
-        Ok(())
+        Ok(Files { mosaic, values, integers })
     }
-}
 
-fn create<Q: FitsElement>(
-    path: &Option<PathBuf>,
-    header: &Header,
-    shape: &[usize],
-    overwrite: bool,
-) -> Result<Option<FitsOutput<Q>>, Failure> {
-    Ok(path.as_ref().map(|path| FitsOutput::create(path, header, shape, overwrite)).transpose()?)
+    /// Adds the files to the sinks of a run.
+    pub(crate) fn add_to<'s>(&'s mut self, sinks: &mut Sinks<'s, P>) {
+        sinks.add(&mut self.mosaic);
+        self.values.iter_mut().for_each(|file| sinks.add(file));
+        self.integers.iter_mut().for_each(|file| sinks.add(file));
+    }
+
+    pub(crate) fn publish(self) -> Result<(), Failure> {
+        self.mosaic.publish()?;
+        self.values.into_iter().try_for_each(FitsOutput::publish)?;
+        Ok(self.integers.into_iter().try_for_each(FitsOutput::publish)?)
+    }
 }

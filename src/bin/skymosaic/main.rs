@@ -10,7 +10,6 @@ mod kernel;
 mod mosaic;
 mod outputs;
 mod plan;
-mod preview;
 mod report;
 
 use std::{io::Write, process::ExitCode};

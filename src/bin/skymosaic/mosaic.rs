@@ -10,10 +10,9 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use ndarray::{ArrayView3, ArrayViewD};
 use skymosaic::{
-    AtomicFile, COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, FitsOutput, Header, Input, Intermediate,
-    MatchBackground, Matching, Options, Parallel, Phase, Pixel, PixelMap, Plan, Summary, Value, Wcs, WcsMap,
+    AtomicFile, COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, Header, Input, Intermediate, MatchBackground,
+    Matching, Options, Parallel, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics, Summary, Value, Wcs, WcsMap,
     common_cards,
 };
 
@@ -21,7 +20,6 @@ use crate::{
     Failure,
     args::{Background, Dtype, Hdus, Mosaic, Storage},
     further, header, interrupt, outputs, plan,
-    preview::Picture,
     report::{Report, Timing},
     say, tell,
 };
@@ -214,10 +212,20 @@ impl Job<'_> {
             |path: &Option<PathBuf>| path.as_ref().map(|path| AtomicFile::create(path, overwrite)).transpose();
         let (preview, report) = (pending(&self.args.preview)?, pending(&self.args.report)?);
         let header = self.header(plan);
-        let mut output = FitsOutput::<P>::create(&self.args.output, &header, plan.shape(), overwrite)?;
-        let mut further = further::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?;
-        let (footprint, planes) = further.views();
-        let summary = plan.run_with(output.view_mut(), footprint, planes)?;
+        outputs::check_space(&plan::output_bytes::<P>(plan, self.args))?;
+        let mut files = further::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?;
+        let (mut picture, mut statistics) = (Preview::default(), Statistics::default());
+        // The files come last: they make do with the memory that is left.
+        let mut sinks = Sinks::new();
+        if preview.is_some() {
+            sinks.add(&mut picture);
+        }
+        if report.is_some() {
+            sinks.add(&mut statistics);
+        }
+        files.add_to(&mut sinks);
+        let summary = plan.run_to(&mut sinks)?;
+        drop(sinks);
         self.timing.run = started.elapsed().as_secs_f64();
         if summary.covered_pixels == 0 {
             if !overlaps(plan, &self.target) {
@@ -230,8 +238,8 @@ impl Job<'_> {
         interrupt::check()?;
         let used = summary.inputs.iter().filter(|input| input.resampled_pixels > 0).count();
         if let Some(file) = &preview {
-            let mosaic = output.view_mut();
-            Picture::reduce(&cube(mosaic.view())?).write_png(file.file())?;
+            let written = picture.write_png(file.file());
+            written.map_err(|error| Failure::new(format!("cannot write the PNG: {error}")))?;
         }
         interrupt::check()?;
         self.timing.write = started.elapsed().as_secs_f64() - self.timing.run;
@@ -239,6 +247,7 @@ impl Job<'_> {
             let report = Report {
                 options: plan.options(),
                 summary: &summary,
+                statistics: &statistics,
                 shape: plan.shape(),
                 target: &header::target_text(&self.target),
                 outputs: &self.outputs,
@@ -247,9 +256,8 @@ impl Job<'_> {
             };
             report.write(file.file())?;
         }
-        output.append_table("INPUTS", &Header::new(), &plan.input_table(&summary))?;
-        output.finish()?;
-        further.finish()?;
+        files.mosaic.append_table("INPUTS", &Header::new(), &plan.input_table(&summary))?;
+        files.publish()?;
         for file in [preview, report].into_iter().flatten() {
             file.publish()?;
         }
@@ -298,15 +306,6 @@ impl Job<'_> {
             self.timing.total(),
         ));
     }
-}
-
-/// The planes of a mosaic as (planes, ny, nx).
-fn cube<P>(mosaic: ArrayViewD<'_, P>) -> Result<ArrayView3<'_, P>, Failure> {
-    let [planes, ny, nx] = match *mosaic.shape() {
-        [ref leading @ .., ny, nx] => [leading.iter().product(), ny, nx],
-        _ => [0; 3],
-    };
-    mosaic.into_shape_with_order((planes, ny, nx)).map_err(|error| Failure::new(format!("preview: {error}")))
 }
 
 /// Whether the centre of any pixel of the target lies on any input.

@@ -1,11 +1,13 @@
 //! Where results go: nothing that is there already, or that is read, may be lost, and nothing half-written left.
 
 use std::{
+    collections::BTreeMap,
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
-use skymosaic::same_file;
+use skymosaic::{Error, same_file};
 
 use crate::Failure;
 
@@ -29,6 +31,25 @@ pub(crate) fn check(outputs: &[(&str, &Path)], sources: &[&Path], overwrite: boo
                 return Err(refuse("exists already".to_owned()).help("--overwrite replaces it"));
             }
             _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Checks that each disk has the space that the files on it need together.
+pub(crate) fn check_space(files: &[(&Path, u64)]) -> Result<(), Failure> {
+    let mut disks: BTreeMap<u64, (PathBuf, u64)> = BTreeMap::new();
+    for (path, bytes) in files {
+        let place = resolve(path).map_err(|problem| Failure::new(format!("{}: {problem}", path.display())))?;
+        let folder = folder_of(&place).to_owned();
+        let Ok(found) = fs::metadata(&folder) else { continue };
+        disks.entry(found.dev()).or_insert((folder, 0)).1 += bytes;
+    }
+    for (dir, needed) in disks.into_values() {
+        let Ok(disk) = rustix::fs::statvfs(&dir) else { continue };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if needed > free {
+            return Err(Error::DiskFull { dir, what: "all outputs".to_owned(), needed, free }.into());
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `--plan`: what would be done, without doing it.
 
-use std::fmt::Write;
+use std::{fmt::Write, path::Path};
 
 use skymosaic::{Intermediate, Pixel, Plan, Window};
 
@@ -13,14 +13,21 @@ pub(crate) fn describe<P: Pixel>(plan: &Plan<'_>, args: &Mosaic) -> String {
     text
 }
 
-/// Pixels of all files that are written.
-fn output_bytes<P: Pixel>(plan: &Plan<'_>, args: &Mosaic) -> u64 {
+/// Bytes of the pixels of each FITS file that is written.
+pub(crate) fn output_bytes<'a, P: Pixel>(plan: &Plan<'_>, args: &'a Mosaic) -> Vec<(&'a Path, u64)> {
     let further = &args.further;
     let area: u64 = plan.shape().iter().map(|&length| length as u64).product();
-    let floats = 1 + u64::from(args.footprint.is_some()) + u64::from(further.variance_out.is_some());
-    let words = if further.context_out.is_some() { plan.inputs().len().div_ceil(32) as u64 } else { 0 };
-    let integers = u64::from(further.mask_out.is_some()) + u64::from(further.count_out.is_some()) + words;
-    area * (floats * size_of::<P>() as u64 + integers * size_of::<i32>() as u64)
+    let (value, integer) = (area * size_of::<P>() as u64, area * size_of::<i32>() as u64);
+    let words = plan.inputs().len().div_ceil(32) as u64;
+    let optional = [
+        (&args.footprint, value),
+        (&further.variance_out, value),
+        (&further.mask_out, integer),
+        (&further.count_out, integer),
+        (&further.context_out, words * integer),
+    ];
+    let optional = optional.into_iter().filter_map(|(path, bytes)| Some((path.as_deref()?, bytes)));
+    std::iter::once((args.output.as_path(), value)).chain(optional).collect()
 }
 
 fn write_to<P: Pixel>(text: &mut String, plan: &Plan<'_>, args: &Mosaic) -> std::fmt::Result {
@@ -49,7 +56,11 @@ fn write_to<P: Pixel>(text: &mut String, plan: &Plan<'_>, args: &Mosaic) -> std:
         )?;
     }
     let stored = plan.intermediate_bytes::<P>(args.further.planes());
-    writeln!(text, "disk     {} for the output", bytes(output_bytes::<P>(plan, args)))?;
+    writeln!(
+        text,
+        "disk     {} for the output",
+        bytes(output_bytes::<P>(plan, args).iter().map(|(_, bytes)| bytes).sum())
+    )?;
     match &plan.options().intermediate {
         Intermediate::None => {}
         Intermediate::Memory => writeln!(text, "memory   {} for intermediates", bytes(stored))?,

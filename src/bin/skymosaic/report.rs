@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use serde_json::{Value, json};
-use skymosaic::{CoordinateError, Intermediate, Options, Status, Summary, Window};
+use skymosaic::{CoordinateError, Intermediate, Options, PlaneStatistics, Statistics, Status, Summary, Window};
 
 use crate::Failure;
 
@@ -26,6 +26,7 @@ impl Timing {
 pub(crate) struct Report<'r> {
     pub(crate) options: &'r Options,
     pub(crate) summary: &'r Summary,
+    pub(crate) statistics: &'r Statistics,
     pub(crate) shape: &'r [usize],
     pub(crate) target: &'r str,
     pub(crate) outputs: &'r [(&'r str, &'r std::path::Path)],
@@ -93,6 +94,7 @@ impl Report<'_> {
             "max_coordinate_error_pixels": self.summary.max_coordinate_error,
             "noise_correlation": self.summary.noise_correlation,
             "exact_fraction": self.summary.exact_fraction,
+            "statistics": (0..).map_while(|plane| self.statistics.get(plane)).map(statistics).collect::<Vec<_>>(),
             "peak_bytes": peak_bytes,
             "seconds": { "open": open, "plan": plan, "run": run, "write": write, "total": total },
             "thread_seconds": {
@@ -112,6 +114,19 @@ fn word(choice: &impl std::fmt::Debug) -> String {
 
 fn window(window: &Window) -> Value {
     json!({ "x0": window.x0, "y0": window.y0, "nx": window.nx, "ny": window.ny })
+}
+
+/// Statistics of a plane.
+fn statistics(plane: PlaneStatistics) -> Value {
+    let PlaneStatistics { valid, missing, min, max, mean, standard_deviation, .. } = plane;
+    json!({
+        "valid_pixels": valid,
+        "missing_pixels": missing,
+        "min": number(min),
+        "max": number(max),
+        "mean": number(mean),
+        "standard_deviation": number(standard_deviation),
+    })
 }
 
 /// JSON has no NaN and no infinities: they become strings.
