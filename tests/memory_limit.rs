@@ -69,7 +69,8 @@ fn files(dir: &std::path::Path, images: &[Array2<f32>]) -> Vec<PathBuf> {
             return path;
         }
         let packed = dir.join(format!("{k}.fits.gz"));
-        let mut to = flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), flate2::Compression::fast());
+        let mut to =
+            flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), flate2::Compression::fast());
         std::io::copy(&mut std::fs::File::open(&path).unwrap(), &mut to).unwrap();
         to.finish().unwrap();
         packed
