@@ -218,9 +218,7 @@ mod tests {
             if let Some(shared) = a.intersection(&b) {
                 prop_assert!(a.contains(&shared) && b.contains(&shared) && !shared.is_empty());
             }
-            if a.place(pixel).is_some() {
-                prop_assert!(a.area() > a.place(pixel).unwrap_or(0));
-            }
+            prop_assert!(a.place(pixel).is_none_or(|place| place < a.area() || a.area() == usize::MAX));
             prop_assert_eq!(a.is_empty(), a.area() == 0);
             let edges = a.edges();
             prop_assert!(edges.iter().all(|[first, last]| first <= last));

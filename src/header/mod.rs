@@ -74,7 +74,7 @@ impl Header {
     /// The value of a keyword as a number; `None` without the keyword.
     ///
     /// # Errors
-    /// [`Error::Wcs`] if there is a value that is not a number. A number in quotes is a string.
+    /// [`Error::Keyword`] if there is a value that is not a number. A number in quotes is a string.
     pub fn f64(&self, keyword: &str) -> Result<Option<f64>, Error> {
         match self.get(keyword) {
             None => Ok(None),
@@ -87,7 +87,7 @@ impl Header {
     /// The value of a keyword as a whole number; `None` without the keyword. `2.0` is a whole number too.
     ///
     /// # Errors
-    /// [`Error::Wcs`] if there is a value that is not a whole number.
+    /// [`Error::Keyword`] if there is a value that is not a whole number.
     pub fn i64(&self, keyword: &str) -> Result<Option<i64>, Error> {
         match self.get(keyword) {
             None => Ok(None),
@@ -100,7 +100,7 @@ impl Header {
     /// The value of a keyword as a string without trailing blanks; `None` without the keyword.
     ///
     /// # Errors
-    /// [`Error::Wcs`] if there is a value that is not a string.
+    /// [`Error::Keyword`] if there is a value that is not a string.
     pub fn text(&self, keyword: &str) -> Result<Option<&str>, Error> {
         match self.get(keyword) {
             None => Ok(None),
@@ -190,7 +190,7 @@ impl Header {
             Some(card) => card.value.to_string(),
             None => "(missing)".to_owned(),
         };
-        Error::Wcs { keyword, value, problem: expected.to_owned() }
+        Error::Keyword { keyword, value, problem: expected.to_owned() }
     }
 
     /// Adds a card at the end, or several of commentary. What no card can hold becomes a comment.

@@ -131,7 +131,10 @@ impl Wcs {
     /// # Errors
     /// As [`from_header`](Self::from_header).
     pub fn from_header_with(header: &Header, options: &WcsOptions<'_>) -> Result<Wcs, Error> {
-        let original = header;
+        Wcs::interpreted(header, options).map_err(Error::of_wcs)
+    }
+
+    fn interpreted(original: &Header, options: &WcsOptions<'_>) -> Result<Wcs, Error> {
         let Interpreted { header, pixel, plane } = interpret(original, options.alternative, options.tables)?;
         let description = Description::read(&header, options.alternative)?;
         let [first, second] = description.axes;
