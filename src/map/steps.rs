@@ -23,12 +23,12 @@ impl Steps {
         Steps(steps.filter(|step| step.is_finite()).collect())
     }
 
-    /// With room for what lies between the pixels looked at; 0 if nothing is known.
+    /// With a margin for what lies between the pixels looked at; 0 if nothing is known.
     pub(crate) fn longest(&self) -> f64 {
         1.5 * self.0.iter().copied().fold(0.0, f64::max)
     }
 
-    /// With room alike; infinite if nothing is known.
+    /// With the same margin; infinite if nothing is known.
     pub(crate) fn shortest(&self) -> f64 {
         self.0.iter().copied().fold(f64::INFINITY, f64::min) / 1.5
     }
