@@ -4,6 +4,7 @@
 ///
 /// Any values are allowed. Columns and rows whose number would exceed [`usize::MAX`] do not exist, and no method overflows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Window {
     /// First column.
     pub x0: usize,

@@ -10,8 +10,8 @@ impl Steps {
     pub(crate) fn of(map: &dyn PixelMap, block: Window) -> Steps {
         let mut points = [[0.0; 27]; 2];
         for k in 0..9 {
-            let x = block.x0 as f64 + (block.nx - 1) as f64 * 0.5 * (k % 3) as f64;
-            let y = block.y0 as f64 + (block.ny - 1) as f64 * 0.5 * (k / 3) as f64;
+            let x = block.x0 as f64 + block.nx.saturating_sub(1) as f64 * 0.5 * (k % 3) as f64;
+            let y = block.y0 as f64 + block.ny.saturating_sub(1) as f64 * 0.5 * (k / 3) as f64;
             for (step, [dx, dy]) in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]].into_iter().enumerate() {
                 points[0][3 * k + step] = x + dx;
                 points[1][3 * k + step] = y + dy;
