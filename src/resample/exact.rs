@@ -141,7 +141,7 @@ impl<P: Pixel> Single<'_, P> {
             Flatness::Unknown if is_whole(&self.quad, self.scene.grid, self.x, self.y) => self.flat(cover, further),
             Flatness::Unknown => None,
             Flatness::Curved => self.spherical(Some(&self.quad), further),
-            Flatness::Wild => self.spherical(None, further),
+            Flatness::Irregular => self.spherical(None, further),
         }
     }
 

@@ -76,7 +76,7 @@ impl PlannedInput<'_> {
             return Ok(tally);
         }
         // Rows and columns beyond have no sample, unless they meet the image across a seam.
-        let beyond = self.kernel.needs_forward() || place.sky.as_ref().is_some_and(Sky::is_wild);
+        let beyond = self.kernel.needs_forward() || place.sky.as_ref().is_some_and(Sky::is_irregular);
         let Some(block) = (if beyond { Some(block) } else { place.grid.covered() }) else { return Ok(tally) };
         place.prepare(&*self.map, self.inverse.as_deref(), self.coordinate_error);
         if let (Some(place), Some(map)) = (&mut weights_place, &self.weights_map) {

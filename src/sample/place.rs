@@ -102,8 +102,8 @@ impl PlannedInput<'_> {
         let mut sky = self.kernel.needs_sky().then(|| Sky::new(map, block, self.coordinate_error));
         if let Some(sky) = sky.as_mut().filter(|sky| !sky.is_flat()) {
             sky.with_output(map);
-            if sky.is_wild() {
-                let found = sky.wild_cap().and_then(|cap| index.window(map, image, &cap));
+            if sky.is_irregular() {
+                let found = sky.irregular_cap().and_then(|cap| index.window(map, image, &cap));
                 window = window.map_or(found, |window| Some(found.map_or(window, |found| window.hull(&found))));
             }
         }

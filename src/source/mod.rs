@@ -63,7 +63,7 @@ pub trait PixelSource: Send + Sync + fmt::Debug {
     /// cache of the run ([`ReadContext::blocks`]), where it counts against the memory limit.
     ///
     /// # Errors
-    /// Whatever hinders the reading, as one of the variants of [`Error`]; [`Error::Source`] is there for sources outside of this crate.
+    /// Whatever hinders the reading, as one of the variants of [`Error`]; [`Error::external`] makes one for sources outside of this crate.
     fn read(&self, plane: usize, window: Window, out: PixelsMut<'_>, run: &ReadContext<'_>) -> Result<(), Error>;
 
     /// A hint that these rectangles of a plane are going to be read soon. The default does nothing.

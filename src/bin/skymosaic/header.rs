@@ -113,7 +113,7 @@ pub(crate) fn optimal(inputs: &[Input<'_>], sky: &Sky) -> Result<Wcs, Failure> {
     let name = |index: usize| inputs.get(index).map_or("input", Input::name);
     match find_optimal_celestial_wcs_of(places, &options) {
         Ok((wcs, shape)) => Ok(wcs.with_shape(shape)),
-        Err(Error::Input { index, source, .. }) => Err(Failure::from(*source).about(name(index))),
+        Err(Error::Input { index, cause, .. }) => Err(Failure::from(*cause).about(name(index))),
         Err(error) => Err(match error {
             Error::TooLarge { input, .. } => {
                 let help = format!("input {input} is {}; leave it out, or give a target with --target", name(input));
