@@ -5,7 +5,7 @@ use std::{fs::File, io::Read, path::Path};
 use clap::Args;
 use skymosaic::{Error, FitsImage, Frame, Hdu, Header, Input, OptimalOptions, Wcs, find_optimal_celestial_wcs_of};
 
-use crate::{Failure, args, mosaic, say};
+use crate::{Failure, args, mosaic, print};
 
 /// What the optimal target is to be like.
 #[derive(Args, Debug)]
@@ -36,7 +36,7 @@ impl Default for Sky {
 pub(crate) fn run(args: &args::Header) -> Result<(), Failure> {
     let images = mosaic::open(&args.inputs, &args.hdu)?;
     let inputs: Vec<_> = images.into_iter().map(|image| image.input).collect();
-    say(&target_text(&optimal(&inputs, &args.sky)?))
+    print(&target_text(&optimal(&inputs, &args.sky)?))
 }
 
 /// A target as header text: size and WCS.
