@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     Error, Pixel,
-    input::{gather, plane_of, planes_of},
+    input::{Input, Source, gather, plane_of, planes_of},
     map::{CoordGrid, Inverse, PixelMap, Sky, SkyIndex, Steps},
     options::CoordinateError,
     plan::PlannedInput,
@@ -28,7 +28,7 @@ const MOST_CORRELATED: usize = 1 << 22;
 /// How the pixels of one input are read in a run.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'r> {
-    pub(crate) cache: &'r BlockCache,
+    pub(crate) cache: &'r BlockCache<'r>,
     pub(crate) meter: &'r Meter<'r>,
     /// Position of the input in the list of inputs.
     pub(crate) input: usize,
@@ -50,8 +50,19 @@ impl Reader<'_> {
         ReadContext::new(self.cache, self.meter, Self::number(self.input, part))
     }
 
+    /// The sources of an input, in the order of their numbers.
+    pub(crate) fn sources<'s>(input: &Input<'s>) -> [Option<Source<'s>>; 4] {
+        let weights = input.weights.as_ref().map(|weights| Source::clone(&weights.image));
+        [Some(Source::clone(&input.image)), weights, input.variance.clone(), input.mask.clone()]
+    }
+
+    /// Notes that an input is going to be read.
+    pub(crate) fn expect(cache: &BlockCache<'_>, input: usize) {
+        Self::PARTS.iter().for_each(|part| cache.expect(Self::number(input, *part)));
+    }
+
     /// Drops what has been decoded of an input.
-    pub(crate) fn release(cache: &BlockCache, input: usize) {
+    pub(crate) fn release(cache: &BlockCache<'_>, input: usize) {
         Self::PARTS.iter().for_each(|part| cache.release(Self::number(input, *part)));
     }
 
