@@ -3,7 +3,7 @@
 //! Cells are squares of output pixels anchored to the output's first pixel, whatever window is asked for, so the value at a
 //! position never depends on the window, the tile or the thread.
 
-use super::PixelMap;
+use super::pixel_map::PixelMap;
 use super::polynomial::{Polynomial, SAMPLES, sample_points};
 use super::rectangle::{Rectangle, enlarged, hull, intersection};
 use crate::options::CoordinateError;
@@ -12,8 +12,6 @@ use crate::window::Window;
 use std::sync::OnceLock;
 
 mod cover;
-
-use cover::leaf_range;
 
 /// Side of the largest cells, output pixels.
 const LARGEST: f64 = 512.0;
@@ -428,4 +426,36 @@ fn run_end(x0: f64, from: usize, edge: f64, n: usize) -> usize {
 /// Whole pixels in a part of a cell, both of which end between pixels.
 fn pixels(part: Option<Rectangle>) -> u64 {
     part.map_or(0, |[x, y]| ((x[1] - x[0]) * (y[1] - y[0])) as u64)
+}
+
+/// The input positions that lie in one smallest cell, from its pixel centres: what lies between them is at most a step away.
+fn leaf_range(region: &Region, square: &Square, part: &Rectangle, xs: &[f64], ys: &[f64]) -> Option<Rectangle> {
+    let size = [0, 1].map(|axis| region.input[axis][1] - region.input[axis][0]);
+    let mut step = [0.0_f64; 2];
+    for k in 0..LEAF * LEAF {
+        let right = (k % LEAF + 1 < LEAF).then_some(k + 1);
+        let above = (k / LEAF + 1 < LEAF).then_some(k + LEAF);
+        for other in [right, above].into_iter().flatten() {
+            for (axis, values) in [xs, ys].into_iter().enumerate() {
+                let jump = (values[other] - values[k]).abs();
+                // Across a seam the coordinate jumps by the size of the image; both sides have pixels of their own.
+                if jump < 0.5 * size[axis] {
+                    step[axis] = step[axis].max(jump);
+                }
+            }
+        }
+    }
+    let reach = 1.0 + 2.0 * step[0].max(step[1]);
+    let wide = enlarged(&region.input, reach);
+    let mut range: Option<Rectangle> = None;
+    for k in 0..LEAF * LEAF {
+        let out = [square.low[0] + 0.5 + (k % LEAF) as f64, square.low[1] + 0.5 + (k / LEAF) as f64];
+        // A position of the window may belong to a pixel whose centre is just outside of it.
+        let near = (0..2).all(|a| out[a] > part[a][0] - 1.0 && out[a] < part[a][1] + 1.0);
+        let here = [[xs[k]; 2], [ys[k]; 2]];
+        if near && intersection(&here, &wide).is_some() {
+            range = Some(range.map_or(here, |range| hull(&range, &here)));
+        }
+    }
+    range.map(|range| enlarged(&range, reach))
 }

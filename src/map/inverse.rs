@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::PixelMap;
+use super::pixel_map::PixelMap;
 
 /// From input to output pixels, where what is called output in [`PixelMap`] is the input and the other way round.
 pub(crate) struct Inverse(Arc<dyn PixelMap>);

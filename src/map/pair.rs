@@ -1,6 +1,6 @@
 //! The exact map between the pixels of two world coordinate systems.
 
-use super::PixelMap;
+use super::pixel_map::PixelMap;
 use crate::direction::{Matrix, Vector, multiply, rotate, transpose};
 use crate::error::Error;
 use crate::wcs::{BATCH, Disc, FrameMap, Wcs};

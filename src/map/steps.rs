@@ -1,6 +1,6 @@
 //! Step lengths of a map.
 
-use super::PixelMap;
+use super::pixel_map::PixelMap;
 use crate::window::Window;
 
 /// How many input pixels the output pixels of a block are long, at a few places.

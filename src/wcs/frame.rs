@@ -7,6 +7,7 @@ use super::frame_matrix::{
     b1950_to_j2000, besselian_to_julian, e_terms, fk4_precession, fk5_precession, galactic_from_fk4, galactic_from_fk5,
     icrs_to_ecliptic, icrs_to_fk5, identity, julian_to_besselian, supergalactic, times,
 };
+use super::refusal::refuse;
 use crate::direction::{Matrix, Vector, dot, multiply, rotate, transpose, unit};
 use crate::error::Error;
 use crate::header::Header;
@@ -116,7 +117,7 @@ impl Frame {
                     "GAPPT" => "geocentric apparent positions depend on the time and cannot be mosaicked",
                     _ => "expected ICRS, FK5, FK4 or FK4-NO-E",
                 };
-                return Err(Error::Wcs { keyword: system_key, value: system, problem: problem.to_owned() });
+                return Err(refuse(system_key, system, problem));
             }
         };
         let year = equinox.unwrap_or(default);
@@ -124,7 +125,7 @@ impl Frame {
         let needs_equinox = ecliptic || system != "ICRS";
         if needs_equinox && !(EQUINOX_RANGE[0]..=EQUINOX_RANGE[1]).contains(&year) {
             let problem = format!("expected a year from {} to {}", EQUINOX_RANGE[0], EQUINOX_RANGE[1]);
-            return Err(Error::Wcs { keyword: equinox_key, value: year.to_string(), problem });
+            return Err(refuse(equinox_key, year, problem));
         }
         let besselian = system.starts_with("FK4");
         Ok(match (ecliptic, system.as_str()) {
@@ -169,16 +170,13 @@ impl Frame {
         if self == other {
             return Ok(FrameMap::Rotation(identity()));
         }
-        let refuse = || {
+        let unrelated = || {
             let ((lon, lat), (other_lon, other_lat)) = (self.axis_types(), other.axis_types());
-            Error::Wcs {
-                keyword: "CTYPE".to_owned(),
-                value: format!("{lon}/{lat}"),
-                problem: format!("has no known relation to {other_lon}/{other_lat}: both must be of the same kind"),
-            }
+            let problem = format!("has no known relation to {other_lon}/{other_lat}: both must be of the same kind");
+            refuse("CTYPE", format!("{lon}/{lat}"), problem)
         };
         let matrix = match (self, other) {
-            (Frame::Unknown { .. }, _) | (_, Frame::Unknown { .. }) => return Err(refuse()),
+            (Frame::Unknown { .. }, _) | (_, Frame::Unknown { .. }) => return Err(unrelated()),
             (Frame::Fk4 { equinox: from, .. }, Frame::Fk4 { equinox: to, .. }) => fk4_precession(*from, *to),
             (Frame::Fk4 { equinox, obstime, no_e }, _) => {
                 // astropy gives the intermediate FK4-NO-E frame the equinox of the target, if that has one.
@@ -195,7 +193,7 @@ impl Frame {
                 match other.galactic_rotation() {
                     Some(last) => times(&[&last, &galactic_from_fk4(), &to_b1950]),
                     None => {
-                        let last = transpose(&other.to_icrs().ok_or_else(refuse)?);
+                        let last = transpose(&other.to_icrs().ok_or_else(unrelated)?);
                         times(&[&last, &transpose(&icrs_to_fk5()), &b1950_to_j2000(*obstime), &to_b1950])
                     }
                 }
@@ -203,14 +201,14 @@ impl Frame {
             (_, Frame::Fk4 { equinox, obstime, .. }) => match self.galactic_rotation() {
                 Some(first) => transpose(&times(&[&first, &galactic_from_fk4(), &fk4_precession(*equinox, 1950.0)])),
                 None => {
-                    let first = self.to_icrs().ok_or_else(refuse)?;
+                    let first = self.to_icrs().ok_or_else(unrelated)?;
                     // astropy uses the transpose here although the matrix is not quite orthogonal.
                     let back = transpose(&b1950_to_j2000(*obstime));
                     times(&[&fk4_precession(1950.0, *equinox), &back, &icrs_to_fk5(), &first])
                 }
             },
             _ => {
-                let (first, last) = (self.to_icrs().ok_or_else(refuse)?, other.to_icrs().ok_or_else(refuse)?);
+                let (first, last) = (self.to_icrs().ok_or_else(unrelated)?, other.to_icrs().ok_or_else(unrelated)?);
                 multiply(&transpose(&last), &first)
             }
         };

@@ -5,7 +5,9 @@ mod hull;
 #[cfg(test)]
 mod tests;
 
-use super::{Frame, Wcs};
+use super::celestial::Wcs;
+use super::frame::Frame;
+use super::refusal::refuse;
 use crate::direction::Vector;
 use crate::error::Error;
 use crate::header::Header;
@@ -228,8 +230,7 @@ fn directions(inputs: &[(&Wcs, [usize; 2])], frame: &Frame) -> Result<Vec<Vector
 
 fn off_sky(index: usize) -> Error {
     let problem = "neither the reference pixel nor the middle of the image, nor anything else found, lies on the sky";
-    Error::Wcs { keyword: "CRPIX1".to_owned(), value: "(image)".to_owned(), problem: problem.to_owned() }
-        .of_input(index, "image")
+    refuse("CRPIX1", "(image)", problem).of_input(index, "image")
 }
 
 fn resolution(inputs: &[(&Wcs, [usize; 2])], options: &OptimalOptions) -> Result<f64, Error> {

@@ -1,6 +1,6 @@
 //! A description written back as header cards.
 
-use super::Wcs;
+use super::celestial::Wcs;
 use super::distortion::is_card;
 use super::header::Description;
 use crate::header::Header;
@@ -44,7 +44,7 @@ impl Wcs {
             }
         }
         self.description.write(&mut header);
-        self.frame.write(&mut header);
+        self.frame().write(&mut header);
         header
     }
 }

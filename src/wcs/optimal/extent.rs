@@ -1,10 +1,12 @@
 //! How much of a target's plane an image covers.
 
-use super::super::projection::Projection;
-use super::super::{FrameMap, Wcs, trig};
 use super::hull::convex_hull;
 use crate::direction::{Vector, angle, rotate, transpose};
 use crate::error::Error;
+use crate::wcs::celestial::Wcs;
+use crate::wcs::frame::FrameMap;
+use crate::wcs::projection::Projection;
+use crate::wcs::trig;
 
 /// The least and greatest pixel coordinates in the target.
 #[derive(Clone, Debug)]
