@@ -1,6 +1,4 @@
-//! Coordinates: where in an input does an output pixel lie?
-//!
-//! [`PixelMap`] is the exact answer, for slices of points; [`CoordGrid`] is the cheap one, with a certificate.
+//! Transformations from output pixels to input pixels: [`PixelMap`] is exact, [`CoordGrid`] is a fast approximation with a checked error.
 
 mod grid;
 mod inverse;

@@ -14,16 +14,16 @@ use crate::direction::{Matrix, Vector, multiply, rotate, transpose};
 use crate::error::Error;
 use crate::header::Header;
 
-/// Points that are worked on together: their coordinates stay in the first-level cache between the steps.
+/// Points that are transformed together: their coordinates stay in the first-level cache between the steps.
 pub(crate) const BATCH: usize = 256;
 
-/// How a header is read.
+/// Options for reading a [`Wcs`] from a header with [`Wcs::from_header_with`].
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct WcsOptions<'t> {
-    /// Letter of the alternative description to use, `'A'` to `'Z'`. Default: `None`, the primary description.
+    /// The letter of the alternative description to read, `'A'` to `'Z'`. Default: `None`, the primary description.
     pub alternative: Option<char>,
-    /// Where distortion tables in other HDUs are found. Default: `None`, which refuses a header that needs one.
+    /// The source of distortion tables that are stored in other HDUs. Default: `None`; a header that needs a table is then an error.
     pub tables: Option<&'t dyn LookupTables>,
 }
 
@@ -35,14 +35,14 @@ impl std::fmt::Debug for WcsOptions<'_> {
 }
 
 impl<'t> WcsOptions<'t> {
-    /// Uses the alternative description of this letter. Default: the primary description.
+    /// Sets [`alternative`](Self#structfield.alternative).
     #[must_use]
     pub fn alternative(mut self, letter: char) -> WcsOptions<'t> {
         self.alternative = Some(letter);
         self
     }
 
-    /// Reads distortion tables from here. Default: none.
+    /// Sets [`tables`](Self#structfield.tables).
     #[must_use]
     pub fn tables(mut self, tables: &'t dyn LookupTables) -> WcsOptions<'t> {
         self.tables = Some(tables);
@@ -50,9 +50,11 @@ impl<'t> WcsOptions<'t> {
     }
 }
 
-/// A celestial world coordinate system: the map between the pixels of a plane and the sky.
+/// A celestial world coordinate system (WCS): the transformation between the pixels of an image and celestial coordinates, as described by a FITS header.
 ///
-/// Pixel (0, 0) is the centre of the first pixel (FITS pixel (1, 1)). Cheap to clone; `Send` and `Sync`.
+/// Pixel coordinates are 0-based: (0, 0) is the centre of the first pixel, which is FITS pixel (1, 1). Celestial coordinates are longitude and latitude in
+/// degrees of [`frame`](Self::frame). All projections of the FITS standard and the distortions SIP, TPV, TNX, ZPX, CPDIS, D2IMDIS and DSS plate
+/// solutions are supported. Positions agree with wcslib's to 1e-9 degree and 1e-6 pixel. Clones share their data and are cheap.
 ///
 /// ```
 /// use skymosaic::{Header, Wcs};
@@ -84,7 +86,7 @@ pub struct Wcs {
 }
 
 impl Wcs {
-    /// Reads the primary description of a header.
+    /// Reads the primary WCS description of a header.
     ///
     /// # Errors
     /// [`Error::Wcs`] with the keyword and value if there is no pair of celestial axes, or they are described in a way
@@ -93,7 +95,7 @@ impl Wcs {
         Wcs::from_header_with(header, &WcsOptions::default())
     }
 
-    /// Reads the description that the options name.
+    /// Reads a WCS description of a header, which the options choose.
     ///
     /// # Errors
     /// As [`from_header`](Self::from_header).
@@ -130,41 +132,41 @@ impl Wcs {
         })
     }
 
-    /// Shape (ny, nx) of the image along the celestial axes, if the header gives it (NAXISi, or ZNAXISi of a compressed image).
+    /// The shape (ny, nx) of the image along the celestial axes from NAXISi, or ZNAXISi of a compressed image; `None` if the header has neither.
     #[must_use]
     pub fn shape(&self) -> Option<[usize; 2]> {
         self.description.shape
     }
 
-    /// The same description for an image of shape (ny, nx).
+    /// Sets the shape (ny, nx) of the image.
     #[must_use]
     pub fn with_shape(mut self, shape: [usize; 2]) -> Wcs {
         Arc::make_mut(&mut self.description).shape = Some(shape);
         self
     }
 
-    /// The FITS axes, counted from 0, that x and y of the plane are: [0, 1] unless the celestial axes come after others.
+    /// The indices of the FITS axes that are x and y, counted from 0: [0, 1] unless other axes come before the celestial ones.
     #[must_use]
     pub fn celestial_axes(&self) -> [usize; 2] {
         let [lon, lat] = self.description.axes;
         [lon.min(lat), lon.max(lat)]
     }
 
-    /// The frame that longitude and latitude refer to.
+    /// The celestial reference frame of longitude and latitude.
     #[must_use]
     pub fn frame(&self) -> &Frame {
         &self.frame
     }
 
-    /// Degrees a pixel: the square root of the area of a pixel at the reference point.
+    /// The pixel scale in degrees per pixel: the square root of the area of a pixel at the reference point.
     #[must_use]
     pub fn pixel_scale(&self) -> f64 {
         self.linear.scale()
     }
 
-    /// Turns pixels into longitude in [0, 360) and latitude, in degrees of [`frame`](Self::frame), in place: `x`
-    /// becomes longitude and `y` latitude. Points without a place on the sky become NaN. Where one slice is longer
-    /// its rest is left as it is.
+    /// Transforms pixel coordinates in place to celestial ones: `x` becomes longitude in [0, 360) and `y` latitude, both in degrees of
+    /// [`frame`](Self::frame). Pixels that the projection maps to no point of the sky become NaN in both. If the slices differ in length, the
+    /// excess elements of the longer one are not changed.
     pub fn pixel_to_celestial(&self, x: &mut [f64], y: &mut [f64]) {
         let mut buffer = [0.0; BATCH];
         for (x, y) in x.chunks_mut(BATCH).zip(y.chunks_mut(BATCH)) {
@@ -179,8 +181,9 @@ impl Wcs {
         }
     }
 
-    /// Turns longitude and latitude in degrees of [`frame`](Self::frame) into pixels, in place: `lon` becomes x and
-    /// `lat` y. Directions that the projection does not show become NaN.
+    /// Transforms celestial coordinates, in degrees of [`frame`](Self::frame), in place to pixel coordinates: `lon` becomes x and `lat` becomes y.
+    /// Points of the sky that the projection does not show become NaN in both. If the slices differ in length, the excess elements of the longer one
+    /// are not changed.
     pub fn celestial_to_pixel(&self, lon: &mut [f64], lat: &mut [f64]) {
         let mut buffer = [0.0; BATCH];
         for (x, y) in lon.chunks_mut(BATCH).zip(lat.chunks_mut(BATCH)) {
@@ -278,8 +281,8 @@ impl Wcs {
         Some(wcs)
     }
 
-    /// Makes those pixels NaN that show a direction a second time and are not where the sky is projected to: the
-    /// equatorial faces of a cube repeated on the left. reproject leaves them empty as well, by its round trip.
+    /// Sets pixels to NaN that repeat a direction outside of the region to which the sky is projected: the equatorial faces of a cube
+    /// repeated on the left. reproject leaves them empty as well, by its round trip.
     pub(crate) fn mask_copies(&self, x: &mut [f64], y: &mut [f64]) {
         let Some(left) = self.projection.copies_left_of() else { return };
         for (x, y) in x.iter_mut().zip(y.iter_mut()) {

@@ -12,28 +12,27 @@ use crate::direction::{Matrix, Vector, dot, multiply, rotate, transpose, unit};
 use crate::error::Error;
 use crate::header::Header;
 
-/// The frame that celestial coordinates refer to.
+/// A celestial reference frame.
 ///
-/// Two frames are equal if their parameters are. Barycentric directions of sources without proper motion or parallax
-/// are meant throughout.
+/// Two frames are equal if their parameters are equal. Coordinates are barycentric directions of sources without proper motion and parallax.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Frame {
-    /// International Celestial Reference System.
+    /// The International Celestial Reference System.
     Icrs,
-    /// Mean equator and equinox of FK5, precessed by IAU 2006.
+    /// FK5: mean equator and equinox, with the precession of IAU 2006.
     Fk5 {
-        /// Equinox in Julian years.
+        /// The equinox as a Julian epoch, for example 2000.
         equinox: f64,
     },
-    /// Mean equator and equinox of FK4, precessed after Newcomb.
+    /// FK4: mean equator and equinox, with the precession of Newcomb. [`Frame::fk4`] creates it from an equinox.
     Fk4 {
-        /// Equinox in Besselian years.
+        /// The equinox as a Besselian epoch, for example 1950.
         equinox: f64,
-        /// Epoch in Julian years at which the slow rotation of FK4 against FK5 is taken (Murray 1989). A header's frame has
-        /// the time of the equinox here and not MJD-OBS, as in astropy's `wcs_to_celestial_frame`.
+        /// The Julian epoch of observation, for which the rotation of FK4 with respect to FK5 is computed (Murray 1989). For a frame read from a
+        /// header it is the time of the equinox and not MJD-OBS, as in astropy's `wcs_to_celestial_frame`.
         obstime: f64,
-        /// Whether the positions are free of the E-terms of aberration (FK4-NO-E).
+        /// Whether the E-terms of aberration have been removed from the positions (FK4-NO-E).
         no_e: bool,
     },
     /// Galactic longitude and latitude, IAU 1958.
@@ -45,11 +44,11 @@ pub enum Frame {
         /// Equinox in Julian years.
         equinox: f64,
     },
-    /// A pair of axes that has no relation to the sky frames (solar, planetary, terrestrial): maps onto its own kind only.
+    /// Axes of another kind, such as solar, planetary or terrestrial ones. They can be transformed only to axes of the same types.
     Unknown {
-        /// Longitude type, at most four letters, as in CTYPE ("HPLN").
+        /// The type of the longitude axis as in CTYPE, at most four letters, for example "HPLN".
         lon: String,
-        /// Latitude type ("HPLT").
+        /// The type of the latitude axis, for example "HPLT".
         lat: String,
     },
 }
@@ -58,10 +57,10 @@ pub enum Frame {
 const EQUINOX_RANGE: [f64; 2] = [1500.0, 2500.0];
 
 impl Frame {
-    /// FK5 at the mean equator and equinox J2000.
+    /// FK5 with equinox J2000.
     pub const FK5_J2000: Frame = Frame::Fk5 { equinox: 2000.0 };
 
-    /// FK4 with its E-terms at a Besselian equinox, observed at the time of the equinox.
+    /// Creates FK4, with E-terms, of a Besselian equinox; the epoch of observation is that of the equinox.
     #[must_use]
     pub fn fk4(equinox: f64) -> Frame {
         Frame::Fk4 { equinox, obstime: besselian_to_julian(equinox), no_e: false }

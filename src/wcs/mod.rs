@@ -1,6 +1,6 @@
 //! FITS world coordinate systems: pixels to celestial coordinates and back.
 //!
-//! A [`Wcs`] is read from a [`Header`] and answers for slices of points. The way from a pixel to the sky is
+//! A [`Wcs`] is read from a [`Header`](crate::Header) and transforms slices of points. The steps from a pixel to the sky are
 //!
 //! | step | source | module |
 //! |---|---|---|
@@ -10,7 +10,7 @@
 //! | plane → native direction: the projection of CTYPEi with PVi_m | Calabretta & Greisen (2002), Calabretta & Roukema (2007) | `projection` |
 //! | native → celestial: CRVALi, LONPOLE, LATPOLE as one 3 × 3 matrix | Calabretta & Greisen (2002), section 2.4 | `rotation` |
 //!
-//! Directions are unit vectors all along, so that poles and the ends of longitude need no care.
+//! Directions are unit vectors in all steps, so that poles and the ends of longitude need no special treatment.
 //! The reference is wcslib, as astropy calls it: positions agree to 1e-9 degree and 1e-6 pixel, and a point is undefined
 //! where wcslib says so with its bounds checks on.
 

@@ -9,8 +9,8 @@ use crate::window::Window;
 const PIECE: f64 = 8.0;
 
 impl CoordGrid<'_> {
-    /// The rectangle of pixels of the window that contains all whose centre falls into the padded input: at most 8 pixels too
-    /// wide on each side where the map hardly curves. `None` if there is none.
+    /// A rectangle of output pixels that contains all pixels of the window whose centres fall into the input and its pad; `None` if there are none. It is at most 8 pixels
+    /// too large on each side where the map is nearly linear.
     pub fn covered(&self) -> Option<Window> {
         self.covered_in(&self.region.window)
     }

@@ -6,13 +6,13 @@ use crate::wcs::refusal::refuse;
 use ndarray::Array2;
 use std::sync::Arc;
 
-/// Where the tables that a header refers to come from: usually other HDUs of the same file.
+/// A source of distortion lookup tables, which a header refers to by name and version. They are usually image extensions of the same FITS file.
 pub trait LookupTables {
-    /// Header and data, shape (ny, nx), of the image extension with this EXTNAME and EXTVER (1 if it has none). An image of one
-    /// dimension is one row.
+    /// Returns the header and the data, of shape (ny, nx), of the image extension with the given EXTNAME and EXTVER; an extension without EXTVER has version 1.
+    /// A one-dimensional image has shape (1, nx).
     ///
     /// # Errors
-    /// If there is no such extension or it cannot be read.
+    /// Any [`Error`] if the extension does not exist or cannot be read; [`Error::external`] makes one.
     fn table(&self, extname: &str, extver: i64) -> Result<(Header, Array2<f64>), Error>;
 }
 
