@@ -100,7 +100,7 @@
 //! | `storage` | buffers in memory or in mapped files, `.npy` files, files that appear when they are whole; with `fits` the only `unsafe` |
 //! | `planes` | [`Planes`], [`PlaneSet`]: variance, mask, count, context |
 //! | `sink` | [`TileSink`]: where finished pixels go; [`Statistics`], [`Preview`], [`Sinks`] |
-//! | `wcs` | [`Wcs`]: header to sky; `linear`, `distortion`, `projection`, `rotation`, `frame`; `optimal` targets |
+//! | `wcs` | [`Wcs`]: header to sky; `celestial` with the steps `linear`, `distortion`, `projection`, `rotation`; `frame`; `optimal` targets |
 //! | `map` | [`PixelMap`], the exact map; [`CoordGrid`], the cheap one with a certificate |
 //! | `fits` | [`FitsImage`], [`FitsOutput`]: files of the format; the only module that names cfitsio |
 //! | `source` | [`PixelSource`]: where pixels come from; the cache of decoded pixels |
