@@ -10,8 +10,9 @@ use flate2::bufread::MultiGzDecoder;
 use super::read::{FileState, FitsImage};
 use super::scan::open_file;
 use super::tiles;
-use crate::storage::{Buffer, Scratch, Storage};
-use crate::{Error, PixelType};
+use crate::Error;
+use crate::pixel::{InputPixel, PixelType};
+use crate::storage::{Buffer, Storage};
 
 /// The data of a compressed image as it would stand in an uncompressed file.
 pub(super) fn decode(image: &FitsImage, storage: &Storage) -> Result<Buffer<u8>, Error> {
@@ -154,7 +155,7 @@ fn tiles(image: &FitsImage, file: &[u8], storage: &Storage) -> Result<Buffer<u8>
 
 /// Copies the image out in strips of whole rows. `missing` is the number that stands for missing pixels, where the
 /// stored numbers have none of their own.
-fn copy<T: Scratch, const N: usize>(
+fn copy<T: InputPixel, const N: usize>(
     image: &FitsImage,
     handle: &Handle<'_>,
     datatype: u32,
