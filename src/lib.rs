@@ -178,7 +178,7 @@ pub use sink::Preview;
 pub use sink::{FinishedTile, PlaneStatistics, SinkLayout, Sinks, Statistics, TileOrder, TileSink};
 pub use source::{BlockRequest, PixelSource, ReadContext};
 pub use stats::{GridReport, Stages};
-pub use storage::{AtomicFile, MappedArray, MappedElement};
+pub use storage::{AtomicFile, MappedArray, MappedElement, free_disk_space};
 pub use summary::{InputSummary, Status, Summary};
 pub use wcs::{
     Frame, LookupTables, OptimalOptions, Wcs, WcsOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of,

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Error, PlaneSet, Window,
     header::{BLOCK, Header, header_records},
-    storage::AtomicFile,
+    storage::{AtomicFile, free_disk_space},
 };
 
 /// Whether two paths lead to one file, through symbolic and hard links: whether an output is among the inputs.
@@ -292,15 +292,13 @@ impl<P: FitsElement> FitsOutput<P> {
     }
 
     fn full(&self, needed: u64, free: u64) -> Error {
-        let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Error::DiskFull { dir: dir.to_owned(), what: self.path.display().to_string(), needed, free }
+        let dir = self.new.folder().to_owned();
+        Error::DiskFull { dir, what: self.path.display().to_string(), needed, free }
     }
 
     /// Bytes that are free on the file's disk.
     fn free(&self) -> Result<u64, Error> {
-        let system = rustix::fs::fstatvfs(self.new.file());
-        let system = system.map_err(|error| Error::io(&self.path, "ask for free disk space", error.into()))?;
-        Ok(system.f_bavail.saturating_mul(system.f_frsize))
+        free_disk_space(self.new.folder())
     }
 }
 

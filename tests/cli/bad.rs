@@ -4,7 +4,7 @@ use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{Done, Folder, PROGRAM, raw, wcs};
@@ -175,7 +175,7 @@ fn ctrl_c_leaves_nothing() {
     let before = folder.contents();
     let arguments = "mosaic --target large.txt --coordinate-error exact --threads 1 -o x.fits --footprint f.fits --preview p.png a.fits";
     let child = folder.command(PROGRAM).args(arguments.split(' ')).stderr(Stdio::piped()).spawn().unwrap();
-    while !fs::read_dir(folder.0.path()).unwrap().any(|entry| is_unfinished(&entry.unwrap().path())) {
+    while !writes_in(child.id(), folder.0.path()) {
         std::thread::sleep(Duration::from_millis(5));
     }
     std::thread::sleep(Duration::from_millis(100));
@@ -187,8 +187,43 @@ fn ctrl_c_leaves_nothing() {
     assert!(folder.contents() == before, "leaves {:?}", folder.contents().keys());
 }
 
-fn is_unfinished(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "part")
+/// Whether a process has a file in a folder open that is not finished: without a name, or with one for the time being.
+fn writes_in(process: u32, folder: &Path) -> bool {
+    let folder = folder.canonicalize().unwrap();
+    let open =
+        fs::read_dir(format!("/proc/{process}/fd")).unwrap().filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+    let mut names = open.filter_map(|path| Some(path.strip_prefix(&folder).ok()?.to_str()?.to_owned()));
+    names.any(|name| name.ends_with(" (deleted)") || name.ends_with(".part"))
+}
+
+#[test]
+fn a_killed_run_leaves_nothing_unfinished() {
+    let folder = Folder::new();
+    folder.image("a.fits", 150.0);
+    let large = format!("NAXIS1 = 1500\nNAXIS2 = 1500\n{}", wcs(150.0)).replace("E-4", "E-6").replace("E-04", "E-06");
+    fs::write(folder.path("large.txt"), large).unwrap();
+    let before = folder.contents();
+    let arguments = "mosaic --target large.txt --coordinate-error exact --threads 1 -o x.fits --footprint f.fits --preview p.png a.fits";
+    let started = Instant::now();
+    folder.make(arguments);
+    let (duration, whole) = (started.elapsed(), folder.contents());
+    let outputs = ["x.fits", "f.fits", "p.png"];
+    let mut killed = 0;
+    for tenth in 0..10 {
+        for name in outputs {
+            let _ = fs::remove_file(folder.path(name));
+        }
+        let mut child = folder.command(PROGRAM).args(arguments.split(' ')).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(duration * tenth / 10);
+        child.kill().unwrap();
+        killed += usize::from(child.wait().unwrap().code().is_none());
+        let after = folder.contents();
+        assert!(before.keys().all(|path| after.contains_key(path)));
+        for (path, bytes) in after {
+            assert!(whole.get(&path) == Some(&bytes), "leaves {}", path.display());
+        }
+    }
+    assert!(killed > 5);
 }
 
 #[test]

@@ -68,6 +68,9 @@ fn help(error: &Error) -> Option<&'static str> {
         Error::Memory { .. } => {
             Some("raise --memory-limit, lower --threads, or use --intermediate mapped or --intermediate none")
         }
+        Error::OutOfMemory { .. } => {
+            Some("give a --memory-limit, lower --threads, or use --intermediate mapped or none")
+        }
         Error::DiskFull { .. } => {
             Some("free some space, or choose another disk with -o and --temp-dir, or a smaller target with --target")
         }
