@@ -286,7 +286,9 @@ impl<P: FitsElement> FitsOutput<P> {
     /// The error of an action that the system refused.
     fn failed(&self, action: &str, error: io::Error) -> Error {
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => self.full(self.end, self.free().unwrap_or(0)),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                self.full(self.end, self.free().unwrap_or(0))
+            }
             _ => Error::io(&self.path, action, error),
         }
     }
