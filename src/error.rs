@@ -128,6 +128,24 @@ pub enum Error {
         /// What else would help.
         remedy: String,
     },
+    /// The system does not provide the memory that is needed.
+    #[error("{what} needs {needed} bytes of memory, which the system does not provide; {remedy}")]
+    OutOfMemory {
+        /// What needs the memory.
+        what: String,
+        /// Bytes needed.
+        needed: u64,
+        /// What would help.
+        remedy: String,
+    },
+    /// A file is not a `.npy` file, holds something else than was asked for, or is in use.
+    #[error("{}: {problem}", path.display())]
+    Npy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// There is not enough free disk space for temporary files or the output.
     #[error("{}: {needed} bytes of disk are needed for {what} but {free} are free", dir.display())]
     DiskFull {

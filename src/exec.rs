@@ -7,11 +7,12 @@ use std::sync::{
 
 use crate::{
     Error, Intermediate, MatchBackground, Options,
+    input::InputReader,
     memory::{Budget, MemoryTracker},
     plan::Plan,
     planes::PlaneSet,
     progress::Meter,
-    sample::{self, Reader},
+    sample,
     source::BlockCache,
     threads::ThreadPool,
 };
@@ -55,8 +56,8 @@ impl<'r> Exec<'r> {
     }
 
     /// How an input is read.
-    pub(crate) fn reader<'e>(&'e self, input: usize, meter: &'e Meter<'e>) -> Reader<'e> {
-        Reader { cache: &self.cache, meter, input }
+    pub(crate) fn reader<'e>(&'e self, input: usize, meter: &'e Meter<'e>) -> InputReader<'e> {
+        InputReader { cache: &self.cache, meter, input }
     }
 
     /// The workspace of a worker for sampling, with what is needed of samples beside value and weight.
@@ -73,7 +74,7 @@ impl<'r> Exec<'r> {
     /// Notes that a piece of work has read all that it needs of an input, whose decoded pixels are dropped after the last.
     pub(crate) fn has_read(&self, input: usize) {
         if self.unread[input].fetch_sub(1, Ordering::Relaxed) == 1 {
-            Reader::release(&self.cache, input);
+            InputReader::release(&self.cache, input);
         }
     }
 }

@@ -63,68 +63,89 @@
 //! Data goes one way:
 //!
 //! ```text
-//! FITS / arrays ─ Input ┐
-//! target header ─ Wcs ──┼─ PixelMap ─ CoordGrid ─ Plan ─ [tile: patch → resample → combine] ─ output, footprint
-//!                       exact map    certified   which inputs
-//!                       out→in px    cheap map   touch which tile
+//! arrays, FITS, … ─ PixelSource ─ Input ┐
+//! target header ─ Wcs ──────────────────┼─ PixelMap ─ CoordGrid ─ Plan ─ [tile: patch → resample → combine] ─ arrays or TileSink
+//!                                       exact map   certified   which inputs
+//!                                       out→in px   cheap map   touch which tile
 //! ```
 //!
-//! The output is cut into tiles. A worker takes the next tile in sweep order and walks the inputs that touch it in input order:
-//! it gathers the patch of input pixels that the tile needs, resamples it, and accumulates; then it finishes the pixels and
-//! writes the tile once. Workers share a queue and nothing else, so memory grows neither with the number of inputs nor
+//! The output is cut into tiles. A worker takes the next tile in sweep order and goes through the inputs that touch it in input order:
+//! it reads the patch of input pixels that the tile needs, resamples it, and accumulates; then it finishes the pixels and
+//! writes the tile once. Workers share a queue and the cache of decoded pixels, so memory grows neither with the number of inputs nor
 //! with the size of the mosaic. Combinations that need all samples of a pixel cut the tile into blocks small enough to hold them.
 //!
-//! | room | what is in it |
+//! The modules, from the ground up; each imports only those above it in this list (`tests/layers.rs` checks it):
+//!
+//! | module | contents |
 //! |---|---|
-//! | `coadd` | [`reproject_and_coadd`]: plan, then run |
-//! | `options`, `error`, `progress`, `summary` | what the user chooses, is told, and gets |
-//! | `provenance` | what a mosaic says about itself: cards and a table of its inputs |
-//! | `pixel`, `input` | element types; what an input is, and patches of its pixels |
-//! | `fits` | FITS headers, reading (mapped or decoded), writing; the only place that names cfitsio |
-//! | `wcs` | header to sky: `header`, `linear`, `distortion`, `projection`, `rotation`, `frame`; `optimal` targets |
-//! | `direction` | unit vectors, rotations, and caps of the sphere, for all that works on the sky |
+//! | `error` | [`Error`], the one error type |
+//! | `direction` | unit vectors, rotations, and caps of the sphere |
+//! | `simd` | run-time dispatch to the processor's widest instructions |
+//! | `window` | [`Window`]: rectangles of pixels, tiles, blocks |
+//! | `pixel` | [`Pixel`], [`InputPixel`]: the element types |
+//! | `progress` | [`Progress`], cancellation |
+//! | `options` | [`Options`]: what the user chooses |
+//! | `stats` | counts and times gathered during a run |
+//! | `corrections` | [`Backgrounds`]: what is subtracted to match the inputs |
+//! | `header` | [`Header`]: FITS cards, without any file |
+//! | `memory` | the tracker of all bytes that a run holds |
+//! | `storage` | buffers in memory or in mapped files, `.npy` files, files that appear when they are whole; with `fits` the only `unsafe` |
+//! | `planes` | [`Planes`], [`PlaneSet`]: variance, mask, count, context |
+//! | `wcs` | [`Wcs`]: header to sky; `linear`, `distortion`, `projection`, `rotation`, `frame`; `optimal` targets |
 //! | `map` | [`PixelMap`], the exact map; [`CoordGrid`], the cheap one with a certificate |
-//! | `plan` | [`Plan`]; `bounds` and `overlap` decide on the sphere which tiles an input touches |
-//! | `planes` | [`Planes`]: variance, mask, count, context; all that is written, cut into tiles |
-//! | `sample` | samples of one input over one block: patch → resample → weight |
-//! | `resample` | the kernels, one file a family, which see pixels and coordinates only |
-//! | `combine` | from samples to the value of a pixel and what is told of it; `stack`, `select`: medians and clipping |
-//! | `engine` | a plan carried out: tiles, what is counted; `store`: intermediates |
-//! | `background` | differences in overlaps → corrections of each input: `pairs`, `measure`, `fit`, `solve` |
-//! | `schedule` | all of rayon |
-//! | `vector` | hot loops for the processor's widest vectors |
-//! | `storage` | arrays in memory or in mapped files; with the mapping of FITS files the only `unsafe` |
+//! | `fits` | [`FitsImage`], [`FitsOutput`]: files of the format; the only module that names cfitsio |
+//! | `source` | [`PixelSource`]: where pixels come from; the cache of decoded pixels |
+//! | `input` | [`Input`]: pixels, their WCS, weights, variances, flags |
+//! | `resample` | the kernels, which see pixels and coordinates only |
+//! | `threads` | thread pools and the queue of jobs |
+//! | `plan` | [`Plan`]: which inputs touch which tiles, decided on the sphere |
+//! | `summary` | [`Summary`]: what a run did |
+//! | `sample` | the samples of one input in one block: patch → resample → weight |
+//! | `combine` | from samples to the value of a pixel and its auxiliary planes |
+//! | `exec` | what a run works with: threads, memory, cache, counts of what is still to be read |
+//! | `background` | differences in overlaps → corrections of each input |
+//! | `sink` | [`TileSink`]: where finished pixels go |
+//! | `engine` | a plan carried out |
+//! | `coadd` | [`reproject_and_coadd`]: plan, then run |
+//! | `provenance` | what a mosaic says about itself: cards and a table of its inputs |
 
-mod background;
-mod coadd;
-mod combine;
-mod corrections;
-mod direction;
-mod engine;
+#[cfg(not(all(unix, target_pointer_width = "64")))]
+compile_error!(
+    "skymosaic needs a 64-bit Unix system: mosaics are larger than 32-bit addresses reach, and files are written with the calls of POSIX"
+);
+
 mod error;
-mod exec;
-mod fits;
-mod header;
-mod input;
-mod map;
-mod memory;
-mod options;
-mod pixel;
-mod plan;
-mod planes;
-mod progress;
-mod provenance;
-mod resample;
-mod sample;
+mod direction;
 mod simd;
-mod sink;
-mod source;
-mod stats;
-mod storage;
-mod summary;
-mod threads;
-mod wcs;
 mod window;
+mod pixel;
+mod progress;
+mod options;
+mod stats;
+mod corrections;
+mod header;
+mod memory;
+mod storage;
+mod planes;
+mod wcs;
+mod map;
+mod fits;
+mod source;
+mod input;
+mod resample;
+mod threads;
+mod plan;
+mod summary;
+mod sample;
+mod combine;
+mod exec;
+mod background;
+mod sink;
+mod engine;
+mod coadd;
+mod provenance;
+
+pub use ndarray;
 
 pub use coadd::reproject_and_coadd;
 pub use corrections::{Backgrounds, Correction, Pair, PlaneBackgrounds};
@@ -147,7 +168,7 @@ pub use sink::Preview;
 pub use sink::{FinishedTile, PlaneStatistics, SinkLayout, Sinks, Statistics, TileOrder, TileSink};
 pub use source::{BlockRequest, PixelSource, ReadContext};
 pub use stats::{GridReport, Stages};
-pub use storage::{MappedArray, MappedElement};
+pub use storage::{AtomicFile, MappedArray, MappedElement};
 pub use summary::{InputSummary, Status, Summary};
 pub use wcs::{
     Frame, LookupTables, OptimalOptions, Wcs, WcsOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of,

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView2, ArrayViewD, Axis, s};
 
-use crate::{storage::MappedElement, window::Window};
+use crate::window::Window;
 
 /// Element type of outputs and of every resampled sample: `f32` or `f64`.
 ///
@@ -152,7 +152,7 @@ impl PixelType {
 }
 
 /// Element type of inputs, weights and FITS images: `u8`, `i16`, `i32`, `i64`, `f32` or `f64`.
-pub trait InputPixel: MappedElement + std::fmt::Debug {
+pub trait InputPixel: bytemuck::Pod + Default + Send + Sync + std::fmt::Debug {
     /// Exact except for `i64` above 2⁵³, which is rounded to nearest.
     fn to_f64(self) -> f64;
     /// Type-erased view, so that inputs of different types can stand in one list.

@@ -1,14 +1,14 @@
-//! The planes beside output and footprint that a run can fill, and all of them cut into tiles.
+//! Auxiliary planes: variance, mask, count and context; and all that a run writes, cut into tiles.
 
 use ndarray::{ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis, Dimension, Ix2, SliceInfo, SliceInfoElem};
 
 use crate::{Error, Pixel, window::Window};
 
-/// Planes that a run fills beside output and footprint: those that are given, in one pass, from the same coordinates and kernel weights. They
-/// belong to the caller, have any strides and may lie in memory maps.
+/// Auxiliary planes that a run fills in addition to the mosaic and its footprint, in the same pass and with the same coordinates and kernel weights. The
+/// arrays belong to the caller, have any strides and may lie in memory maps.
 ///
-/// They tell of the samples that the value of a pixel is made of: all that are there for a mean, a sum or a median; those
-/// left for a clipped mean; the one kept for first, last, min and max. Integers are 32 bits, bit 31 being the sign.
+/// They describe the samples that contribute to the value of a pixel: all valid samples for a mean, a sum or a median; those that are not
+/// rejected for a clipped mean; the one that is kept for first, last, min and max. Integers have 32 bits; bit 31 is the sign.
 ///
 /// ```
 /// use ndarray::Array2;
@@ -22,23 +22,23 @@ use crate::{Error, Pixel, window::Window};
 pub struct Planes<'o, T> {
     /// Variance of the value, of the output's shape; NaN where the footprint is 0. Every input must have a variance.
     ///
-    /// Noise is taken to be independent from one input pixel to the next and from one input to another; see
-    /// [`InputSummary::noise_correlation`](crate::InputSummary::noise_correlation) for what resampling does to it. A spline's kernel weights are
-    /// those of its prefilter and basis together, and of what it fills missing pixels with, exact to 1e-6 of the variance.
-    /// What stands for a pixel that is not there ([`Boundary`](crate::Boundary), `bad_fill`) has no noise. A photometric scale multiplies variances by
-    /// its square; what matches the backgrounds leaves them alone.
+    /// The noise of input pixels is assumed to be independent, within an input and between inputs; the correlation that resampling introduces is measured by
+    /// [`InputSummary::noise_correlation`](crate::InputSummary::noise_correlation). The kernel weights of a spline are those of its prefilter and its basis together,
+    /// including the values that replace missing pixels, exact to 1e-6 of the variance. Constants that replace pixels ([`Boundary`](crate::Boundary),
+    /// `bad_fill`) have no noise. A photometric scale multiplies variances by its square; matching of backgrounds does not change them.
     ///
     /// A mean or clipped mean has Σw²σ²/(Σw)², a sum Σw²σ², an inverse-variance mean 1/Σ(1/σ²), first, last, min and max that of
     /// the sample, a median (π/2) n/(Σ1/σ)², a weighted median (π/2) Σw²/(Σw/σ)², both with π/2 replaced by what holds for few normal
     /// samples (1 for one and two).
     /// Default: none.
     pub variance: Option<ArrayViewMutD<'o, T>>,
-    /// Flags: the bitwise or of the mask bits of all input pixels that the value is made of, those with a non-zero kernel weight (of a spline, the 3 × 3
-    /// or 4 × 4 pixels under its basis); of the output's shape. Inputs without a mask have none. Default: none.
+    /// Flags, of the output's shape: the bitwise or of the mask bits of all input pixels that contribute to the value with a non-zero kernel weight (for a spline,
+    /// the 3 × 3 or 4 × 4 pixels under its basis). Inputs without a mask have no flags. Default: none.
     pub mask: Option<ArrayViewMutD<'o, i32>>,
-    /// How many samples the value is made of; of the output's shape. Default: none.
+    /// The number of samples that contribute to the value, of the output's shape. Default: none.
     pub count: Option<ArrayViewMutD<'o, i32>>,
-    /// Which inputs the value is made of, as drizzle has it: bit b of plane k is input 32 k + b; of shape (⌈inputs / 32⌉, ..., ny, nx). Default: none.
+    /// The inputs that contribute to the value, as in drizzle: bit b of plane k stands for input 32 k + b. The shape is (⌈inputs / 32⌉, ..., ny, nx).
+    /// Default: none.
     pub context: Option<ArrayViewMutD<'o, i32>>,
 }
 

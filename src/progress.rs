@@ -12,23 +12,23 @@ use std::{
 
 use crate::Error;
 
-/// How far a run has come, as told to [`Options::progress`](crate::Options::progress).
+/// The progress of a run, as passed to [`Options::progress`](crate::Options::progress).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// What is being done.
+    /// The current phase.
     pub phase: Phase,
-    /// Output pixels of this phase that are done (of sub-grids while resampling into intermediates).
+    /// Output pixels of this phase that are done; pixels of sub-grids in [`Phase::Resampling`], inputs in [`Phase::Planning`].
     pub done: u64,
-    /// Output pixels of this phase.
+    /// All output pixels of this phase, or inputs.
     pub total: u64,
 }
 
-/// What a run is doing.
+/// The phases of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Relating the inputs to the target: which of them reach into which part of it. `done` and `total` count inputs.
+    /// Finding out which inputs touch which part of the target.
     Planning,
     /// Resampling the inputs into intermediate storage.
     Resampling,

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How a [`CoordGrid`] came out.
+/// The accuracy of a [`CoordGrid`](crate::CoordGrid), and how its coordinates were computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct GridReport {
     /// Largest distance from the exact map found at the check points of the cells in use, input pixels.
@@ -27,17 +27,17 @@ impl GridReport {
         self.outside_pixels += other.outside_pixels;
     }
 }
-/// The time that each part of the work took, added up over the threads that did it.
+/// The time that each stage of the work took, added up over the threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stages {
-    /// Input pixels read: decoded, made native-endian numbers, scaled, with what is known of them.
+    /// Reading input pixels: decoding, conversion to native numbers, scaling, with their weights, variances and flags.
     pub patch: Duration,
-    /// Coordinate grids made: the exact map at their nodes, fits and checks.
+    /// Computing coordinate grids: evaluating the exact map at their nodes, fitting and checking.
     pub coordinates: Duration,
-    /// Samples taken; the coordinates of each pixel, evaluated from the grid, are counted here.
+    /// Resampling, including the evaluation of the coordinate grids at each pixel.
     pub resampling: Duration,
-    /// Samples combined and pixels written.
+    /// Combining samples and writing pixels.
     pub combining: Duration,
 }
 
@@ -50,7 +50,7 @@ impl AddAssign for Stages {
     }
 }
 
-/// Tells the time between stages.
+/// A stopwatch for stages.
 pub(crate) struct Watch(Instant);
 
 impl Watch {
@@ -65,7 +65,7 @@ impl Watch {
     }
 }
 
-/// What is counted while the work goes on, for one input.
+/// Counts of one input.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) resampled: u64,

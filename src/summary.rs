@@ -1,10 +1,10 @@
-//! What a run did.
+//! The summary of a run.
 
 use std::sync::Arc;
 
 use crate::{corrections::Backgrounds, options::CoordinateError, stats::Stages, window::Window};
 
-/// What [`reproject_and_coadd`](crate::reproject_and_coadd) did, input by input and as a whole.
+/// What a run computed, for each input and in total.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Summary {
@@ -14,21 +14,22 @@ pub struct Summary {
     pub covered_pixels: u64,
     /// Output pixels computed, over all planes.
     pub output_pixels: u64,
-    /// Samples taken: output pixels × inputs that cover them, over all planes.
+    /// Number of samples, over all inputs and planes.
     pub resampled_pixels: u64,
     /// The bound on the coordinates that was asked for.
     pub coordinate_error: CoordinateError,
-    /// Largest difference found between the cheap and the exact coordinates, in input pixels; 0 if all were exact.
+    /// Largest difference found between the approximate and the exact coordinates, in input pixels; 0 if all were exact.
     pub max_coordinate_error: f64,
     /// Fraction of the coordinates that were computed exactly.
     pub exact_fraction: f64,
-    /// What was subtracted to match the backgrounds, and the groups in which they are matched; `None` if that was not asked for.
+    /// The corrections that were subtracted to match the backgrounds, and the groups of matched inputs; `None` if backgrounds were not matched.
     pub backgrounds: Option<Arc<Backgrounds>>,
-    /// That of the inputs, weighted by their samples: the square root of the mean of the squares. See [`InputSummary::noise_correlation`].
+    /// Root mean square of the [noise correlations](InputSummary::noise_correlation) of the inputs, weighted by their numbers of samples.
     pub noise_correlation: Option<f64>,
-    /// Most bytes that the engine held at once: workspaces, decoded inputs, intermediates in memory.
+    /// The most bytes that the run held at once, of all that [`Options::memory_limit`](crate::Options::memory_limit) limits: workspaces, decoded pixels, intermediates in
+    /// memory, buffers of sinks.
     pub peak_bytes: u64,
-    /// Where the time went.
+    /// The time spent in each stage, added up over the threads.
     pub stages: Stages,
 }
 
@@ -54,27 +55,27 @@ impl Summary {
 pub struct InputSummary {
     /// File and HDU, or "array".
     pub name: String,
-    /// Whether it has a part in the mosaic.
+    /// Whether the input contributes to the mosaic.
     pub status: Status,
-    /// The sub-grids of the output that hold all pixels that it covers (conservative).
+    /// The sub-grids of the output that together contain all pixels that the input covers; they may be a few pixels larger than necessary.
     pub bounds: Vec<Window>,
-    /// Output pixels that got a sample of it, over all planes.
+    /// Number of output pixels with a sample of this input, over all planes.
     pub resampled_pixels: u64,
-    /// Largest difference found between its cheap and exact coordinates, in input pixels.
+    /// Largest difference found between its approximate and exact coordinates, in input pixels.
     pub max_coordinate_error: f64,
-    /// How much larger the noise of a sum over many output pixels is than [`Planes::variance`](crate::Planes::variance) says pixel by pixel:
-    /// √(Σ covariances of a sample with all samples / its variance), for noise that is independent from one input pixel to the next; R of
-    /// Fruchter & Hook (2002, PASP 114, 144, eq. 9). From the kernel's weights, over 16 × 16 output pixels in the middle of the input. Measured if a
-    /// variance is asked for; `None` otherwise, and where the middle has no samples.
+    /// The factor by which the noise of a sum over many output pixels exceeds that of independent pixels with the variances
+    /// [`Planes::variance`](crate::Planes::variance): √(Σ covariances of a sample with all samples / its variance), for independent noise in the input
+    /// pixels; R of Fruchter & Hook (2002, PASP 114, 144, eq. 9). It is computed from the kernel weights of 16 × 16 output pixels in the middle of the
+    /// input, if the variance is computed; `None` otherwise, and if there are no samples in the middle.
     pub noise_correlation: Option<f64>,
 }
 
-/// Whether an input has a part in the mosaic.
+/// Whether an input contributes to the mosaic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
-    /// At least one output pixel got a sample of it.
+    /// At least one output pixel has a sample of the input.
     Used,
-    /// It lies outside of the output, or all of it that lies inside is missing.
+    /// The input lies outside of the output, or all of its pixels inside are missing.
     NoOverlap,
 }

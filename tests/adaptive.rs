@@ -72,7 +72,7 @@ fn equals_its_definition() {
                     let fill = (k % 3 == 1).then_some(17.0);
                     let adaptive = Adaptive::default().kernel(kernel).boundary(boundary).bad_fill(fill);
                     let flux = if k % 2 == 0 { Flux::SurfaceBrightness } else { Flux::Conserve };
-                    let rule = if k < 2 { Missing::Spoil } else { Missing::Renormalize { min_weight: 0.3 } };
+                    let rule = if k < 2 { Missing::Propagate } else { Missing::Renormalize { min_weight: 0.3 } };
                     let options = Options::default().resample(Resample::Adaptive(adaptive)).flux(flux).missing(rule);
                     let options = options.coordinate_error(CoordinateError::Exact).tile(16);
                     let got = run(&image, Affine(map), shape, &options).unwrap();
@@ -114,7 +114,7 @@ fn around_an_image() {
                 for (x, y) in [(true, false), (false, true), (true, true)] {
                     let kernel = if k % 2 == 0 { AdaptiveKernel::Gaussian } else { AdaptiveKernel::Hann };
                     let adaptive = Adaptive::default().kernel(kernel).boundary(boundary).x_cyclic(x).y_cyclic(y);
-                    let rule = if k < 2 { Missing::Spoil } else { Missing::Renormalize { min_weight: 0.3 } };
+                    let rule = if k < 2 { Missing::Propagate } else { Missing::Renormalize { min_weight: 0.3 } };
                     let options = Options::default().resample(Resample::Adaptive(adaptive)).missing(rule);
                     let options = options.coordinate_error(CoordinateError::Exact).tile(16);
                     let got = run(&image, Affine(map), shape, &options).unwrap();

@@ -155,7 +155,7 @@ fn equals_polygons_on_the_sphere() {
         let image = noise(case.shape, seed as u64 + 1, 0.02);
         let pixels = Image::new(image.iter().copied().collect(), case.shape[0], case.shape[1]);
         for (missing, naive) in [
-            (Missing::Spoil, naive::Missing::Spoil),
+            (Missing::Propagate, naive::Missing::Propagate),
             (Missing::Renormalize { min_weight: 0.3 }, naive::Missing::Renormalize { min_weight: 0.3 }),
         ] {
             let wanted = area::exact(&pixels, &case.input, &case.target, case.out, naive);
@@ -215,7 +215,7 @@ fn whole_pixels_are_whole() {
     let shape = [70, 80];
     let image = noise(shape, 5, 0.02);
     let input = header("TAN", [40.0, 30.0], shape, 1.0 / 3600.0, 0.0);
-    let missing = Missing::Spoil;
+    let missing = Missing::Propagate;
     for error in [CoordinateError::default(), CoordinateError::Exact] {
         let [output, footprint] = run(&image, &input, &input, shape, &options(error).missing(missing));
         let turned = header("TAN", [40.0, 30.0], [80, 70], 1.0 / 3600.0, 90.0);

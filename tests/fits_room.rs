@@ -367,7 +367,18 @@ fn npy_files() {
     let mut reading = MappedArray::<f64>::open(&path).unwrap();
     assert_eq!(reading.view().as_slice().unwrap(), [0.0, 0.0, 0.0, 0.0, 1.0]);
     assert!(reading.view_mut().unwrap_err().to_string().contains("open_mut"));
-    assert!(MappedArray::<f32>::open(&path).unwrap_err().to_string().contains(r#"holds "<f8", expected "<f4""#));
+    // Several may read, nobody may write meanwhile, whatever the path is called.
+    let another = dir.path().join("another name");
+    fs::hard_link(&path, &another).unwrap();
+    assert_eq!(MappedArray::<f64>::open(&another).unwrap().view(), reading.view());
+    assert!(MappedArray::<f64>::open_mut(&another).unwrap_err().to_string().contains("in use by another"));
+    drop(reading);
+    let writing = MappedArray::<f64>::open_mut(&path).unwrap();
+    assert!(MappedArray::<f64>::open(&another).unwrap_err().to_string().contains("in use by a MappedArray"));
+    assert!(MappedArray::<f64>::open_mut(&another).unwrap_err().to_string().contains("in use"));
+    drop(writing);
+    let message = MappedArray::<f32>::open(&path).unwrap_err().to_string();
+    assert!(message.contains("no whole .npy file of f32") && message.contains("<f8"), "{message}");
     for shape in [&[][..], &[0, 3], &[1, 2, 3, 4, 5]] {
         let path = dir.path().join("shape.npy");
         MappedArray::<i16>::create(&path, shape, true).unwrap();
@@ -391,23 +402,29 @@ fn npy_files_that_are_wrong() {
     fs::write(&path, npy(1, good, 24)).unwrap();
     assert_eq!(MappedArray::<f32>::open(&path).unwrap().shape(), [2, 3]);
     for (bytes, expected) in [
-        (npy(1, good, 23), "truncated"),
-        (npy(1, good, 0)[..60].to_vec(), "truncated"),
-        (b"\x93NUM".to_vec(), "not a .npy"),
-        (vec![], "not a .npy"),
-        (npy(9, good, 24), "version 9"),
-        (npy(1, &good.replace('<', ">"), 24), r#"">f4""#),
-        (npy(1, &good.replace("f4", "f8"), 48), r#""<f8""#),
-        (npy(1, &good.replace("False", "True"), 24), "Fortran order"),
-        (npy(1, &good.replace("(2, 3)", "(2, -3)"), 24), "no shape"),
-        (npy(1, &good.replace("(2, 3)", "(99999999999, 99999999999)"), 24), "truncated"),
-        (npy(1, "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 3), }", 24), "structured"),
-        (npy(1, "nothing", 24), "structured or unknown"),
+        (npy(1, good, 23), "missing 1 bytes of data"),
+        (npy(1, good, 0)[..60].to_vec(), "failed to fill whole buffer"),
+        (b"\x93NUM".to_vec(), "failed to fill whole buffer"),
+        (vec![], "failed to fill whole buffer"),
+        (b"SIMPLE  = T".to_vec(), "start does not match magic string"),
+        (npy(9, good, 24), "unknown version number: 9"),
+        (npy(1, &good.replace('<', ">"), 24), "native endianness"),
+        (npy(1, &good.replace("f4", "f8"), 48), "'<f8'"),
+        (npy(1, &good.replace("(2, 3)", "(2, -3)"), 24), "shape"),
+        (npy(1, &good.replace("(2, 3)", "(99999999999, 99999999999)"), 24), "overflow"),
+        (npy(1, "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 3), }", 24), "descriptor"),
+        (npy(1, "nothing", 24), "parsing"),
+        (npy(1, &"(".repeat(100), 24), "not that of an array of numbers"),
     ] {
         fs::write(&path, bytes).unwrap();
         let message = MappedArray::<f32>::open(&path).unwrap_err().to_string();
         assert!(message.contains(expected), "{expected}: {message}");
     }
+    // Columns first is as good.
+    let mut bytes = npy(1, &good.replace("False", "True"), 0);
+    bytes.extend((0..6).flat_map(|k| (k as f32).to_le_bytes()));
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(MappedArray::<f32>::open(&path).unwrap().view()[[0, 1]], 2.0);
     assert!(MappedArray::<f32>::open(dir.path()).is_err());
 }
 

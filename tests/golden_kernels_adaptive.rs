@@ -41,9 +41,9 @@ fn options(given: &Value) -> Options {
             other => panic!("{other:?}"),
         });
     let (bad_fill, missing) = match given["bad_value_mode"].as_str() {
-        Some("strict") | None => (None, Missing::Spoil),
+        Some("strict") | None => (None, Missing::Propagate),
         Some("ignore") => (None, Missing::Renormalize { min_weight: f64::MIN_POSITIVE }),
-        Some("constant") => (number("bad_fill_value"), Missing::Spoil),
+        Some("constant") => (number("bad_fill_value"), Missing::Propagate),
         other => panic!("{other:?}"),
     };
     let flux = if given["conserve_flux"] == true { Flux::Conserve } else { Flux::SurfaceBrightness };

@@ -158,7 +158,7 @@ fn limit(kernel: Resample) -> f64 {
 }
 
 const RULES: [(Missing, Rule); 3] = [
-    (Missing::Spoil, Rule::Spoil),
+    (Missing::Propagate, Rule::Propagate),
     (Missing::Renormalize { min_weight: 0.5 }, Rule::Renormalize { min_weight: 0.5 }),
     (Missing::Renormalize { min_weight: 0.01 }, Rule::Renormalize { min_weight: 0.01 }),
 ];
@@ -291,7 +291,7 @@ fn a_constant_stays_constant() {
         }
         for kernel in INTERPOLATING {
             for antialias in [false, true] {
-                for (rule, scale) in [(Missing::Spoil, 0.7), (Missing::Renormalize { min_weight: 0.5 }, 1.9)] {
+                for (rule, scale) in [(Missing::Propagate, 0.7), (Missing::Renormalize { min_weight: 0.5 }, 1.9)] {
                     let map = Affine::turned(40.0, scale, 60.0, 0.0);
                     let options = exact(kernel).missing(rule).antialias(antialias);
                     let [got, _] = run::<f64>(image.view(), None, map, [90, 80], &options);
@@ -299,7 +299,7 @@ fn a_constant_stays_constant() {
                     let wanted = |y: usize, x: usize| if got[[y, x]].is_nan() { f64::NAN } else { 7.3 };
                     let error = worst(&what, &got, wanted) * 100.0 / 7.3;
                     // Dividing by what is left of the weights, negative ones included, magnifies rounding Σ|w|/Σw times.
-                    let ulps = if rule == Missing::Spoil { 8.0 } else { 32.0 };
+                    let ulps = if rule == Missing::Propagate { 8.0 } else { 32.0 };
                     assert!(error <= ulps * f64::EPSILON, "{what}: {error:e}");
                 }
             }

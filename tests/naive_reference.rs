@@ -20,7 +20,7 @@ fn samples_as_reproject_does() {
     {
         for ((x, y), wanted) in xs.iter().zip(&ys).zip(&golden.array(&case[name])) {
             let taps = kernel(*x, *y, ny, nx);
-            let got = sample(&image, &taps, Missing::Spoil).unwrap_or(f64::NAN);
+            let got = sample(&image, &taps, Missing::Propagate).unwrap_or(f64::NAN);
             // The one difference: reproject multiplies missing pixels of weight 0 too.
             let (i, j) = (x.clamp(0.0, nx as f64 - 1.0), y.clamp(0.0, ny as f64 - 1.0));
             if name == "bilinear" && wanted.is_nan() && !got.is_nan() && (i.fract() == 0.0 || j.fract() == 0.0) {
@@ -39,7 +39,7 @@ fn samples_as_reproject_does() {
 fn renormalizes() {
     let image = Image::new(vec![1.0, f64::NAN, 3.0, 5.0], 2, 2);
     let taps = interpolate::bilinear(0.25, 0.5, 2, 2);
-    assert_eq!(sample(&image, &taps, Missing::Spoil), None);
+    assert_eq!(sample(&image, &taps, Missing::Propagate), None);
     let wanted = (0.375 * 1.0 + 0.375 * 3.0 + 0.125 * 5.0) / 0.875;
     assert_eq!(sample(&image, &taps, Missing::Renormalize { min_weight: 0.875 }), Some(wanted));
     assert_eq!(sample(&image, &taps, Missing::Renormalize { min_weight: 0.876 }), None);

@@ -104,7 +104,8 @@ def reproject_and_coadd(
         memory_limit : int
             Bytes that the engine may hold at once.
         min_weight : float
-            A missing pixel does not spoil the samples near it if others hold this part of the kernel, above 0 to 1. Default: it does.
+            Smallest part of the kernel (above 0, at most 1) that valid pixels must hold for a sample near a missing pixel to be computed from them.
+            Default: a sample that needs a missing pixel is missing.
 
     Returns
     -------
@@ -241,10 +242,10 @@ def sample_type(output):
     return np.dtype("f4") if output.dtype.newbyteorder("=") == np.dtype("f4") else np.dtype("f8")
 
 
-def run(plan, output, footprint, tell=None):
+def run(plan, output, footprint, progress=None):
     """Fills both arrays: in place if they are float32 or float64 alike, by strips through such ones otherwise."""
     if writable(output) and writable(footprint) and output.dtype == footprint.dtype:
-        return plan.run(output, footprint, tell=tell)
+        return plan.run(output, footprint, progress=progress)
     *leading, ny, nx = output.shape
     dtype = sample_type(output)
     rows = max(1, _STRIP // (nx * int(np.prod(leading))))
@@ -254,8 +255,8 @@ def run(plan, output, footprint, tell=None):
         plan.run(*strip, window=window)
         for whole, part in zip((output, footprint), strip, strict=True):
             whole[..., y0 : y0 + window[2], :] = part
-        if tell is not None:
-            tell("combining", (y0 + window[2]) / ny)
+        if progress is not None:
+            progress("combining", (y0 + window[2]) / ny)
 
 
 class Bar:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _Coordinates = NDArray[np.float64]
-_Tell = Callable[[str, float], Any]
+_Report = Callable[[str, float], Any]
 
 class _Map(Protocol):
     """Pixels of the output to those of an input and back; the last three may be None."""
@@ -65,9 +65,9 @@ class Plan:
         output: NDArray[Any],
         footprint: NDArray[Any],
         window: tuple[int, int, int, int] | None = None,
-        tell: _Tell | None = None,
+        progress: _Report | None = None,
     ) -> dict[str, Any]: ...
-    def match_backgrounds(self, double: bool, tell: _Tell | None = None) -> bytes: ...
+    def match_backgrounds(self, double: bool, progress: _Report | None = None) -> bytes: ...
     def use_backgrounds(self, backgrounds: bytes, double: bool) -> None: ...
     def bounds(self, input: int) -> list[list[int]]: ...
     def inputs_in(self, window: tuple[int, int, int, int]) -> list[int]: ...

@@ -125,12 +125,12 @@ class Windows:
         """The arrays that a window needs, in order."""
         return sorted(set().union(*(self._needed[index] for index in self._plan.inputs_in(window))))
 
-    def measured(self, tell=None):
+    def measured(self, progress=None):
         """The backgrounds, if all pixels are here; None if they are elsewhere and workers had better measure them."""
         if len(set().union(*self._needed)) < len(self._needed) or any(is_dask(array) for array in self.arrays):
             return None
         plan = _make_plan(loads(self.job), dict(enumerate(self.arrays)), threads=None)
-        return bytes(plan.match_backgrounds(self.dtype == np.float64, tell))
+        return bytes(plan.match_backgrounds(self.dtype == np.float64, progress))
 
 
 def needs_astropy(image, target):

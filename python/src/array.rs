@@ -6,7 +6,7 @@ use pyo3::{exceptions::PyTypeError, prelude::*};
 use skymosaic::InputPixel;
 
 /// An array that inputs have views of.
-pub(crate) enum Held {
+pub(crate) enum SharedArray {
     U8(Py<PyArrayDyn<u8>>),
     I16(Py<PyArrayDyn<i16>>),
     I32(Py<PyArrayDyn<i32>>),
@@ -30,23 +30,23 @@ pub(crate) enum Guard<'py> {
 macro_rules! for_held {
     ($held:expr, $array:ident => $work:expr) => {
         match $held {
-            $crate::array::Held::U8($array) => $work,
-            $crate::array::Held::I16($array) => $work,
-            $crate::array::Held::I32($array) => $work,
-            $crate::array::Held::I64($array) => $work,
-            $crate::array::Held::F32($array) => $work,
-            $crate::array::Held::F64($array) => $work,
+            $crate::array::SharedArray::U8($array) => $work,
+            $crate::array::SharedArray::I16($array) => $work,
+            $crate::array::SharedArray::I32($array) => $work,
+            $crate::array::SharedArray::I64($array) => $work,
+            $crate::array::SharedArray::F32($array) => $work,
+            $crate::array::SharedArray::F64($array) => $work,
         }
     };
 }
 pub(crate) use for_held;
 
-impl Held {
-    pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<Held> {
+impl SharedArray {
+    pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<SharedArray> {
         macro_rules! try_types {
             ($($kind:ident: $type:ty),+) => {$(
                 if let Ok(array) = object.cast::<PyArrayDyn<$type>>() {
-                    return Ok(Held::$kind(array.clone().unbind()));
+                    return Ok(SharedArray::$kind(array.clone().unbind()));
                 }
             )+};
         }
@@ -54,26 +54,26 @@ impl Held {
         Err(PyTypeError::new_err("expected an aligned numpy array of uint8, int16, int32, int64, float32 or float64"))
     }
 
-    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Held {
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> SharedArray {
         match self {
-            Held::U8(array) => Held::U8(array.clone_ref(py)),
-            Held::I16(array) => Held::I16(array.clone_ref(py)),
-            Held::I32(array) => Held::I32(array.clone_ref(py)),
-            Held::I64(array) => Held::I64(array.clone_ref(py)),
-            Held::F32(array) => Held::F32(array.clone_ref(py)),
-            Held::F64(array) => Held::F64(array.clone_ref(py)),
+            SharedArray::U8(array) => SharedArray::U8(array.clone_ref(py)),
+            SharedArray::I16(array) => SharedArray::I16(array.clone_ref(py)),
+            SharedArray::I32(array) => SharedArray::I32(array.clone_ref(py)),
+            SharedArray::I64(array) => SharedArray::I64(array.clone_ref(py)),
+            SharedArray::F32(array) => SharedArray::F32(array.clone_ref(py)),
+            SharedArray::F64(array) => SharedArray::F64(array.clone_ref(py)),
         }
     }
 
     /// Fails if somebody has borrowed the array for writing.
     pub(crate) fn guard<'py>(&self, py: Python<'py>) -> PyResult<Guard<'py>> {
         Ok(match self {
-            Held::U8(array) => Guard::U8(array.bind(py).try_readonly()?),
-            Held::I16(array) => Guard::I16(array.bind(py).try_readonly()?),
-            Held::I32(array) => Guard::I32(array.bind(py).try_readonly()?),
-            Held::I64(array) => Guard::I64(array.bind(py).try_readonly()?),
-            Held::F32(array) => Guard::F32(array.bind(py).try_readonly()?),
-            Held::F64(array) => Guard::F64(array.bind(py).try_readonly()?),
+            SharedArray::U8(array) => Guard::U8(array.bind(py).try_readonly()?),
+            SharedArray::I16(array) => Guard::I16(array.bind(py).try_readonly()?),
+            SharedArray::I32(array) => Guard::I32(array.bind(py).try_readonly()?),
+            SharedArray::I64(array) => Guard::I64(array.bind(py).try_readonly()?),
+            SharedArray::F32(array) => Guard::F32(array.bind(py).try_readonly()?),
+            SharedArray::F64(array) => Guard::F64(array.bind(py).try_readonly()?),
         })
     }
 }
@@ -86,7 +86,7 @@ pub(crate) fn view<T: Element + InputPixel>(
     let borrowed = array.bind(py).try_readonly()?;
     let view = borrowed.as_array().raw_view();
     // SAFETY: pointer, shape and strides are those of a live numpy array, checked by `as_array`. Views are stored in `Input` and `Plan` only, each beside the
-    // `Held` arrays that keep the memory alive and that are dropped after them; numpy frees or moves the memory of an array that is
+    // `SharedArray` arrays that keep the memory alive and that are dropped after them; numpy frees or moves the memory of an array that is
     // referred to only if told to forget about references (`resize(refcheck=False)`). Pixels are read in `Plan`'s runs
     // only, which hold a `Guard` of every array, so that no run writes to them.
     Ok(unsafe { view.deref_into_view() })

@@ -6,7 +6,7 @@ use pyo3::{exceptions::PyValueError, prelude::*};
 use skymosaic::{FitsImage, Hdu, PixelMap};
 
 use crate::{
-    array::{Held, for_held, view},
+    array::{SharedArray, for_held, view},
     error::exception,
     map::PythonMap,
     wcs::Wcs,
@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct Input {
     // Before the arrays that it has views of, and so dropped before them.
     pub(crate) inner: skymosaic::Input<'static>,
-    pub(crate) arrays: Vec<Held>,
+    pub(crate) arrays: Vec<SharedArray>,
     pub(crate) maps: Vec<Arc<PythonMap>>,
 }
 
@@ -71,7 +71,7 @@ fn open(path: PathBuf, hdu: Option<&Bound<'_, PyAny>>, option: &str) -> PyResult
 }
 
 impl Input {
-    fn of(inner: skymosaic::Input<'static>, arrays: Vec<Held>, place: Option<Place>) -> Input {
+    fn of(inner: skymosaic::Input<'static>, arrays: Vec<SharedArray>, place: Option<Place>) -> Input {
         let maps = match place {
             Some(Place::Map(map)) => vec![map],
             _ => Vec::new(),
@@ -113,7 +113,7 @@ impl Input {
         wcs: Option<PyRef<'_, Wcs>>,
         map: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Input> {
-        let held = Held::new(array)?;
+        let held = SharedArray::new(array)?;
         let place = Place::new(wcs, map)?;
         let inner = match &place {
             Some(Place::Wcs(wcs)) => {
@@ -136,7 +136,7 @@ impl Input {
         wcs: Option<PyRef<'_, Wcs>>,
         map: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Input> {
-        let held = Held::new(weights)?;
+        let held = SharedArray::new(weights)?;
         let place = Place::new(wcs, map)?;
         // In reproject a pixel without weight is there.
         let inner = self.inner.clone().keep_weightless(true);

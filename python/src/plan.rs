@@ -8,11 +8,10 @@ use pyo3::{
     prelude::*,
     types::{PyBytes, PyDict},
 };
-use self_cell::self_cell;
 use skymosaic::{Backgrounds, Error, Header, Pixel, Status, Summary, Window};
 
 use crate::{
-    array::{Guard, Held},
+    array::{Guard, SharedArray},
     error::exception,
     input::Input,
     map::PythonMap,
@@ -21,23 +20,12 @@ use crate::{
     wcs::Wcs,
 };
 
-type PlanOf<'p> = skymosaic::Plan<'p, 'static>;
-
-self_cell!(
-    /// A plan and the inputs that it borrows.
-    struct Planned {
-        owner: Vec<skymosaic::Input<'static>>,
-        #[covariant]
-        dependent: PlanOf,
-    }
-);
-
-/// What touches what, known before a pixel is read.
+/// Which inputs touch which part of the output, known before a pixel is read.
 #[pyclass(frozen, module = "skymosaic._core")]
 pub(crate) struct Plan {
     // Before the arrays that its inputs have views of, and so dropped before them.
-    planned: Planned,
-    arrays: Vec<Held>,
+    inner: skymosaic::Plan<'static>,
+    arrays: Vec<SharedArray>,
     maps: Vec<Arc<PythonMap>>,
     watch: Arc<Watch>,
 }
@@ -63,7 +51,7 @@ impl Plan {
         };
         let arrays = inputs.iter().flat_map(|input| &input.arrays).map(|array| array.clone_ref(py)).collect();
         let maps: Vec<Arc<PythonMap>> = inputs.iter().flat_map(|input| input.maps.iter().cloned()).collect();
-        let owner: Vec<skymosaic::Input<'static>> = inputs.iter().map(|input| input.inner.clone()).collect();
+        let owned: Vec<skymosaic::Input<'static>> = inputs.iter().map(|input| input.inner.clone()).collect();
         drop(inputs);
         let watch = Arc::new(Watch::default());
         let noted = (Arc::clone(&watch), maps.clone());
@@ -71,47 +59,46 @@ impl Plan {
             let (watch, maps) = &noted;
             if maps.iter().any(|map| map.has_failed()) { ControlFlow::Break(()) } else { watch.note(progress) }
         });
-        let planned =
-            py.detach(|| Planned::try_new(owner, |inputs| skymosaic::Plan::new(inputs, &target, &shape, &options)));
+        let inner = py.detach(|| skymosaic::Plan::new(&owned, &target, &shape, &options));
         raise_failure(&maps)?;
-        Ok(Plan { planned: planned.map_err(exception)?, arrays, maps, watch })
+        Ok(Plan { inner: inner.map_err(exception)?, arrays, maps, watch })
     }
 
     /// Computes a window (y0, x0, ny, nx), or all, into two arrays of shape (..., ny, nx), float32 or float64 both, any strides.
-    /// `tell(phase, fraction)` is called now and then from this thread.
-    #[pyo3(signature = (output, footprint, window=None, tell=None))]
+    /// `progress(phase, fraction)` is called now and then from this thread.
+    #[pyo3(signature = (output, footprint, window=None, progress=None))]
     fn run<'py>(
         &self,
         py: Python<'py>,
         output: &Bound<'py, PyAny>,
         footprint: &Bound<'py, PyAny>,
         window: Option<[usize; 4]>,
-        tell: Option<Py<PyAny>>,
+        progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let window = window.map_or(self.plan().whole(), |[y0, x0, ny, nx]| Window::new(x0, y0, nx, ny));
+        let window = window.map_or(self.inner.whole(), |[y0, x0, ny, nx]| Window::new(x0, y0, nx, ny));
         if let (Ok(output), Ok(footprint)) = (output.cast::<PyArrayDyn<f32>>(), footprint.cast::<PyArrayDyn<f32>>()) {
-            self.run_as(py, output, footprint, window, tell)
+            self.run_as(py, output, footprint, window, progress)
         } else if let (Ok(output), Ok(footprint)) =
             (output.cast::<PyArrayDyn<f64>>(), footprint.cast::<PyArrayDyn<f64>>())
         {
-            self.run_as(py, output, footprint, window, tell)
+            self.run_as(py, output, footprint, window, progress)
         } else {
             Err(PyTypeError::new_err("expected two arrays of float32, or two of float64"))
         }
     }
 
     /// Measures the backgrounds, unless that has been done, and returns them as bytes. `double` tells the type of the outputs.
-    #[pyo3(signature = (double, tell=None))]
+    #[pyo3(signature = (double, progress=None))]
     fn match_backgrounds<'py>(
         &self,
         py: Python<'py>,
         double: bool,
-        tell: Option<Py<PyAny>>,
+        progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let _guards = self.guards(py)?;
-        let plan = self.plan();
+        let plan = &self.inner;
         let measure = || if double { plan.match_backgrounds::<f64>() } else { plan.match_backgrounds::<f32>() };
-        let measured = self.watch.over(py, tell, measure)?;
+        let measured = self.watch.over(py, progress, measure)?;
         raise_failure(&self.maps)?;
         Ok(PyBytes::new(py, &measured.map_err(exception)?.to_bytes()))
     }
@@ -119,7 +106,7 @@ impl Plan {
     /// Takes backgrounds that `match_backgrounds` of the same plan has measured elsewhere.
     fn use_backgrounds(&self, backgrounds: &[u8], double: bool) -> PyResult<()> {
         let backgrounds = Backgrounds::from_bytes(backgrounds).map_err(exception)?;
-        let plan = self.plan();
+        let plan = &self.inner;
         let used =
             if double { plan.use_backgrounds::<f64>(backgrounds) } else { plan.use_backgrounds::<f32>(backgrounds) };
         used.map_err(exception)
@@ -127,7 +114,7 @@ impl Plan {
 
     /// The sub-grids (y0, x0, ny, nx) of the output that hold all that an input covers.
     fn bounds(&self, py: Python<'_>, input: usize) -> PyResult<Vec<[usize; 4]>> {
-        let bounds = py.detach(|| self.plan().bounds(input).to_vec());
+        let bounds = py.detach(|| self.inner.bounds(input).to_vec());
         raise_failure(&self.maps)?;
         Ok(bounds.iter().map(rectangle).collect())
     }
@@ -135,13 +122,13 @@ impl Plan {
     /// The inputs that may have samples in a window (y0, x0, ny, nx).
     fn inputs_in(&self, window: [usize; 4]) -> Vec<usize> {
         let [y0, x0, ny, nx] = window;
-        self.plan().inputs_in(Window::new(x0, y0, nx, ny))
+        self.inner.inputs_in(Window::new(x0, y0, nx, ny))
     }
 
     /// Shape of the output.
     #[getter]
     fn shape(&self) -> Vec<usize> {
-        self.plan().shape().to_vec()
+        self.inner.shape().to_vec()
     }
 }
 
@@ -154,10 +141,6 @@ fn raise_failure(maps: &[Arc<PythonMap>]) -> PyResult<()> {
 }
 
 impl Plan {
-    fn plan(&self) -> &PlanOf<'_> {
-        self.planned.borrow_dependent()
-    }
-
     fn guards<'py>(&self, py: Python<'py>) -> PyResult<Vec<Guard<'py>>> {
         self.arrays.iter().map(|array| array.guard(py)).collect()
     }
@@ -168,27 +151,28 @@ impl Plan {
         output: &Bound<'py, PyArrayDyn<T>>,
         footprint: &Bound<'py, PyArrayDyn<T>>,
         window: Window,
-        tell: Option<Py<PyAny>>,
+        progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let _guards = self.guards(py)?;
         let (mut output, mut footprint) = (output.try_readwrite()?, footprint.try_readwrite()?);
         let (output, footprint) = (output.as_array_mut(), footprint.as_array_mut());
-        let plan = self.plan();
-        let done: Result<Summary, Error> = self.watch.over(py, tell, || plan.run_window(window, output, footprint))?;
+        let plan = &self.inner;
+        let done: Result<Summary, Error> =
+            self.watch.over(py, progress, || plan.run_window(window, output, footprint))?;
         raise_failure(&self.maps)?;
-        told(py, &done.map_err(exception)?)
+        summary_dict(py, &done.map_err(exception)?)
     }
 }
 
 /// A summary as a dictionary.
-fn told<'py>(py: Python<'py>, summary: &Summary) -> PyResult<Bound<'py, PyDict>> {
-    let told = PyDict::new(py);
-    told.set_item("covered_pixels", summary.covered_pixels)?;
-    told.set_item("output_pixels", summary.output_pixels)?;
-    told.set_item("resampled_pixels", summary.resampled_pixels)?;
-    told.set_item("max_coordinate_error", summary.max_coordinate_error)?;
-    told.set_item("exact_fraction", summary.exact_fraction)?;
-    told.set_item("peak_bytes", summary.peak_bytes)?;
+fn summary_dict<'py>(py: Python<'py>, summary: &Summary) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("covered_pixels", summary.covered_pixels)?;
+    dict.set_item("output_pixels", summary.output_pixels)?;
+    dict.set_item("resampled_pixels", summary.resampled_pixels)?;
+    dict.set_item("max_coordinate_error", summary.max_coordinate_error)?;
+    dict.set_item("exact_fraction", summary.exact_fraction)?;
+    dict.set_item("peak_bytes", summary.peak_bytes)?;
     let inputs = summary.inputs.iter().map(|input| {
         let of_input = PyDict::new(py);
         of_input.set_item("name", &input.name)?;
@@ -198,6 +182,6 @@ fn told<'py>(py: Python<'py>, summary: &Summary) -> PyResult<Bound<'py, PyDict>>
         of_input.set_item("max_coordinate_error", input.max_coordinate_error)?;
         Ok(of_input)
     });
-    told.set_item("inputs", inputs.collect::<PyResult<Vec<_>>>()?)?;
-    Ok(told)
+    dict.set_item("inputs", inputs.collect::<PyResult<Vec<_>>>()?)?;
+    Ok(dict)
 }

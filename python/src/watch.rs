@@ -17,7 +17,7 @@ use skymosaic::{Phase, Progress};
 /// How often signals are looked for: what a keystroke may take to be heard.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// What a plan's runs tell, and are told.
+/// What a plan's runs report, and are told.
 #[derive(Default)]
 pub(crate) struct Watch {
     stop: AtomicBool,
@@ -35,6 +35,7 @@ impl Watch {
     fn progress(&self) -> Option<(&'static str, f64)> {
         let progress = (*self.last.lock().unwrap_or_else(PoisonError::into_inner))?;
         let phase = match progress.phase {
+            Phase::Planning => "planning",
             Phase::Resampling => "resampling",
             Phase::Matching => "matching",
             _ => "combining",
@@ -42,24 +43,24 @@ impl Watch {
         Some((phase, progress.done as f64 / progress.total.max(1) as f64))
     }
 
-    /// Does the work on another thread, without the GIL, while this one answers signals and calls `tell(phase, fraction)`. If either raises, the work is
+    /// Does the work on another thread, without the GIL, while this one answers signals and calls `report(phase, fraction)`. If either raises, the work is
     /// stopped at its next piece and the exception returned.
     pub(crate) fn over<R: Send>(
         &self,
         py: Python<'_>,
-        tell: Option<Py<PyAny>>,
+        report: Option<Py<PyAny>>,
         work: impl FnOnce() -> R + Send,
     ) -> PyResult<R> {
         if self.runs.fetch_add(1, Ordering::AcqRel) == 0 {
             self.stop.store(false, Ordering::Relaxed);
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
-        let result = py.detach(|| self.wait(tell.as_ref(), work));
+        let result = py.detach(|| self.wait(report.as_ref(), work));
         self.runs.fetch_sub(1, Ordering::AcqRel);
         result
     }
 
-    fn wait<R: Send>(&self, tell: Option<&Py<PyAny>>, work: impl FnOnce() -> R + Send) -> PyResult<R> {
+    fn wait<R: Send>(&self, report: Option<&Py<PyAny>>, work: impl FnOnce() -> R + Send) -> PyResult<R> {
         let mut raised = None;
         let result = thread::scope(|scope| {
             let (send, receive) = mpsc::channel();
@@ -74,8 +75,8 @@ impl Watch {
                     Err(mpsc::RecvTimeoutError::Timeout) if raised.is_none() => {
                         let looked = Python::attach(|py| -> PyResult<()> {
                             py.check_signals()?;
-                            if let (Some(tell), Some(progress)) = (tell, self.progress()) {
-                                tell.call1(py, progress)?;
+                            if let (Some(report), Some(progress)) = (report, self.progress()) {
+                                report.call1(py, progress)?;
                             }
                             Ok(())
                         });

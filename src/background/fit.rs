@@ -5,6 +5,8 @@
 //! the overlap may spoil, and goes on by least squares with Tukey's biweight, iteratively reweighted (Holland & Welsch 1977), which leaves out what one
 //! input has and the other has not. The scale is 1.4826 times the median absolute residual.
 
+use super::{hash::mix, triangle::Triangle};
+
 /// A difference at an output pixel.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Difference {
@@ -123,7 +125,7 @@ fn start(differences: &[Difference], bases: &[[f64; 3]]) -> Option<[f64; 3]> {
     let mut best = [median(&mut work)?, 0.0, 0.0];
     let mut left = f64::INFINITY;
     for trial in 0..TRIALS {
-        let pick = |which: u64| medians[(super::pairs::mix(3 * trial + which + 1) % medians.len() as u64) as usize];
+        let pick = |which: u64| medians[(mix(3 * trial + which + 1) % medians.len() as u64) as usize];
         let three = [pick(0), pick(1), pick(2)];
         let found = least_squares(three.iter().map(|(value, base)| ((1.0, *value), base)));
         work.clear();
@@ -147,7 +149,7 @@ fn least_squares<'b>(points: impl Iterator<Item = ((f64, f64), &'b [f64; 3])>) -
             }
         }
     }
-    super::solve::Triangle::of(&normal).solve(right)
+    Triangle::of(&normal).solve(right)
 }
 
 fn tukey(deviation: f64) -> f64 {

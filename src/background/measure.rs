@@ -11,7 +11,8 @@ use std::{
 
 use super::{
     fit::{self, Difference, Fit},
-    pairs::{Collection, FITTING, Pairs, Passes, allowance, name, rank, salt},
+    hash::{name, rank, salt},
+    pairs::{Collection, FITTING, Pairs, Passes, allowance},
     solve::{Link, solve},
 };
 use crate::{
@@ -48,7 +49,7 @@ struct Work {
 }
 
 /// What a worker keeps from block to block.
-struct Bench<T> {
+struct PairWorker<T> {
     sampling: sample::Workspace<T>,
     samples: Vec<T>,
     names: Vec<u64>,
@@ -151,15 +152,15 @@ impl<S> Job<'_, '_, S> {
         let visits: Vec<AtomicUsize> = visits.iter().map(|count| AtomicUsize::new(*count)).collect();
         self.exec.pool.for_each(
             busy.to_vec(),
-            || Bench {
+            || PairWorker {
                 sampling: self.exec.sampling(PlaneSet::NONE),
                 samples: Vec::new(),
                 names: Vec::new(),
                 found: Vec::new(),
                 reserved: self.exec.memory.workspace(),
             },
-            |tile, bench: &mut Bench<T>| {
-                self.tile(tile, planes.clone(), &work, &visits, meter, bench)?;
+            |tile, worker: &mut PairWorker<T>| {
+                self.tile(tile, planes.clone(), &work, &visits, meter, worker)?;
                 meter.advance((tile.area() * planes.len()) as u64)
             },
         )?;
@@ -174,7 +175,7 @@ impl<S> Job<'_, '_, S> {
         work: &[Work],
         visits: &[AtomicUsize],
         meter: &Meter<'_>,
-        bench: &mut Bench<T>,
+        worker: &mut PairWorker<T>,
     ) -> Result<(), Error>
     where
         S: SampleSource<T>,
@@ -183,7 +184,7 @@ impl<S> Job<'_, '_, S> {
         let inputs = inputs_of(&within);
         let per_pixel = inputs.len() * planes.len() * size_of::<T>();
         for block in blocks(tile, self.exec.share / 4 / per_pixel.max(1)) {
-            self.block(block, planes.clone(), work, meter, bench)?;
+            self.block(block, planes.clone(), work, meter, worker)?;
         }
         inputs.keys().for_each(|input| self.exec.has_read(*input));
         for (pair, ..) in within {
@@ -203,8 +204,9 @@ impl<S> Job<'_, '_, S> {
                 self.exec.memory.count(fitting, 0);
             }
         }
-        let found = bench.found.capacity() * size_of::<(u8, Difference)>() + bench.names.capacity() * size_of::<u64>();
-        bench.reserved.set(bench.sampling.bytes() + bench.samples.capacity() * size_of::<T>() + found);
+        let found =
+            worker.found.capacity() * size_of::<(u8, Difference)>() + worker.names.capacity() * size_of::<u64>();
+        worker.reserved.set(worker.sampling.bytes() + worker.samples.capacity() * size_of::<T>() + found);
         Ok(())
     }
 
@@ -214,12 +216,12 @@ impl<S> Job<'_, '_, S> {
         planes: Range<usize>,
         work: &[Work],
         meter: &Meter<'_>,
-        bench: &mut Bench<T>,
+        worker: &mut PairWorker<T>,
     ) -> Result<(), Error>
     where
         S: SampleSource<T>,
     {
-        let Bench { sampling, samples, names, found, .. } = bench;
+        let PairWorker { sampling, samples, names, found, .. } = worker;
         let within = self.pairs.within(self.plan, block, self.some);
         let inputs = inputs_of(&within);
         let area = block.area();

@@ -10,6 +10,8 @@
 //! Differences are kept pixel by pixel while a pair has few, and thinned by a hash of the absolute output pixel beyond, so that
 //! memory is bounded and nothing depends on who saw which pixel first.
 
+mod hash;
+mod triangle;
 mod fit;
 mod measure;
 mod pairs;

@@ -2,7 +2,7 @@
 
 mod bytes;
 
-/// What is subtracted from the samples of each input to match the backgrounds, for each plane of the output (one for an image).
+/// The corrections that are subtracted from the samples of each input to match the backgrounds, for each plane of the output (one for an image).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Backgrounds {
@@ -16,21 +16,21 @@ pub struct Backgrounds {
 pub struct PlaneBackgrounds {
     /// One per input, in their order; zero for an input that overlaps no other.
     pub corrections: Vec<Correction>,
-    /// The inputs that overlaps connect, directly or through others: each group in order, by its first input. One input that
-    /// overlaps no other is a group of its own. Nothing is known of the difference between the backgrounds of two groups.
+    /// The groups of inputs that overlaps connect, directly or through others, sorted by their first input. An input that
+    /// overlaps no other is a group of its own. The difference between the backgrounds of two groups is unknown.
     pub groups: Vec<Vec<usize>>,
-    /// The differences that were found, in order of the inputs.
+    /// The measured differences, in the order of the inputs.
     pub pairs: Vec<Pair>,
 }
 
-/// A plane over the output: a constant has slope 0.
+/// A plane over the pixels of the output; a constant has slope 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Correction {
     /// Value at `centre`, in the unit of the samples.
     pub offset: f64,
     /// Change per output pixel in x and y.
     pub slope: [f64; 2],
-    /// x and y of the output pixel at which `offset` is the value: the centre of the target, or of an overlap.
+    /// x and y of the output position at which the value is `offset`: the centre of the target, or of an overlap.
     pub centre: [f64; 2],
 }
 
@@ -52,6 +52,6 @@ pub struct Pair {
     pub pixels: u64,
     /// First minus second input, centred on the overlap.
     pub difference: Correction,
-    /// What is left of the difference at that centre after the corrections.
+    /// The remaining difference at that centre after the corrections.
     pub residual: f64,
 }

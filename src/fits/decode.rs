@@ -10,7 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::read::{FileState, FitsImage};
 use super::scan::open_file;
 use super::tiles;
-use crate::storage::{Buffer, Plain, Storage};
+use crate::storage::{Buffer, Scratch, Storage};
 use crate::{Error, PixelType};
 
 /// The data of a compressed image as it would stand in an uncompressed file.
@@ -154,7 +154,7 @@ fn tiles(image: &FitsImage, file: &[u8], storage: &Storage) -> Result<Buffer<u8>
 
 /// Copies the image out in strips of whole rows. `missing` is the number that stands for missing pixels, where the
 /// stored numbers have none of their own.
-fn copy<T: Plain, const N: usize>(
+fn copy<T: Scratch, const N: usize>(
     image: &FitsImage,
     handle: &Handle<'_>,
     datatype: u32,

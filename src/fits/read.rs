@@ -235,7 +235,7 @@ impl FitsImage {
     /// or NaN.
     ///
     /// # Errors
-    /// [`Error::Memory`] if they do not fit in memory; [`Error::Fits`] if the file has changed since it was opened,
+    /// [`Error::OutOfMemory`] if they do not fit in memory; [`Error::Fits`] if the file has changed since it was opened,
     /// or compressed data is corrupt; [`Error::Io`].
     pub fn read<P: Pixel + PatchPixel>(&self) -> Result<ArrayD<P>, Error> {
         let cache = FitsCache::new(1, u64::MAX, None);
@@ -244,10 +244,9 @@ impl FitsImage {
         // As many pixels as the data has room for, which was checked.
         let count = self.shape.iter().product();
         let mut values = Vec::new();
-        values.try_reserve_exact(count).map_err(|_| Error::Memory {
+        values.try_reserve_exact(count).map_err(|_| Error::OutOfMemory {
             what: format!("HDU {} of {}", self.number, self.path.display()),
             needed: (count as u64).saturating_mul(size_of::<P>() as u64),
-            limit: usize::MAX as u64,
             remedy: "read it in parts".to_owned(),
         })?;
         values.resize(count, P::default());

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Error, PlaneSet, Window,
     header::{BLOCK, Header, header_records},
-    storage::NewFile,
+    storage::AtomicFile,
 };
 
 /// Whether two paths lead to one file, through symbolic and hard links: whether an output is among the inputs.
@@ -54,7 +54,7 @@ pub fn same_file(a: impl AsRef<Path>, b: impl AsRef<Path>) -> bool {
 #[derive(Debug)]
 pub struct FitsOutput<P> {
     path: PathBuf,
-    new: NewFile,
+    new: AtomicFile,
     /// The image in the primary HDU.
     image: Placement,
     /// Where the last HDU ends.
@@ -105,7 +105,7 @@ impl<P: FitsElement> FitsOutput<P> {
         let bytes = image_bytes::<P>(shape).ok_or_else(too_large)?;
         let length = bytes.checked_next_multiple_of(BLOCK).and_then(|data| data.checked_add(head.len()));
         let length = length.filter(|&length| length <= isize::MAX as usize).ok_or_else(too_large)? as u64;
-        let new = NewFile::create(path, overwrite)?;
+        let new = AtomicFile::create(path, overwrite)?;
         let [ny, nx] = match *shape {
             [.., ny, nx] => [ny, nx],
             [nx] => [1, nx],
@@ -209,7 +209,7 @@ impl<P: FitsElement> FitsOutput<P> {
     /// [`Error::Io`] if it cannot be written or renamed; [`Error::Output`] if a file of that name has appeared meanwhile and
     /// was not to be overwritten.
     pub fn publish(self) -> Result<(), Error> {
-        self.new.publish()
+        self.new.publish().map(drop)
     }
 
     /// Writes all pixels of an image from a place in the file on.

@@ -290,7 +290,7 @@ impl<P: Pixel> Sampling<'_, P> {
                     there += w;
                 }
                 Met::Outside => outside += w,
-                Met::Gone if self.missing == Missing::Spoil => return None,
+                Met::Gone if self.missing == Missing::Propagate => return None,
                 Met::Gone => gone += w,
             }
             Some(())
@@ -359,7 +359,7 @@ impl<P: Pixel> Sampling<'_, P> {
         match self.adaptive.bad_fill {
             _ if pixel.is_finite() => Met::Pixel(at, pixel),
             Some(fill) => Met::Filled(fill),
-            None if self.missing == Missing::Spoil && !pixel.is_nan() => Met::Pixel(at, pixel),
+            None if self.missing == Missing::Propagate && !pixel.is_nan() => Met::Pixel(at, pixel),
             None => Met::Gone,
         }
     }

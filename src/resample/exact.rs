@@ -72,7 +72,7 @@ impl Sums {
     /// Value and coverage for an output pixel of some area; none where missing pixels spoil the sample or next to nothing is left.
     fn sample(&self, area: f64, kernel: &Kernel) -> Option<(f64, f64)> {
         let enough = match kernel.missing {
-            Missing::Spoil => self.missing == 0.0,
+            Missing::Propagate => self.missing == 0.0,
             Missing::Renormalize { min_weight } => self.area >= min_weight * (self.area + self.missing),
         };
         let coverage = self.area / area;

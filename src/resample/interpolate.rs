@@ -312,7 +312,7 @@ pub(super) fn careful<P: Pixel>(
             if !pixel.is_nan() {
                 sum += w * pixel;
                 weight += w;
-            } else if missing == Missing::Spoil {
+            } else if missing == Missing::Propagate {
                 return f64::NAN;
             } else {
                 whole = false;

@@ -60,7 +60,7 @@ pub trait PixelSource: Send + Sync + fmt::Debug {
     /// leading dimensions are counted together, the last one fastest, to number the planes. The window lies in the image.
     ///
     /// No lock may be held while pixels are fetched or decoded that another thread does not need. A source that decodes keeps what it decoded in the
-    /// cache of the run ([`ReadContext::block`]), where it counts against the memory limit.
+    /// cache of the run ([`ReadContext::blocks`]), where it counts against the memory limit.
     ///
     /// # Errors
     /// Whatever hinders the reading, as one of the variants of [`Error`]; [`Error::Source`] is there for sources outside of this crate.

@@ -31,7 +31,7 @@ fn parameters_reach_the_kernel() {
     let with = |resample| Options::default().resample(resample);
     let cases = [
         ("cubic", with(Resample::Cubic)),
-        ("bilinear --flux surface-brightness --missing spoil", with(Resample::Bilinear)),
+        ("bilinear --flux surface-brightness --missing propagate", with(Resample::Bilinear)),
         ("bilinear --flux conserve", with(Resample::Bilinear).flux(Flux::Conserve)),
         ("exact --flux conserve", with(Resample::Exact).flux(Flux::Conserve)),
         ("lanczos3 --antialias", with(Resample::Lanczos3).antialias(true)),
@@ -96,7 +96,7 @@ fn what_a_kernel_does_not_use_is_refused() {
         ("exact --antialias", ["--antialias", "interpolate"]),
         ("drizzle --antialias", ["--antialias", "interpolate"]),
         ("adaptive --antialias", ["--antialias", "interpolate"]),
-        ("drizzle --missing spoil", ["--missing", "drizzle"]),
+        ("drizzle --missing propagate", ["--missing", "drizzle"]),
         ("adaptive --bad-fill 0 --missing renormalize", ["--missing", "--bad-fill"]),
         ("bilinear --pixfrac 0.5", ["--pixfrac", "--resample drizzle"]),
         ("drizzle --drizzle-kernel point --pixfrac 0.5", ["--pixfrac", "point"]),

@@ -145,7 +145,7 @@ fn sample(image: &Image, [x, y]: [f64; 2], jacobian: Matrix, kernel: &Kernel) ->
                 _ => {}
             }
             if w == 0.0 {
-            } else if pixel.is_finite() || *missing == Missing::Spoil {
+            } else if pixel.is_finite() || *missing == Missing::Propagate {
                 sum += w * pixel;
                 there += w;
             } else {

@@ -117,7 +117,7 @@ pub(crate) fn exact(
             }
         }
         let enough = match missing {
-            Missing::Spoil => gone == 0.0,
+            Missing::Propagate => gone == 0.0,
             Missing::Renormalize { min_weight } => there >= min_weight * (there + gone),
         };
         (enough && there > 0.0).then(|| (sum / there, there / whole))

@@ -52,7 +52,7 @@ pub(crate) type Kernel<'k> = &'k dyn Fn(f64, f64, usize, usize) -> Vec<Tap>;
 /// What a missing pixel with a non-zero kernel weight does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Missing {
-    Spoil,
+    Propagate,
     Renormalize { min_weight: f64 },
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn sample(image: &Image, taps: &[Tap], missing: Missing) -> Option<f6
         return None;
     }
     match missing {
-        Missing::Spoil => {
+        Missing::Propagate => {
             let spoilt = used.iter().any(|(_, pixel)| pixel.is_nan());
             (!spoilt).then(|| used.iter().map(|(weight, pixel)| weight * pixel).sum())
         }

@@ -20,9 +20,9 @@ pub(crate) struct Kernel {
     /// Widen kernels that interpolate where output pixels are larger than those of the input
     #[arg(long)]
     antialias: bool,
-    /// What a missing pixel does to a sample that needs it: spoil it, or leave the rest to stand in if that is so much of the kernel
-    /// (0 to 1; without a number 0.5). Default: spoil. Not with drizzle, where missing pixels just give nothing
-    #[arg(long, value_name = "spoil|renormalize[=MIN]", value_parser = missing)]
+    /// What a missing pixel does to a sample that needs it: make it missing too, or let the valid pixels stand in if they hold that much of the kernel
+    /// (0 to 1; without a number 0.5). Default: propagate. Not with drizzle, where missing pixels give nothing
+    #[arg(long, value_name = "propagate|renormalize[=MIN]", value_parser = missing)]
     missing: Option<Missing>,
     /// With drizzle: side of the drops in input pixels. Default: 1
     #[arg(long, value_name = "FRACTION", allow_negative_numbers = true)]
@@ -182,9 +182,9 @@ fn named(text: &str) -> (&str, Option<&str>) {
 
 fn missing(text: &str) -> Result<Missing, String> {
     let part = |text: &str| text.parse().ok().filter(|part| *part > 0.0 && *part <= 1.0);
-    let wrong = || "expected spoil, renormalize, or renormalize=MIN with MIN above 0, at most 1".to_owned();
+    let wrong = || "expected propagate, renormalize, or renormalize=MIN with MIN above 0, at most 1".to_owned();
     match named(text) {
-        ("spoil", None) => Ok(Missing::Spoil),
+        ("propagate", None) => Ok(Missing::Propagate),
         ("renormalize", None) => Ok(Missing::Renormalize { min_weight: MIN_WEIGHT }),
         ("renormalize", Some(min)) => Ok(Missing::Renormalize { min_weight: part(min).ok_or_else(wrong)? }),
         _ => Err(wrong()),

@@ -11,17 +11,15 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use skymosaic::{
-    COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, Header, Input, Intermediate, MatchBackground, Matching,
-    Options, Parallel, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics, Summary, Value, Wcs, WcsMap,
+    AtomicFile, COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, Header, Input, Intermediate, MatchBackground,
+    Matching, Options, Parallel, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics, Summary, Value, Wcs, WcsMap,
     common_cards,
 };
 
 use crate::{
     Failure,
     args::{Background, Dtype, Hdus, Mosaic, Storage},
-    further, header, interrupt,
-    outputs::{self, Pending},
-    plan,
+    further, header, interrupt, outputs, plan,
     report::{Report, Timing},
     say, tell,
 };
@@ -210,7 +208,8 @@ impl Job<'_> {
         let started = Instant::now();
         interrupt::hold();
         let Mosaic { overwrite, .. } = *self.args;
-        let pending = |path: &Option<PathBuf>| path.as_ref().map(|path| Pending::create(path, overwrite)).transpose();
+        let pending =
+            |path: &Option<PathBuf>| path.as_ref().map(|path| AtomicFile::create(path, overwrite)).transpose();
         let (preview, report) = (pending(&self.args.preview)?, pending(&self.args.report)?);
         let header = self.header(plan);
         outputs::check_space(&plan::output_bytes::<P>(plan, self.args))?;
@@ -259,8 +258,9 @@ impl Job<'_> {
         }
         files.mosaic.append_table("INPUTS", &Header::new(), &plan.input_table(&summary))?;
         files.publish()?;
-        preview.map_or(Ok(()), Pending::publish)?;
-        report.map_or(Ok(()), Pending::publish)?;
+        for file in [preview, report].into_iter().flatten() {
+            file.publish()?;
+        }
         self.log(plan, &summary, used);
         Ok(())
     }

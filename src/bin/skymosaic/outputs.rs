@@ -2,12 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, Permissions},
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
-use skymosaic::Error;
+use skymosaic::{Error, same_file};
 
 use crate::Failure;
 
@@ -16,11 +16,11 @@ pub(crate) fn check(outputs: &[(&str, &Path)], sources: &[&Path], overwrite: boo
     for (number, (option, path)) in outputs.iter().enumerate() {
         let refuse = |problem: String| Failure::new(format!("{option} {}: {problem}", path.display()));
         let place = resolve(path).map_err(refuse)?;
-        if let Some(source) = sources.iter().find(|source| same(&place, source)) {
+        if let Some(source) = sources.iter().find(|source| same_file(&place, source)) {
             return Err(refuse(format!("is also read, as {}", source.display())).help("choose another name"));
         }
         for (other, path) in outputs.iter().take(number) {
-            if resolve(path).is_ok_and(|other| other == place || same(&place, &other)) {
+            if resolve(path).is_ok_and(|other| other == place || same_file(&place, &other)) {
                 return Err(refuse(format!("is also the file of {other}")).help("choose another name"));
             }
         }
@@ -55,42 +55,6 @@ pub(crate) fn check_space(files: &[(&Path, u64)]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A file written beside its final name. Dropped unpublished, it leaves nothing.
-pub(crate) struct Pending {
-    temporary: tempfile::NamedTempFile,
-    place: PathBuf,
-    overwrite: bool,
-}
-
-impl Pending {
-    pub(crate) fn create(path: &Path, overwrite: bool) -> Result<Pending, Failure> {
-        let refuse = |problem: String| Failure::new(format!("{}: {problem}", path.display()));
-        let place = resolve(path).map_err(refuse)?;
-        let temporary = tempfile::Builder::new()
-            .prefix(".skymosaic-")
-            .suffix(".part")
-            // The system takes the umask off.
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder_of(&place))
-            .map_err(|error| refuse(format!("cannot create: {error}")))?;
-        Ok(Pending { temporary, place, overwrite })
-    }
-
-    pub(crate) fn file(&self) -> &File {
-        self.temporary.as_file()
-    }
-
-    /// Gives the file its name.
-    pub(crate) fn publish(self) -> Result<(), Failure> {
-        let named = if self.overwrite {
-            self.temporary.persist(&self.place)
-        } else {
-            self.temporary.persist_noclobber(&self.place)
-        };
-        named.map(|_| ()).map_err(|failed| Failure::new(format!("{}: {}", self.place.display(), failed.error)))
-    }
-}
-
 /// Where a path leads, also through links to files that do not exist yet; the folder must exist.
 fn resolve(path: &Path) -> Result<PathBuf, String> {
     let mut path = path.to_owned();
@@ -109,13 +73,5 @@ fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    }
-}
-
-/// Whether two paths lead to one file that exists.
-fn same(a: &Path, b: &Path) -> bool {
-    match (a.metadata(), b.metadata()) {
-        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        _ => false,
     }
 }

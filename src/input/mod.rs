@@ -1,4 +1,8 @@
-//! What an input is: pixels, where they lie on the sky, and their weights.
+//! Inputs: images with their WCS, weights, variances and flags.
+
+mod reader;
+
+pub(crate) use reader::{InputReader, Part};
 
 use std::{path::Path, sync::Arc};
 
@@ -22,10 +26,11 @@ fn of_array<'a, P: InputPixel, D: Dimension>(array: ArrayView<'a, P, D>) -> Sour
     Arc::new(ArraySource(P::erase(array.into_dyn())))
 }
 
-/// One image to be mosaicked: a borrowed array or a FITS file, its WCS and, if wanted, weights.
+/// An image to be mosaicked: its pixels (a borrowed array, a FITS file, or any [`PixelSource`]), its WCS and, optionally, its weights, variances and
+/// flags.
 ///
-/// Shapes are (..., ny, nx); pixel (0, 0) is the centre of the first pixel. NaN and BLANK pixels, and pixels whose weight is 0,
-/// negative or NaN, are missing. Pixels of files are read while the mosaic is made, not before.
+/// Shapes are (..., ny, nx); pixel (0, 0) is the centre of the first pixel. Pixels that are NaN or BLANK, or whose weight is 0,
+/// negative or NaN, are missing. Pixels of files and other sources are read while the mosaic is computed, not before. A clone is cheap: it shares the pixels.
 #[derive(Clone, Debug)]
 pub struct Input<'a> {
     name: String,
@@ -33,13 +38,13 @@ pub struct Input<'a> {
     geometry: Geometry,
     pub(crate) weights: Option<Weights<'a>>,
     scale: f64,
-    /// Variances and flags, pixel on pixel.
+    /// Variances and flags, on the pixel grid of the image.
     pub(crate) variance: Option<Source<'a>>,
     pub(crate) mask: Option<Source<'a>>,
     weightless: bool,
 }
 
-/// How an input's pixels relate to the output's.
+/// How the pixels of an input are related to those of the output.
 #[derive(Clone)]
 enum Geometry {
     Wcs(Arc<Wcs>),
@@ -68,7 +73,7 @@ impl std::fmt::Debug for Geometry {
 #[derive(Clone, Debug)]
 pub(crate) struct Weights<'a> {
     pub(crate) image: Source<'a>,
-    /// `None` if they lie pixel on pixel on the image.
+    /// `None` if they have the pixel grid of the image.
     geometry: Option<Geometry>,
 }
 
@@ -87,7 +92,7 @@ impl<'a> Input<'a> {
         Self::new("array".to_owned(), pixels, Geometry::Wcs(Arc::new(wcs)))
     }
 
-    /// An array of shape (..., ny, nx) and the map between the output's pixels and its own, whatever that is made of.
+    /// An array of shape (..., ny, nx), and the map from the output's pixels to its own.
     pub fn from_array_with_map<P: InputPixel, D: Dimension>(
         array: ArrayView<'a, P, D>,
         map: Arc<dyn PixelMap>,
@@ -95,7 +100,7 @@ impl<'a> Input<'a> {
         Self::new("array".to_owned(), of_array(array), Geometry::Map(map))
     }
 
-    /// An image in a FITS file. Header and structure are read now, pixels when they are needed.
+    /// An image in a FITS file. Its header is read now, its pixels when they are needed.
     ///
     /// # Errors
     /// If the file or the HDU cannot be read as an image, or its header holds no usable celestial WCS.
@@ -105,23 +110,23 @@ impl<'a> Input<'a> {
         Ok(Self::from_image(image, wcs))
     }
 
-    /// An image in a FITS file that has been opened already, and a WCS, which may be another than that of its header.
+    /// An opened image of a FITS file, and a WCS, which need not be the one in its header.
     pub fn from_image(image: FitsImage, wcs: Wcs) -> Self {
         Self::from_source(Arc::new(image), wcs)
     }
 
-    /// An image in a FITS file that has been opened already, and the map between the output's pixels and its own.
+    /// An opened image of a FITS file, and the map from the output's pixels to its own.
     pub fn from_image_with_map(image: FitsImage, map: Arc<dyn PixelMap>) -> Self {
         Self::from_source_with_map(Arc::new(image), map)
     }
 
-    /// Pixels of any other source, and their WCS.
+    /// The pixels of any source, and their WCS.
     pub fn from_source(source: Arc<dyn PixelSource + 'a>, wcs: Wcs) -> Self {
         let wcs = wcs.with_shape(plane_of(&*source));
         Self::new(name_of(&*source), source, Geometry::Wcs(Arc::new(wcs)))
     }
 
-    /// Pixels of any other source, and the map between the output's pixels and their own.
+    /// The pixels of any source, and the map from the output's pixels to their own.
     pub fn from_source_with_map(source: Arc<dyn PixelSource + 'a>, map: Arc<dyn PixelMap>) -> Self {
         Self::new(name_of(&*source), source, Geometry::Map(map))
     }
@@ -130,22 +135,22 @@ impl<'a> Input<'a> {
         Input { name, image, geometry, weights: None, scale: 1.0, weightless: false, variance: None, mask: None }
     }
 
-    /// Gives the input a name for messages and reports. Default: its file and HDU, or "array".
+    /// Sets the name of the input in messages and reports. Default: its file and HDU, or "array".
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Multiplies the image's samples by a number, as they are read: its photometric scale (SWarp's FLXSCALE). Weights stay as they are.
-    /// Default: 1. It must be finite and not 0, which [`Plan::new`](crate::Plan::new) checks.
+    /// Sets the photometric scale of the image, by which its samples are multiplied (SWarp's FLXSCALE). Weights are not changed.
+    /// Default: 1. The scale must be finite and not 0, which [`Plan::new`](crate::Plan::new) checks.
     #[must_use]
     pub fn scaled(mut self, scale: f64) -> Self {
         self.scale = scale;
         self
     }
 
-    /// Multiplies the image's samples by the number that a keyword of its FITS header holds, such as `FLXSCALE`.
+    /// Sets the photometric scale of the image to the value of a keyword of its FITS header, such as `FLXSCALE`.
     ///
     /// # Errors
     /// [`Error::Wcs`] naming the keyword if the header lacks it, or holds something else than a finite number other than 0;
@@ -172,34 +177,34 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// What [`scaled`](Self::scaled) set.
+    /// The photometric scale, see [`scaled`](Self::scaled).
     pub fn scale(&self) -> f64 {
         self.scale
     }
 
-    /// The header of an image in a FITS file.
+    /// The FITS header of the image, if it has one.
     pub fn header(&self) -> Option<&Header> {
         self.image.header()
     }
 
-    /// Path and number of the HDU of an image in a FITS file; the primary HDU is 0.
+    /// Path of the image's FITS file and number of its HDU, 0 for the primary one; `None` if it is not in a file.
     pub fn file(&self) -> Option<(&Path, usize)> {
         self.image.file()
     }
 
-    /// Whether the input has weights, and the file they are in if they are in one.
+    /// `None` if the input has no weights; otherwise the path of their FITS file, or `None` if they are not in a file.
     pub fn weights_file(&self) -> Option<Option<&Path>> {
         self.weights.as_ref().map(|weights| weights.image.file().map(|(path, _)| path))
     }
 
-    /// Weights pixel on pixel: an array of the image's shape, or of shape (ny, nx) for all planes of a cube.
+    /// Adds weights on the pixel grid of the image: an array of its shape, or of shape (ny, nx) for all planes of a cube.
     #[must_use]
     pub fn with_weights<P: InputPixel, D: Dimension>(mut self, weights: ArrayView<'a, P, D>) -> Self {
         self.weights = Some(Weights { image: of_array(weights), geometry: None });
         self
     }
 
-    /// Weights of shape (ny, nx), or with the image's leading dimensions, that have a WCS of their own.
+    /// Adds weights with a WCS of their own, of shape (ny, nx) or with the leading dimensions of the image.
     #[must_use]
     pub fn with_weights_on<P: InputPixel, D: Dimension>(mut self, weights: ArrayView<'a, P, D>, wcs: Wcs) -> Self {
         let image = of_array(weights);
@@ -208,7 +213,7 @@ impl<'a> Input<'a> {
         self
     }
 
-    /// Weights of shape (ny, nx), or with the image's leading dimensions, and the map between the output's pixels and theirs.
+    /// Adds weights, of shape (ny, nx) or with the leading dimensions of the image, and the map from the output's pixels to theirs.
     #[must_use]
     pub fn with_weights_map<P: InputPixel, D: Dimension>(
         mut self,
@@ -219,7 +224,7 @@ impl<'a> Input<'a> {
         self
     }
 
-    /// Weights in a FITS file: on a WCS of their own if the header has one, pixel on pixel otherwise.
+    /// Adds weights from a FITS file. If their header has a WCS it is used; otherwise they have the pixel grid of the image.
     ///
     /// # Errors
     /// If the file or the HDU cannot be read as an image, or has a WCS that cannot be used.
@@ -231,15 +236,15 @@ impl<'a> Input<'a> {
         Ok(self)
     }
 
-    /// Variances σ² pixel on pixel: an array of the image's shape, or of shape (ny, nx) for all planes of a cube. A pixel whose variance is
-    /// negative, infinite or NaN is missing, whether or not a variance is asked for.
+    /// Adds variances σ² on the pixel grid of the image: an array of its shape, or of shape (ny, nx) for all planes of a cube. A pixel whose variance is
+    /// negative, infinite or NaN is missing, also if no variance of the mosaic is computed.
     #[must_use]
     pub fn with_variance<P: InputPixel, D: Dimension>(mut self, variance: ArrayView<'a, P, D>) -> Self {
         self.variance = Some(of_array(variance));
         self
     }
 
-    /// Variances in a FITS file, pixel on pixel, as [`with_variance`](Self::with_variance). BLANK and NaN make a pixel missing.
+    /// Adds variances from a FITS file, as [`with_variance`](Self::with_variance). A pixel whose variance is BLANK is missing.
     ///
     /// # Errors
     /// If the file or the HDU cannot be read as an image.
@@ -248,16 +253,16 @@ impl<'a> Input<'a> {
         Ok(self)
     }
 
-    /// Flags pixel on pixel: an array of integers (u8, i16, i32, i64) of the image's shape, or of shape (ny, nx) for all planes of a cube. Bit 0 is
-    /// the lowest and bit 31 the highest that can be used: in i32 the sign; in i16 the sign is bit 15. They are told in [`Planes::mask`](crate::Planes::mask), and
-    /// [`Options::exclude_bits`](crate::Options::exclude_bits) makes pixels missing by them.
+    /// Adds flags on the pixel grid of the image: an array of integers (u8, i16, i32, i64) of its shape, or of shape (ny, nx) for all planes of a cube.
+    /// Bits 0 (the lowest) to 31 can be used; bit 31 is the sign of an i32, bit 15 that of an i16. The flags of the mosaic are computed in
+    /// [`Planes::mask`](crate::Planes::mask), and [`Options::exclude_bits`](crate::Options::exclude_bits) makes pixels with certain flags missing.
     #[must_use]
     pub fn with_mask<P: InputPixel, D: Dimension>(mut self, mask: ArrayView<'a, P, D>) -> Self {
         self.mask = Some(of_array(mask));
         self
     }
 
-    /// Flags in a FITS image of integers, pixel on pixel, as [`with_mask`](Self::with_mask). A pixel whose flags are BLANK is missing.
+    /// Adds flags from a FITS image of integers, as [`with_mask`](Self::with_mask). A pixel whose flags are BLANK is missing.
     ///
     /// # Errors
     /// If the file or the HDU cannot be read as an image.
@@ -266,15 +271,15 @@ impl<'a> Input<'a> {
         Ok(self)
     }
 
-    /// Whether pixels whose weight is 0, negative or NaN are there all the same, weighing nothing: samples that need them and others stay, with less
-    /// weight, as in reproject. Default: `false`, they are missing.
+    /// Sets whether pixels whose weight is 0, negative or NaN keep their value and merely have no weight, as in reproject: a sample that uses such pixels and
+    /// others is then computed from all of them, with a smaller weight. Default: `false`: these pixels are missing.
     #[must_use]
     pub fn keep_weightless(mut self, yes: bool) -> Self {
         self.weightless = yes;
         self
     }
 
-    /// What stands for a weight that is not above 0.
+    /// The value that replaces a weight that is not above 0.
     pub(crate) fn no_weight(&self) -> f64 {
         if self.weightless { 0.0 } else { f64::NAN }
     }

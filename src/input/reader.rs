@@ -1,0 +1,42 @@
+//! How a run reads the sources of its inputs.
+
+use crate::{
+    progress::Meter,
+    source::{BlockCache, ReadContext},
+};
+
+/// How the pixels of one input are read in a run.
+#[derive(Clone, Copy)]
+pub(crate) struct InputReader<'r> {
+    pub(crate) cache: &'r BlockCache,
+    pub(crate) meter: &'r Meter<'r>,
+    /// Position of the input in the list of inputs.
+    pub(crate) input: usize,
+}
+
+/// The sources that an input is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part {
+    Image,
+    Weights,
+    Variance,
+    Mask,
+}
+
+impl InputReader<'_> {
+    const PARTS: [Part; 4] = [Part::Image, Part::Weights, Part::Variance, Part::Mask];
+
+    /// What the run lends to one of the sources.
+    pub(crate) fn of(&self, part: Part) -> ReadContext<'_> {
+        ReadContext::new(self.cache, self.meter, Self::number(self.input, part))
+    }
+
+    /// Drops what has been decoded of an input.
+    pub(crate) fn release(cache: &BlockCache, input: usize) {
+        Self::PARTS.iter().for_each(|part| cache.release(Self::number(input, *part)));
+    }
+
+    fn number(input: usize, part: Part) -> u64 {
+        (input * Self::PARTS.len() + part as usize) as u64
+    }
+}
