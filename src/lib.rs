@@ -91,6 +91,7 @@
 //! | `memory` | the tracker of all bytes that a run holds |
 //! | `storage` | buffers in memory or in mapped files, `.npy` files, files that appear when they are whole; with `fits` the only `unsafe` |
 //! | `planes` | [`Planes`], [`PlaneSet`]: variance, mask, count, context |
+//! | `sink` | [`TileSink`]: where finished pixels go; [`Sinks`], several in one pass; [`Statistics`] and previews |
 //! | `wcs` | [`Wcs`]: header to sky; `linear`, `distortion`, `projection`, `rotation`, `frame`; `optimal` targets |
 //! | `map` | [`PixelMap`], the exact map; [`CoordGrid`], the cheap one with a certificate |
 //! | `fits` | [`FitsImage`], [`FitsOutput`]: files of the format; the only module that names cfitsio |
@@ -104,7 +105,6 @@
 //! | `combine` | from samples to the value of a pixel and its auxiliary planes |
 //! | `exec` | what a run works with: threads, memory, cache, counts of what is still to be read |
 //! | `background` | differences in overlaps → corrections of each input |
-//! | `sink` | [`TileSink`]: where finished pixels go |
 //! | `engine` | a plan carried out |
 //! | `coadd` | [`reproject_and_coadd`]: plan, then run |
 //! | `provenance` | what a mosaic says about itself: cards and a table of its inputs |
@@ -127,6 +127,7 @@ mod header;
 mod memory;
 mod storage;
 mod planes;
+mod sink;
 mod wcs;
 mod map;
 mod fits;
@@ -140,7 +141,6 @@ mod sample;
 mod combine;
 mod exec;
 mod background;
-mod sink;
 mod engine;
 mod coadd;
 mod provenance;

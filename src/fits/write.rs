@@ -122,10 +122,7 @@ impl<P: FitsElement> FitsOutput<P> {
             strips: None,
             origin: [0; 2],
         };
-        let free = output.free()?;
-        if length > free {
-            return Err(output.full(length, free));
-        }
+        output.new.check_space(length, &path.display().to_string())?;
         // All zeros, and on most file systems without any space yet.
         output.new.file().set_len(length).map_err(|error| output.failed("set the length", error))?;
         output.write_at(&head, 0, "write the header")?;
@@ -287,22 +284,13 @@ impl<P: FitsElement> FitsOutput<P> {
     fn failed(&self, action: &str, error: io::Error) -> Error {
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                self.full(self.end, self.free().unwrap_or(0))
+                let dir = self.new.target().parent().unwrap_or(Path::new("."));
+                // The system says for what user and disk it is full; a number is only for the message.
+                let free = rustix::fs::fstatvfs(self.new.file()).map_or(0, |disk| disk.f_bavail * disk.f_frsize);
+                Error::DiskFull { dir: dir.to_owned(), what: self.path.display().to_string(), needed: self.end, free }
             }
             _ => Error::io(&self.path, action, error),
         }
-    }
-
-    fn full(&self, needed: u64, free: u64) -> Error {
-        let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Error::DiskFull { dir: dir.to_owned(), what: self.path.display().to_string(), needed, free }
-    }
-
-    /// Bytes that are free on the file's disk.
-    fn free(&self) -> Result<u64, Error> {
-        let system = rustix::fs::fstatvfs(self.new.file());
-        let system = system.map_err(|error| Error::io(&self.path, "ask for free disk space", error.into()))?;
-        Ok(system.f_bavail.saturating_mul(system.f_frsize))
     }
 }
 
