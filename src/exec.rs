@@ -23,7 +23,7 @@ pub(crate) const PLANES_AT_ONCE: usize = 8;
 pub(crate) struct Exec<'r> {
     pub(crate) pool: &'r ThreadPool,
     pub(crate) memory: Arc<MemoryTracker>,
-    cache: BlockCache,
+    cache: BlockCache<'r>,
     /// Bytes that a worker may use.
     pub(crate) share: usize,
     /// Bytes that differences between overlapping inputs may take; `None`: any number.
@@ -35,7 +35,7 @@ pub(crate) struct Exec<'r> {
 impl<'r> Exec<'r> {
     /// # Errors
     /// [`Error::Memory`] if the memory limit is too small for so many workers.
-    pub(crate) fn new(plan: &Plan<'_>, pool: &'r ThreadPool) -> Result<Exec<'r>, Error> {
+    pub(crate) fn new(plan: &'r Plan<'_>, pool: &'r ThreadPool) -> Result<Exec<'r>, Error> {
         let Options { memory_limit: limit, match_background, .. } = *plan.options();
         let matching = match_background != MatchBackground::None;
         let budget = Budget { limit, workers: pool.workers(), matching };
@@ -45,9 +45,12 @@ impl<'r> Exec<'r> {
             Intermediate::Mapped { dir } => dir.clone(),
             _ => None,
         };
+        let sources =
+            plan.inputs().iter().flat_map(|input| InputReader::sources(input).map(|source| source.map(|s| s as _)));
+        let sources = sources.collect();
         Ok(Exec {
             pool,
-            cache: BlockCache::new(Arc::clone(&memory), temp_dir),
+            cache: BlockCache::new(Arc::clone(&memory), temp_dir, sources),
             memory,
             share,
             differences: budget.differences(),
@@ -68,7 +71,9 @@ impl<'r> Exec<'r> {
 
     /// Notes that so many pieces of work are going to read an input.
     pub(crate) fn expect(&self, input: usize, times: usize) {
-        self.unread[input].fetch_add(times, Ordering::Relaxed);
+        if self.unread[input].fetch_add(times, Ordering::Relaxed) == 0 {
+            InputReader::expect(&self.cache, input);
+        }
     }
 
     /// Notes that a piece of work has read all that it needs of an input, whose decoded pixels are dropped after the last.

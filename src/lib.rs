@@ -58,6 +58,13 @@
 //!   what when.
 //! - Nothing panics on any input: errors are [`Error`], which names the input, HDU or card.
 //!
+//! # Cargo features
+//!
+//! - `cli`: the binary `skymosaic`.
+//! - `serde`: `Serialize` and `Deserialize` for [`Options`] and the types in it (except for the progress callback, which is skipped), [`Window`], [`Summary`],
+//!   [`GridReport`], [`Backgrounds`] and the types in them. In formats for people, such as JSON, NaN and infinities are the strings `NaN`, `inf` and `-inf`;
+//!   options that are absent have their defaults, and unknown ones are errors.
+//!
 //! # Architecture
 //!
 //! Data goes one way:
@@ -79,6 +86,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `error` | [`Error`], the one error type |
+//! | `floats` | how floats are serialised (feature `serde`) |
 //! | `direction` | unit vectors, rotations, and caps of the sphere |
 //! | `simd` | run-time dispatch to the processor's widest instructions |
 //! | `window` | [`Window`]: rectangles of pixels, tiles, blocks |
@@ -91,7 +99,7 @@
 //! | `memory` | the tracker of all bytes that a run holds |
 //! | `storage` | buffers in memory or in mapped files, `.npy` files, files that appear when they are whole; with `fits` the only `unsafe` |
 //! | `planes` | [`Planes`], [`PlaneSet`]: variance, mask, count, context |
-//! | `sink` | [`TileSink`]: where finished pixels go; [`Sinks`], several in one pass; [`Statistics`] and previews |
+//! | `sink` | [`TileSink`]: where finished pixels go; [`Statistics`], [`Preview`], [`Sinks`] |
 //! | `wcs` | [`Wcs`]: header to sky; `linear`, `distortion`, `projection`, `rotation`, `frame`; `optimal` targets |
 //! | `map` | [`PixelMap`], the exact map; [`CoordGrid`], the cheap one with a certificate |
 //! | `fits` | [`FitsImage`], [`FitsOutput`]: files of the format; the only module that names cfitsio |
@@ -115,6 +123,8 @@ compile_error!(
 );
 
 mod error;
+#[cfg(feature = "serde")]
+mod floats;
 mod direction;
 mod simd;
 mod window;

@@ -7,8 +7,10 @@ use std::{
 
 /// The accuracy of a [`CoordGrid`](crate::CoordGrid), and how its coordinates were computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GridReport {
     /// Largest distance from the exact map found at the check points of the cells in use, input pixels.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub max_error: f64,
     /// Pixels of the window whose coordinates come from the exact map.
     pub exact_pixels: u64,
@@ -29,6 +31,7 @@ impl GridReport {
 }
 /// The time that each stage of the work took, added up over the threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Stages {
     /// Reading input pixels: decoding, conversion to native numbers, scaling, with their weights, variances and flags.

@@ -6,6 +6,7 @@ use crate::{corrections::Backgrounds, options::CoordinateError, stats::Stages, w
 
 /// What a run computed, for each input and in total.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Summary {
     /// One entry per input, in their order.
@@ -19,12 +20,15 @@ pub struct Summary {
     /// The bound on the coordinates that was asked for.
     pub coordinate_error: CoordinateError,
     /// Largest difference found between the approximate and the exact coordinates, in input pixels; 0 if all were exact.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub max_coordinate_error: f64,
     /// Fraction of the coordinates that were computed exactly.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub exact_fraction: f64,
     /// The corrections that were subtracted to match the backgrounds, and the groups of matched inputs; `None` if backgrounds were not matched.
     pub backgrounds: Option<Arc<Backgrounds>>,
     /// Root mean square of the [noise correlations](InputSummary::noise_correlation) of the inputs, weighted by their numbers of samples.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats::optional"))]
     pub noise_correlation: Option<f64>,
     /// The most bytes that the run held at once, of all that [`Options::memory_limit`](crate::Options::memory_limit) limits: workspaces, decoded pixels, intermediates in
     /// memory, buffers of sinks.
@@ -51,6 +55,7 @@ impl Summary {
 
 /// What happened to one input.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct InputSummary {
     /// File and HDU, or "array".
@@ -62,16 +67,20 @@ pub struct InputSummary {
     /// Number of output pixels with a sample of this input, over all planes.
     pub resampled_pixels: u64,
     /// Largest difference found between its approximate and exact coordinates, in input pixels.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub max_coordinate_error: f64,
     /// The factor by which the noise of a sum over many output pixels exceeds that of independent pixels with the variances
     /// [`Planes::variance`](crate::Planes::variance): √(Σ covariances of a sample with all samples / its variance), for independent noise in the input
     /// pixels; R of Fruchter & Hook (2002, PASP 114, 144, eq. 9). It is computed from the kernel weights of 16 × 16 output pixels in the middle of the
     /// input, if the variance is computed; `None` otherwise, and if there are no samples in the middle.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats::optional"))]
     pub noise_correlation: Option<f64>,
 }
 
 /// Whether an input contributes to the mosaic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Status {
     /// At least one output pixel has a sample of the input.

@@ -38,7 +38,7 @@ impl PixelSource for Slow {
     fn read(&self, _plane: usize, _window: Window, out: PixelsMut<'_>, run: &ReadContext<'_>) -> Result<(), Error> {
         self.reads.fetch_add(1, Relaxed);
         if self.fails {
-            return Err(Error::Source { name: "slow".to_owned(), problem: "no more".to_owned() });
+            return Err(Error::external("slow", "no more"));
         }
         std::thread::sleep(Duration::from_millis(10));
         run.check()?;

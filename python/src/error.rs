@@ -15,11 +15,11 @@ use skymosaic::Error;
 pub(crate) fn exception(error: Error) -> PyErr {
     let message = error.to_string();
     let mut innermost = &error;
-    while let Error::Input { source, .. } | Error::Header { source, .. } = innermost {
-        innermost = source;
+    while let Error::Input { cause, .. } | Error::Header { cause, .. } = innermost {
+        innermost = cause;
     }
     match innermost {
-        Error::Io { source, .. } => match source.kind() {
+        Error::Io { cause, .. } => match cause.kind() {
             ErrorKind::NotFound => PyFileNotFoundError::new_err(message),
             ErrorKind::PermissionDenied => PyPermissionError::new_err(message),
             _ => PyOSError::new_err(message),

@@ -4,6 +4,7 @@ mod bytes;
 
 /// The corrections that are subtracted from the samples of each input to match the backgrounds, for each plane of the output (one for an image).
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Backgrounds {
     /// One entry per plane, leading dimensions taken together, slowest first.
@@ -12,6 +13,7 @@ pub struct Backgrounds {
 
 /// The matched backgrounds of one plane.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct PlaneBackgrounds {
     /// One per input, in their order; zero for an input that overlaps no other.
@@ -25,12 +27,16 @@ pub struct PlaneBackgrounds {
 
 /// A plane over the pixels of the output; a constant has slope 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Correction {
     /// Value at `centre`, in the unit of the samples.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub offset: f64,
     /// Change per output pixel in x and y.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats::pair"))]
     pub slope: [f64; 2],
     /// x and y of the output position at which the value is `offset`: the centre of the target, or of an overlap.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats::pair"))]
     pub centre: [f64; 2],
 }
 
@@ -44,6 +50,7 @@ impl Correction {
 
 /// The difference between two inputs where they overlap.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Pair {
     /// Positions of the two, the smaller one first.
@@ -53,5 +60,6 @@ pub struct Pair {
     /// First minus second input, centred on the overlap.
     pub difference: Correction,
     /// The remaining difference at that centre after the corrections.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub residual: f64,
 }

@@ -1,83 +1,39 @@
-//! Decoding compressed images: gzip by flate2, tile compression by cfitsio (once [`tiles`] has made sure that it may).
+//! Decoding tile-compressed images with cfitsio, once [`tiles`](super::tiles) has made sure that it may.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
-use std::io::{self, BufReader, Read};
-use std::sync::{Mutex, PoisonError};
+use std::{
+    ffi::{CStr, c_char, c_int, c_void},
+    marker::PhantomData,
+    sync::OnceLock,
+};
 
 use fitsio::sys;
-use flate2::bufread::MultiGzDecoder;
 
-use super::read::{FileState, FitsImage};
-use super::scan::open_file;
-use super::tiles;
-use crate::storage::{Buffer, Scratch, Storage};
-use crate::{Error, PixelType};
+use super::{
+    FitsImage,
+    blocks::Block,
+    convert::{self, Stored},
+    file::Data,
+    tiles::Tiling,
+};
+use crate::{Error, Pixel, PixelType};
 
-/// The data of a compressed image as it would stand in an uncompressed file.
-pub(super) fn decode(image: &FitsImage, storage: &Storage) -> Result<Buffer<u8>, Error> {
-    if !image.gzip {
-        return tiles(image, &image.map()?, storage);
-    }
-    if !image.tiled {
-        let len = usize::try_from(image.data_bytes()).map_err(|_| image.wrong("is too large for this machine"))?;
-        let mut data = Buffer::new(len, storage, "a decompressed image")?;
-        let mut unzipped = unzip(image)?;
-        skip(&mut unzipped, image.offset)
-            .and_then(|()| unzipped.read_exact(data.as_mut_slice()))
-            // The checksum stands at the end: without it, damage would pass for pixels.
-            .and_then(|()| io::copy(&mut unzipped, &mut io::sink()))
-            .map_err(|error| corrupt_gzip(image, &error))?;
-        return Ok(data);
-    }
-    // Both: the file is unzipped for cfitsio. Its size is found by a first pass, so that it may go into a mapped file.
-    let mut size = 0;
-    let mut unzipped = unzip(image)?;
-    let mut chunk = vec![0; 1 << 16];
-    loop {
-        match unzipped.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(count) => size += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(corrupt_gzip(image, &error)),
+unsafe extern "C" {
+    /// Of cfitsio, which calls it when it first needs the random numbers, and does not wait until another thread has made them.
+    safe fn fits_init_randoms() -> c_int;
+}
+
+/// cfitsio sets itself up without regard to other threads when it is first used: that is done here, once.
+fn initialise(image: &FitsImage) -> Result<(), Error> {
+    static STATUS: OnceLock<c_int> = OnceLock::new();
+    let status = *STATUS.get_or_init(|| {
+        // SAFETY: nothing else of cfitsio is called before this has returned.
+        match unsafe { sys::fits_init_cfitsio() } {
+            0 => fits_init_randoms(),
+            status => status,
         }
-    }
-    let mut file = Buffer::new(size, storage, "an unzipped file")?;
-    unzip(image)?.read_exact(file.as_mut_slice()).map_err(|error| corrupt_gzip(image, &error))?;
-    tiles(image, file.as_slice(), storage)
+    });
+    check(image, "prepare cfitsio", status)
 }
-
-fn unzip(image: &FitsImage) -> Result<impl Read + use<>, Error> {
-    let (file, metadata) = open_file(&image.path)?;
-    if FileState::new(&metadata) != image.state {
-        return Err(image.wrong("the file has changed since its header was read"));
-    }
-    Ok(MultiGzDecoder::new(BufReader::with_capacity(1 << 17, file)))
-}
-
-fn skip(reader: &mut impl Read, bytes: u64) -> io::Result<()> {
-    match io::copy(&mut reader.take(bytes), &mut io::sink())? {
-        skipped if skipped == bytes => Ok(()),
-        _ => Err(io::ErrorKind::UnexpectedEof.into()),
-    }
-}
-
-fn corrupt_gzip(image: &FitsImage, error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => image.wrong("the gzip file is truncated"),
-        _ => image.wrong(format!("the gzip file is corrupt: {error}")),
-    }
-}
-
-/// A FITS file in memory, open in cfitsio at its second HDU.
-struct Handle<'m> {
-    file: *mut sys::fitsfile,
-    // cfitsio keeps pointers to these two for as long as the file is open.
-    memory: Box<(*mut c_void, usize)>,
-    bytes: std::marker::PhantomData<&'m [u8]>,
-}
-
-/// cfitsio sets itself up without a lock when it is first used; its error messages are of all threads together.
-static CFITSIO: Mutex<()> = Mutex::new(());
 
 fn check(image: &FitsImage, action: &str, status: c_int) -> Result<(), Error> {
     if status == 0 {
@@ -95,21 +51,33 @@ fn check(image: &FitsImage, action: &str, status: c_int) -> Result<(), Error> {
     Err(image.wrong(format!("cannot {action}: corrupt compressed data (cfitsio {status}: {})", text.trim())))
 }
 
+/// Where a file in memory is, for cfitsio.
+struct Place {
+    address: *mut c_void,
+    size: usize,
+}
+
+/// A FITS file in memory, open in cfitsio at its second HDU.
+struct Handle<'m> {
+    file: *mut sys::fitsfile,
+    /// Made by `Box::into_raw`. cfitsio keeps pointers to its two fields for as long as the file is open, so it is no `Box`, which would claim to be
+    /// the only way to them.
+    place: *mut Place,
+    bytes: PhantomData<&'m [u8]>,
+}
+
 impl Handle<'_> {
     fn open<'m>(image: &FitsImage, bytes: &'m [u8]) -> Result<Handle<'m>, Error> {
-        let mut handle = Handle {
-            file: std::ptr::null_mut(),
-            memory: Box::new((bytes.as_ptr().cast_mut().cast(), bytes.len())),
-            bytes: std::marker::PhantomData,
-        };
+        initialise(image)?;
+        let place = Box::into_raw(Box::new(Place { address: bytes.as_ptr().cast_mut().cast(), size: bytes.len() }));
+        let mut handle = Handle { file: std::ptr::null_mut(), place, bytes: PhantomData };
         let mut status = 0;
-        {
-            let _guard = CFITSIO.lock().unwrap_or_else(PoisonError::into_inner);
-            let (address, size) = &mut *handle.memory;
-            // SAFETY: the memory outlives the handle ('m) and so do the pointers to it (boxed). The file is open
-            // for reading (mode 0), so that cfitsio neither writes to it nor asks for more of it (no realloc). The
-            // name is a constant without extended syntax.
-            unsafe { sys::ffomem(&mut handle.file, c"memory".as_ptr(), 0, address, size, 0, None, &mut status) };
+        // SAFETY: `place` is valid until the handle is dropped, which closes the file first, and the memory that it tells of outlives the handle ('m).
+        // The file is open for reading (mode 0), so that cfitsio neither writes to the memory nor asks for more of it (no realloc). The name is a
+        // constant without extended syntax.
+        unsafe {
+            let (address, size) = (&raw mut (*place).address, &raw mut (*place).size);
+            sys::ffomem(&mut handle.file, c"memory".as_ptr(), 0, address, size, 0, None, &mut status);
         }
         check(image, "open it", status)?;
         // SAFETY: the file is open.
@@ -121,11 +89,38 @@ impl Handle<'_> {
         if is_compressed == 0 {
             return Err(image.wrong("cfitsio does not take it for a compressed image"));
         }
-        // Stored numbers are wanted: BSCALE and BZERO are applied to patches.
+        // Stored numbers are wanted: BSCALE and BZERO are applied here.
         // SAFETY: the file is open at an image.
         unsafe { sys::ffpscl(handle.file, 1.0, 0.0, &mut status) };
         check(image, "switch scaling off", status)?;
         Ok(handle)
+    }
+
+    /// Reads numbers, which are counted from 0.
+    fn read<const N: usize, S: Number<N>>(
+        &self,
+        image: &FitsImage,
+        first: usize,
+        numbers: &mut [S],
+    ) -> Result<(), Error> {
+        let (mut any, mut status) = (0, 0);
+        let mut missing = S::MISSING;
+        let null = missing.as_mut().map_or(std::ptr::null_mut(), |missing| std::ptr::from_mut(missing).cast());
+        // SAFETY: the file is open at the image; DATATYPE is that of S; `numbers` has room for as many as are asked for; `null` is null or points to
+        // an S.
+        unsafe {
+            sys::ffgpv(
+                self.file,
+                S::DATATYPE as c_int,
+                first as i64 + 1,
+                numbers.len() as i64,
+                null,
+                numbers.as_mut_ptr().cast(),
+                &mut any,
+                &mut status,
+            )
+        };
+        check(image, "decode it", status)
     }
 }
 
@@ -136,70 +131,96 @@ impl Drop for Handle<'_> {
             // SAFETY: the file is open; nobody else has the handle.
             unsafe { sys::ffclos(self.file, &mut status) };
         }
+        // SAFETY: from Box::into_raw. The file, if it was ever open, is closed, and cfitsio no longer uses it.
+        drop(unsafe { Box::from_raw(self.place) });
     }
 }
 
-fn tiles(image: &FitsImage, file: &[u8], storage: &Storage) -> Result<Buffer<u8>, Error> {
-    let safe = tiles::safe(image, file)?;
-    let handle = Handle::open(image, &safe)?;
-    match image.pixel_type {
-        PixelType::U8 => copy(image, &handle, sys::TBYTE, None, u8::to_be_bytes, storage),
-        PixelType::I16 => copy(image, &handle, sys::TSHORT, None, i16::to_be_bytes, storage),
-        PixelType::I32 => copy(image, &handle, sys::TINT, None, i32::to_be_bytes, storage),
-        PixelType::F32 => copy(image, &handle, sys::TFLOAT, Some(f32::NAN), f32::to_be_bytes, storage),
-        PixelType::F64 => copy(image, &handle, sys::TDOUBLE, Some(f64::NAN), f64::to_be_bytes, storage),
-        PixelType::I64 => Err(image.wrong("cfitsio does not read compressed 64-bit integers")),
-    }
+/// A number that cfitsio decodes to.
+trait Number<const N: usize>: Stored<N> {
+    const DATATYPE: u32;
+    /// What stands for missing pixels, if the stored numbers have no number for them.
+    const MISSING: Option<Self>;
 }
 
-/// Copies the image out in strips of whole rows. `missing` is the number that stands for missing pixels, where the
-/// stored numbers have none of their own.
-fn copy<T: Scratch, const N: usize>(
-    image: &FitsImage,
-    handle: &Handle<'_>,
-    datatype: u32,
-    missing: Option<T>,
-    to_fits: fn(T) -> [u8; N],
-    storage: &Storage,
-) -> Result<Buffer<u8>, Error> {
-    let [.., ny, nx] = *image.shape() else {
-        return Err(image.wrong("has fewer than two axes"));
-    };
-    let len = usize::try_from(image.data_bytes()).map_err(|_| image.wrong("is too large for this machine"))?;
-    let mut data = Buffer::new(len, storage, "a decompressed image")?;
-    // Of a strip that cuts tiles in two, cfitsio would decode tiles twice.
-    let strip = (1_usize << 18).div_ceil(nx).next_multiple_of(image.tile_rows.max(1)).min(ny);
-    let mut numbers = Vec::new();
-    let count = strip.checked_mul(nx).ok_or_else(|| image.wrong("is too large for this machine"))?;
-    numbers.try_reserve_exact(count).map_err(|_| image.wrong("has rows or tiles too large for the memory"))?;
-    numbers.resize(count, T::default());
-    let mut missing = missing;
-    let mut first = 1_i64;
-    for plane in data.as_mut_slice().chunks_mut(ny * nx * N) {
-        for bytes in plane.chunks_mut(count * N) {
-            let rows = numbers.get_mut(..bytes.len() / N).unwrap_or_default();
-            let (mut any, mut status) = (0, 0);
-            let null = missing.as_mut().map_or(std::ptr::null_mut(), |missing| std::ptr::from_mut(missing).cast());
-            // SAFETY: the file is open at the image; `datatype` is that of T; `rows` has room for rows.len() of
-            // them, which is what is asked for; `null` is null or points to a T.
-            unsafe {
-                sys::ffgpv(
-                    handle.file,
-                    datatype as c_int,
-                    first,
-                    rows.len() as i64,
-                    null,
-                    rows.as_mut_ptr().cast(),
-                    &mut any,
-                    &mut status,
-                )
-            };
-            check(image, "decode it", status)?;
-            for (stored, number) in bytes.as_chunks_mut().0.iter_mut().zip(&*rows) {
-                *stored = to_fits(*number);
-            }
-            first += rows.len() as i64;
+impl Number<1> for u8 {
+    const DATATYPE: u32 = sys::TBYTE;
+    const MISSING: Option<u8> = None;
+}
+
+impl Number<2> for i16 {
+    const DATATYPE: u32 = sys::TSHORT;
+    const MISSING: Option<i16> = None;
+}
+
+impl Number<4> for i32 {
+    const DATATYPE: u32 = sys::TINT;
+    const MISSING: Option<i32> = None;
+}
+
+impl Number<4> for f32 {
+    const DATATYPE: u32 = sys::TFLOAT;
+    const MISSING: Option<f32> = Some(f32::NAN);
+}
+
+impl Number<8> for f64 {
+    const DATATYPE: u32 = sys::TDOUBLE;
+    const MISSING: Option<f64> = Some(f64::NAN);
+}
+
+impl Tiling {
+    /// Reads a block of the grid, or the whole image.
+    pub(super) fn read<P: Pixel>(
+        &self,
+        image: &FitsImage,
+        data: &Data<'_>,
+        block: &Block,
+        out: &mut [P],
+        check: &dyn Fn() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        match image.pixel_type {
+            PixelType::U8 => self.read_as::<u8, 1, P>(image, data, block, out, check),
+            PixelType::I16 => self.read_as::<i16, 2, P>(image, data, block, out, check),
+            PixelType::I32 => self.read_as::<i32, 4, P>(image, data, block, out, check),
+            PixelType::F32 => self.read_as::<f32, 4, P>(image, data, block, out, check),
+            PixelType::F64 => self.read_as::<f64, 8, P>(image, data, block, out, check),
+            PixelType::I64 => Err(image.wrong("cfitsio does not read compressed 64-bit integers")),
         }
     }
-    Ok(data)
+
+    fn read_as<S: Number<N>, const N: usize, P: Pixel>(
+        &self,
+        image: &FitsImage,
+        data: &Data<'_>,
+        block: &Block,
+        out: &mut [P],
+        check: &dyn Fn() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let window = block.window;
+        let too_large = || image.wrong("has rows or tiles too large for the memory");
+        let mut numbers: Vec<S> = Vec::new();
+        for part in self.parts(block) {
+            check()?;
+            let file = self.file(image, data, &part)?;
+            let handle = Handle::open(image, &file)?;
+            let (height, rows) = (part.height(), part.rows());
+            let strip = self.strip(&part);
+            let count = strip.checked_mul(window.nx).ok_or_else(too_large)?;
+            numbers.clear();
+            numbers.try_reserve_exact(count).map_err(|_| too_large())?;
+            numbers.resize(count, S::default());
+            for first in (0..rows).step_by(strip) {
+                let numbers = numbers.get_mut(..strip.min(rows - first) * window.nx).unwrap_or_default();
+                handle.read(image, first * window.nx, numbers)?;
+                // Rows of one plane of the part follow each other in the block.
+                for (row, numbers) in (first..).step_by(height).zip(numbers.chunks(height * window.nx)) {
+                    let plane = part.plane - block.planes.start + row / height;
+                    let to = (plane * window.ny + part.y - window.y0 + row % height) * window.nx;
+                    let out = out.get_mut(to..).and_then(|out| out.get_mut(..numbers.len())).unwrap_or_default();
+                    convert::convert(&image.scaling, numbers.iter().copied(), out);
+                }
+            }
+        }
+        Ok(())
+    }
 }

@@ -3,19 +3,21 @@
 //! The headers are read here and not by cfitsio: a path is a path, whatever characters it has, nothing but the
 //! headers is touched, and every number in them is checked before it is believed.
 
-use std::fmt;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::sync::{Arc, Mutex};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::pixels::{Decoded, FitsCache, PatchPixel};
-use super::scan::{Kind, ONE_AXIS, Scan};
-use crate::header::Header;
-use crate::{Error, Pixel, PixelType};
+use super::{
+    blocks::{BlockGrid, Loading},
+    file::{FileState, OpenFiles},
+    scan::{Kind, ONE_AXIS, Scan},
+    tiles::Tiling,
+};
+use crate::{Error, Pixel, PixelType, header::Header, memory::MemoryTracker};
 
 /// Which HDU of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,33 +57,13 @@ impl fmt::Display for Hdu {
 
 /// How stored numbers become values: stored × scale + zero, with `blank` missing.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scaling {
+pub(super) struct Scaling {
     /// `BSCALE`.
-    pub scale: f64,
+    pub(super) scale: f64,
     /// `BZERO`.
-    pub zero: f64,
+    pub(super) zero: f64,
     /// `BLANK`, of integers only.
-    pub blank: Option<i64>,
-}
-
-/// What tells one state of one file from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct FileState {
-    device: u64,
-    inode: u64,
-    pub(super) size: u64,
-    modified: (i64, i64),
-}
-
-impl FileState {
-    pub(crate) fn new(metadata: &Metadata) -> FileState {
-        FileState {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-        }
-    }
+    pub(super) blank: Option<i64>,
 }
 
 /// An image in a FITS file: its header, shape and type. The file is closed; pixels are read when they are needed.
@@ -100,15 +82,12 @@ pub struct FitsImage {
     pub(super) pixel_type: PixelType,
     pub(super) scaling: Scaling,
     pub(super) gzip: bool,
-    pub(super) tiled: bool,
-    /// Rows of a tile, if it is tiled.
-    pub(super) tile_rows: usize,
-    /// Where the header begins in the (unzipped) file.
-    pub(super) start: u64,
+    /// How the image is cut into tiles, if it is tile-compressed.
+    pub(super) tiling: Option<Box<Tiling>>,
+    pub(super) grid: BlockGrid,
     /// Where the data begins in the (unzipped) file. If it is not tiled, it holds the whole image: checked against
     /// the size of the file when it was opened, unless the file is gzipped.
     pub(super) offset: u64,
-    pub(super) decoded: Mutex<Option<Arc<Decoded>>>,
 }
 
 impl FitsImage {
@@ -225,10 +204,26 @@ impl FitsImage {
         self.pixel_type
     }
 
-    /// Whether the pixels must be decoded (gzip or tile compression) before they can be read, rather than mapped.
+    /// Whether the pixels must be decoded (gzip or tile compression) before they can be used.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
-        self.gzip || self.tiled
+        self.gzip || self.tiling.is_some()
+    }
+
+    /// Whether `f32` holds every pixel without loss.
+    pub(crate) fn is_exact_in_f32(&self) -> bool {
+        let Scaling { scale, zero, .. } = self.scaling;
+        // f32 holds the whole numbers up to 2^24.
+        let small = scale == 1.0 && zero.fract() == 0.0 && zero.abs() <= (1 << 23) as f64;
+        match self.pixel_type {
+            PixelType::F32 => scale == 1.0 && zero == 0.0,
+            PixelType::U8 | PixelType::I16 => small,
+            _ => false,
+        }
+    }
+
+    pub(super) fn wrong(&self, problem: impl fmt::Display) -> Error {
+        Error::Fits { path: self.path.clone(), problem: format!("HDU {}: {problem}", self.number) }
     }
 
     /// All pixels, of shape (…, ny, nx): stored × `BSCALE` + `BZERO`, computed in f64, with NaN for what is `BLANK`
@@ -237,10 +232,7 @@ impl FitsImage {
     /// # Errors
     /// [`Error::OutOfMemory`] if they do not fit in memory; [`Error::Fits`] if the file has changed since it was opened,
     /// or compressed data is corrupt; [`Error::Io`].
-    pub fn read<P: Pixel + PatchPixel>(&self) -> Result<ArrayD<P>, Error> {
-        let cache = FitsCache::new(1, u64::MAX, None);
-        let pixels = cache.pixels(self)?;
-        self.release();
+    pub fn read<P: Pixel>(&self) -> Result<ArrayD<P>, Error> {
         // As many pixels as the data has room for, which was checked.
         let count = self.shape.iter().product();
         let mut values = Vec::new();
@@ -250,7 +242,9 @@ impl FitsImage {
             remedy: "read it in parts".to_owned(),
         })?;
         values.resize(count, P::default());
-        pixels.read_planes(&mut values)?;
+        let (files, memory) = (OpenFiles::default(), MemoryTracker::unlimited());
+        let loading = Loading { files: &files, memory: &memory, temp_dir: None, check: &|| Ok(()) };
+        self.read_block(&loading, &self.grid.all(), &mut values)?;
         ArrayD::from_shape_vec(IxDyn(&self.shape), values).map_err(|error| self.wrong(error))
     }
 

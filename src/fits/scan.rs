@@ -1,22 +1,28 @@
 //! Steps through the HDUs of a FITS file, reading headers only.
 
-use std::fmt;
-use std::fs::{File, Metadata};
-use std::io::{self, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::{
+    fmt,
+    fs::File,
+    io::{self, BufReader, Read},
+    path::{Path, PathBuf},
+};
 
-use flate2::bufread::MultiGzDecoder;
-
-use super::read::{FileState, FitsImage, Scaling};
-use crate::header::{BLOCK, Header, Value, is_column, is_structural};
-use crate::{Error, PixelType};
+use super::{
+    blocks::BlockGrid,
+    file::{FileState, open_file},
+    read::{FitsImage, Scaling},
+    tiles::Tiling,
+    unzip::{self, Unzipped},
+};
+use crate::{
+    Error, PixelType,
+    header::{BLOCK, Header, Value, is_column, is_structural},
+};
 
 /// An HDU whose header has been read.
 pub(super) struct Found {
     pub(super) number: usize,
     header: Header,
-    start: u64,
     data: u64,
     data_bytes: u64,
     pub(super) kind: Kind,
@@ -73,7 +79,7 @@ impl Found {
 
 enum Stream {
     Plain(BufReader<File>),
-    Gzip(Box<MultiGzDecoder<BufReader<File>>>),
+    Gzip(Box<Unzipped<BufReader<File>>>),
 }
 
 impl Read for Stream {
@@ -83,18 +89,6 @@ impl Read for Stream {
             Stream::Gzip(file) => file.read(buffer),
         }
     }
-}
-
-/// Opens a file for reading. Anything but a regular file is refused: opening a pipe might wait for ever.
-pub(super) fn open_file(path: &Path) -> Result<(File, Metadata), Error> {
-    let metadata = path.metadata().map_err(|error| Error::io(path, "open", error))?;
-    if !metadata.is_file() {
-        let problem = if metadata.is_dir() { "is a folder, not a file" } else { "is not a regular file" };
-        return Err(Error::Fits { path: path.to_owned(), problem: problem.to_owned() });
-    }
-    let file = File::open(path).map_err(|error| Error::io(path, "open", error))?;
-    let metadata = file.metadata().map_err(|error| Error::io(path, "open", error))?;
-    Ok((file, metadata))
 }
 
 /// Steps through the HDUs of a file.
@@ -115,7 +109,7 @@ impl Scan {
         let mut file = BufReader::with_capacity(4 * BLOCK, file);
         let start = io::BufRead::fill_buf(&mut file).map_err(|error| Error::io(path, "read", error))?;
         let stream = match start {
-            [0x1f, 0x8b, ..] => Stream::Gzip(Box::new(MultiGzDecoder::new(file))),
+            [0x1f, 0x8b, ..] => Stream::Gzip(unzip::unzipped(path, file)?),
             _ => Stream::Plain(file),
         };
         Ok(Scan { path: path.to_owned(), state: FileState::new(&metadata), stream, position: 0, data: 0, number: 0 })
@@ -139,10 +133,9 @@ impl Scan {
     /// The next HDU; its data is passed over when the one after it is asked for.
     pub(super) fn next_hdu(&mut self) -> Result<Option<Found>, Error> {
         self.skip_data()?;
-        let start = self.position;
         let Some(header) = self.read_header()? else { return Ok(None) };
         let (kind, data_bytes) = structure(&header).map_err(|problem| self.wrong(problem))?;
-        let found = Found { number: self.number, header, start, data: self.position, data_bytes, kind };
+        let found = Found { number: self.number, header, data: self.position, data_bytes, kind };
         self.check_length(&found)?;
         self.data = data_bytes.next_multiple_of(BLOCK as u64);
         self.number += 1;
@@ -223,17 +216,26 @@ impl Scan {
     /// The image in an HDU of this file.
     pub(super) fn image(&self, found: Found) -> Result<FitsImage, Error> {
         let (name, version) = (found.name().to_owned(), found.version());
-        let Found { number, mut header, start, data, kind, .. } = found;
+        let Found { number, mut header, data, kind, .. } = found;
         let (Kind::Image(layout) | Kind::Row(layout)) = kind else {
             return Err(self.not_fits(&format!("HDU {number}: holds no image")));
         };
         let Layout { shape, pixel_type, tiled } = layout;
-        let tile_rows = header.i64("ZTILE2").ok().flatten().and_then(|rows| rows.try_into().ok()).unwrap_or(1);
+        let wrong = |problem: String| self.not_fits(&format!("HDU {number}: {problem}"));
+        let mut tiling = None;
         if tiled {
+            tiling = Some(Box::new(Tiling::new(&header, &shape).map_err(wrong)?));
             header = uncompressed_header(&header, number, &shape, pixel_type);
         }
-        let scaling =
-            scaling(&header, pixel_type).map_err(|problem| self.not_fits(&format!("HDU {number}: {problem}")))?;
+        let scaling = scaling(&header, pixel_type).map_err(wrong)?;
+        let gzip = matches!(self.stream, Stream::Gzip(_));
+        let [.., ny, nx] = *shape else { return Err(wrong(ONE_AXIS.to_owned())) };
+        let sides = [shape.iter().rev().skip(2).product(), ny, nx];
+        let grid = match &tiling {
+            _ if gzip => BlockGrid::whole(sides, unzip::SCRATCH),
+            Some(tiling) => tiling.grid(pixel_type),
+            None => BlockGrid::plain(sides),
+        };
         Ok(FitsImage {
             path: self.path.clone(),
             state: self.state,
@@ -244,12 +246,10 @@ impl Scan {
             shape,
             pixel_type,
             scaling,
-            gzip: matches!(self.stream, Stream::Gzip(_)),
-            tiled,
-            tile_rows,
-            start,
+            gzip,
+            tiling,
+            grid,
             offset: data,
-            decoded: Mutex::default(),
         })
     }
 }

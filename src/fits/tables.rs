@@ -25,7 +25,7 @@ impl FitsImage {
         Wcs::from_header_with(self.header(), &options).map_err(|error| Error::Header {
             path: self.path().to_owned(),
             hdu: self.number(),
-            source: Box::new(error),
+            cause: Box::new(error),
         })
     }
 }

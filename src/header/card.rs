@@ -1,5 +1,6 @@
 //! One header card: its value, how it is read and how it is written.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Width of a card in characters.
@@ -99,6 +100,19 @@ pub(super) fn plain(keyword: &str) -> &str {
     }
 }
 
+/// Whether a keyword fits into the first eight columns and has a value.
+fn is_short(keyword: &str) -> bool {
+    let reserved = is_commentary(keyword) || keyword == "CONTINUE";
+    keyword.len() <= 8 && keyword.bytes().all(is_keyword_byte) && !reserved
+}
+
+/// Whether a keyword can be written as the words after `HIERARCH`.
+fn is_hierarch(keyword: &str) -> bool {
+    let reserved = is_commentary(keyword) || keyword == "CONTINUE";
+    let legal = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'\'' && byte != b'=';
+    keyword.bytes().all(legal) && !reserved
+}
+
 /// The keyword in upper case, if the card is of the form `KEYWORD = …` or `HIERARCH key words = …`.
 pub(super) fn keyword_before_equals(card: &str) -> Option<String> {
     let name = card.split_once('=')?.0.trim();
@@ -168,41 +182,81 @@ fn number(token: &str) -> Option<Value> {
 }
 
 impl Card {
+    /// A card in the form in which it is read back once it has been written: printable ASCII, no trailing blanks, a comment that fits.
+    /// `None` if the keyword and the value cannot stand on one card, or if the keyword is for commentary.
+    pub(super) fn new(keyword: &str, value: Value, comment: &str) -> Option<Card> {
+        if !is_short(keyword) && !is_hierarch(keyword) {
+            return None;
+        }
+        let value = match value {
+            Value::Text(text) => Value::Text(printable_ascii(&text).trim_end().to_owned()),
+            Value::Float(number) if !number.is_finite() => Value::Undefined,
+            value => value,
+        };
+        let comment = printable_ascii(comment);
+        let mut card = Card { keyword: keyword.into(), value, comment: comment.trim().into() };
+        let kept = card.layout()?.1;
+        if kept < card.comment.len() {
+            card.comment = card.comment[..kept].trim_end().into();
+        }
+        Some(card)
+    }
+
     /// The card as one or more lines of at most 80 ASCII characters.
     pub(super) fn lines(&self) -> Vec<String> {
-        if is_commentary(&self.keyword) {
-            let Value::Text(text) = &self.value else { return Vec::new() };
-            return commentary(&self.keyword, text);
-        }
-        let legal = self.keyword.len() <= 8 && self.keyword.bytes().all(is_keyword_byte);
-        let name =
-            if legal { format!("{:<8}= ", self.keyword) } else { format!("HIERARCH {} = ", ascii(&self.keyword)) };
-        let comment = if self.comment.is_empty() { String::new() } else { format!(" / {}", ascii(&self.comment)) };
-        let value = match &self.value {
-            // Strings are padded to 8 characters, as the mandatory ones must be.
-            Value::Text(text) => format!("{:<20}", format!("'{:<8}'", ascii(text).replace('\'', "''"))),
-            value if legal => format!("{:>20}", value.to_string()),
-            value => value.to_string(),
-        };
-        let whole = format!("{name}{value}");
-        if whole.trim_end().len() <= CARD {
-            let mut line = whole + &comment;
-            line.truncate(CARD);
-            return vec![line.trim_end().to_owned()];
-        }
         match &self.value {
-            Value::Text(text) if name.len() + 3 < CARD => {
-                let mut lines = long_string(&name, &ascii(text));
-                if let Some(last) = lines.last_mut() {
-                    last.push_str(&comment);
-                    last.truncate(CARD);
-                }
-                lines
-            }
-            // A HIERARCH keyword so long that its value has no room on the card.
-            _ => commentary("COMMENT", &format!("{}={}", self.keyword, self.value)),
+            Value::Text(text) if is_commentary(&self.keyword) => vec![format!("{:<8}{text}", self.keyword)],
+            _ => self.layout().map_or_else(Vec::new, |(lines, _)| lines),
         }
     }
+
+    /// The lines of a card that is not commentary, and how much of the comment they hold: the usual layout if the comment fits, a denser one
+    /// otherwise. `None` if there is no room for the value.
+    fn layout(&self) -> Option<(Vec<String>, usize)> {
+        let short = is_short(&self.keyword);
+        let (name, dense_name) = if short {
+            (format!("{:<8}= ", self.keyword), format!("{:<8}=", self.keyword))
+        } else {
+            (format!("HIERARCH {} = ", self.keyword), format!("HIERARCH {}=", self.keyword))
+        };
+        let value = self.value.to_string();
+        let comment = &*self.comment;
+        let padded = match &self.value {
+            // Strings are padded to 8 characters, as the mandatory ones must be.
+            Value::Text(text) => format!("{:<20}", format!("'{:<8}'", text.replace('\'', "''"))),
+            _ if short => format!("{value:>20}"),
+            _ => value.clone(),
+        };
+        let usual = format!("{name}{padded}");
+        let usual_length = if comment.is_empty() { usual.trim_end().len() } else { usual.len() + 3 + comment.len() };
+        if usual_length <= CARD {
+            let line = if comment.is_empty() { usual.trim_end().to_owned() } else { format!("{usual} / {comment}") };
+            return Some((vec![line], comment.len()));
+        }
+        // A keyword without "=": all that follows is its comment.
+        let free = short && self.value == Value::Undefined && !comment.starts_with('=') && *self.keyword != *"HIERARCH";
+        if free && comment.len() <= CARD - 8 {
+            return Some((vec![format!("{:<8}{comment}", self.keyword)], comment.len()));
+        }
+        if dense_name.len() + value.len() <= CARD {
+            return Some(with_comment(vec![dense_name + &value], "/", comment));
+        }
+        match &self.value {
+            Value::Text(text) if name.len() + 3 < CARD => Some(with_comment(long_string(&name, text), " / ", comment)),
+            _ => None,
+        }
+    }
+}
+
+/// The lines with the comment, as far as it fits on the last one, and the length of what fits.
+fn with_comment(mut lines: Vec<String>, separator: &str, comment: &str) -> (Vec<String>, usize) {
+    let room = lines.last().map_or(0, |last| CARD.saturating_sub(last.len() + separator.len()));
+    let kept = &comment[..room.min(comment.len())];
+    if let Some(last) = lines.last_mut().filter(|_| !kept.is_empty()) {
+        last.push_str(separator);
+        last.push_str(kept);
+    }
+    (lines, kept.len())
 }
 
 /// Cards `name'first part&'`, `CONTINUE  'next part&'`, ….
@@ -222,26 +276,30 @@ fn long_string(name: &str, text: &str) -> Vec<String> {
     lines
 }
 
-fn commentary(keyword: &str, text: &str) -> Vec<String> {
-    let text = ascii(text);
-    let mut lines = Vec::new();
-    let mut rest = text.as_str();
+/// The text of commentary in pieces that fit on a card each. An empty text is one empty piece.
+pub(super) fn commentary(text: &str) -> Vec<String> {
+    let text = printable_ascii(text);
+    let mut pieces = Vec::new();
+    let mut rest = text.trim_end();
     loop {
-        let (line, after) = rest.split_at_checked(CARD - 8).unwrap_or((rest, ""));
-        lines.push(format!("{keyword:<8}{line}"));
+        let (piece, after) = rest.split_at_checked(CARD - 8).unwrap_or((rest, ""));
+        pieces.push(piece.trim_end().to_owned());
         rest = after;
         if rest.is_empty() {
-            return lines;
+            return pieces;
         }
     }
 }
 
-/// One printable ASCII character for each character, so that cutting at any byte is safe.
-fn ascii(text: &str) -> String {
+/// The text in printable ASCII, one character for each: white space and control characters become blanks, others `?`.
+pub(super) fn printable_ascii(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
     let printable = |character: char| match character {
         ' '..='~' => character,
-        '\n' | '\r' | '\t' => ' ',
+        _ if character.is_whitespace() || character < ' ' => ' ',
         _ => '?',
     };
-    text.chars().map(printable).collect()
+    Cow::Owned(text.chars().map(printable).collect())
 }

@@ -153,7 +153,7 @@ impl<'a> Input<'a> {
     /// Sets the photometric scale of the image to the value of a keyword of its FITS header, such as `FLXSCALE`.
     ///
     /// # Errors
-    /// [`Error::Wcs`] naming the keyword if the header lacks it, or holds something else than a finite number other than 0;
+    /// [`Error::Keyword`] if the header lacks it, or holds something else than a finite number other than 0;
     /// [`Error::Option`] if the input is an array, which has no header.
     pub fn scaled_by_keyword(self, keyword: &str) -> Result<Self, Error> {
         let Some(header) = self.header() else {
@@ -164,7 +164,7 @@ impl<'a> Input<'a> {
                 expected,
             });
         };
-        let problem = |value: String| Error::Wcs {
+        let problem = |value: String| Error::Keyword {
             keyword: keyword.to_owned(),
             value,
             problem: format!("{}: expected the photometric scale, a finite number other than 0", self.name),
@@ -173,7 +173,7 @@ impl<'a> Input<'a> {
             Ok(Some(scale)) if scale.is_finite() && scale != 0.0 => Ok(self.scaled(scale)),
             Ok(Some(scale)) => Err(problem(scale.to_string())),
             Ok(None) => Err(problem("(missing)".to_owned())),
-            Err(_) => Err(problem(header.get(keyword).map_or_else(String::new, |value| format!("{value:?}")))),
+            Err(_) => Err(problem(header.get(keyword).map_or_else(String::new, ToString::to_string))),
         }
     }
 

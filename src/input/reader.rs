@@ -1,5 +1,6 @@
 //! How a run reads the sources of its inputs.
 
+use super::{Input, Source};
 use crate::{
     progress::Meter,
     source::{BlockCache, ReadContext},
@@ -8,7 +9,7 @@ use crate::{
 /// How the pixels of one input are read in a run.
 #[derive(Clone, Copy)]
 pub(crate) struct InputReader<'r> {
-    pub(crate) cache: &'r BlockCache,
+    pub(crate) cache: &'r BlockCache<'r>,
     pub(crate) meter: &'r Meter<'r>,
     /// Position of the input in the list of inputs.
     pub(crate) input: usize,
@@ -31,8 +32,19 @@ impl InputReader<'_> {
         ReadContext::new(self.cache, self.meter, Self::number(self.input, part))
     }
 
+    /// The sources of an input, in the order of their numbers.
+    pub(crate) fn sources<'s>(input: &Input<'s>) -> [Option<Source<'s>>; 4] {
+        let weights = input.weights.as_ref().map(|weights| Source::clone(&weights.image));
+        [Some(Source::clone(&input.image)), weights, input.variance.clone(), input.mask.clone()]
+    }
+
+    /// Notes that an input is going to be read.
+    pub(crate) fn expect(cache: &BlockCache<'_>, input: usize) {
+        Self::PARTS.iter().for_each(|part| cache.expect(Self::number(input, *part)));
+    }
+
     /// Drops what has been decoded of an input.
-    pub(crate) fn release(cache: &BlockCache, input: usize) {
+    pub(crate) fn release(cache: &BlockCache<'_>, input: usize) {
         Self::PARTS.iter().for_each(|part| cache.release(Self::number(input, *part)));
     }
 

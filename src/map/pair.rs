@@ -28,7 +28,7 @@ enum Path {
 impl WcsMap {
     /// The map from the pixels of `target` to those of `input`.
     ///
-    /// An input in a cylindrical projection that reaches beyond native longitude ±180°, but spans no more than a turn, is found at whichever
+    /// An input in a cylindrical projection that reaches beyond native longitude ±180°, but spans at most 360°, is found at whichever
     /// of the wrapped positions lies inside its image (its shape must be known). As a target such pixels stay undefined, as in wcslib.
     ///
     /// # Errors
@@ -59,22 +59,22 @@ impl WcsMap {
         &self.input
     }
 
-    /// Pixels of `from` to pixels of `to`, in place; `turn` takes native directions of one to the other's.
-    fn map(from: &Wcs, to: &Wcs, turn: impl Fn(Vector) -> Vector, x: &mut [f64], y: &mut [f64]) {
+    /// Pixels of `from` to pixels of `to`, in place; `rotation` takes native directions of one to the other's.
+    fn map(from: &Wcs, to: &Wcs, rotation: impl Fn(Vector) -> Vector, x: &mut [f64], y: &mut [f64]) {
         let mut buffer = [0.0; BATCH];
         for (x, y) in x.chunks_mut(BATCH).zip(y.chunks_mut(BATCH)) {
             let n = x.len().min(y.len());
             let (Some(x), Some(y), Some(z)) = (x.get_mut(..n), y.get_mut(..n), buffer.get_mut(..n)) else { return };
             from.pixels_to_native(x, y, z);
             for ((x, y), z) in x.iter_mut().zip(y.iter_mut()).zip(z.iter_mut()) {
-                [*x, *y, *z] = turn([*x, *y, *z]);
+                [*x, *y, *z] = rotation([*x, *y, *z]);
             }
             to.native_to_pixels(x, y, z);
         }
     }
 
     /// A native direction of the target as one of the input.
-    fn turn(&self, v: Vector) -> Vector {
+    fn rotated(&self, v: Vector) -> Vector {
         match &self.path {
             Path::Rotation(matrix, _) => rotate(matrix, v),
             Path::Frames(there, _) => WcsMap::through(there, &self.target, &self.input, v),
@@ -91,7 +91,7 @@ impl WcsMap {
 impl PixelMap for WcsMap {
     fn to_input(&self, x: &mut [f64], y: &mut [f64]) {
         let (from, to) = (&self.target, &self.input);
-        from.leave_out_copies(x, y);
+        from.mask_copies(x, y);
         match &self.path {
             Path::Rotation(matrix, _) => WcsMap::map(from, to, |v| rotate(matrix, v), x, y),
             Path::Frames(there, _) => WcsMap::map(from, to, |v| WcsMap::through(there, from, to, v), x, y),
@@ -123,17 +123,17 @@ impl PixelMap for WcsMap {
             return false;
         }
         for v in &mut lattice {
-            *v = self.turn(*v);
+            *v = self.rotated(*v);
         }
         smooth(&self.input, &lattice)
     }
 
     /// Vectors in the input's native frame.
     fn output_to_sky(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) -> bool {
-        self.target.leave_out_copies(x, y);
+        self.target.mask_copies(x, y);
         self.target.pixels_to_native(x, y, z);
         for ((x, y), z) in x.iter_mut().zip(y).zip(z) {
-            [*x, *y, *z] = self.turn([*x, *y, *z]);
+            [*x, *y, *z] = self.rotated([*x, *y, *z]);
         }
         true
     }

@@ -10,7 +10,7 @@ use crate::{
     window::Window,
 };
 
-/// Side of the largest squares of output pixels that are judged together. They are anchored to the output's first pixel.
+/// Side of the largest squares of output pixels that have one flatness. They are anchored to the output's first pixel.
 const LARGEST: usize = 64;
 /// Side of the smallest ones.
 const SMALLEST: usize = 8;
@@ -30,10 +30,10 @@ pub(crate) enum Flatness {
     Flat,
     /// Smooth, and great circles less than half an input pixel off their chords.
     Curved,
-    /// The map knows no sky: the plane is all there is, with a seam anywhere for all that is known.
+    /// The map does not lead to the sky: areas are taken in the plane, in which a seam may lie anywhere.
     Unknown,
-    /// Anything may happen: a pole, a seam, a horizon, pixels as large as the sphere.
-    Wild,
+    /// A pole, a seam, a horizon or pixels as large as the sphere may be near.
+    Irregular,
 }
 
 /// The sky over one block of output pixels and the patch of input pixels that belongs to it.
@@ -51,7 +51,7 @@ pub(crate) struct Sky {
 }
 
 impl Sky {
-    /// Judges the cells that a block meets.
+    /// Determines the flatness of the cells that a block meets.
     pub(crate) fn new(map: &dyn PixelMap, block: Window, coordinate_error: CoordinateError) -> Sky {
         let bound = match coordinate_error {
             CoordinateError::Pixels(bound) => bound,
@@ -63,7 +63,7 @@ impl Sky {
             block,
             origin: [columns.start, rows.start],
             columns: columns.len(),
-            cells: vec![Flatness::Wild; columns.len() * rows.len()],
+            cells: vec![Flatness::Irregular; columns.len() * rows.len()],
             window: Window::default(),
             output: Vec::new(),
             input: Vec::new(),
@@ -77,11 +77,11 @@ impl Sky {
         sky
     }
 
-    /// Judges a cell, and its quarters where nothing good can be said of it.
+    /// Determines the flatness of a cell, or of its quarters if the cell is irregular.
     fn settle(&mut self, map: &dyn PixelMap, [x, y]: [usize; 2], side: usize, bound: f64) {
         let Some(part) = Window::new(x, y, side, side).intersection(&self.block) else { return };
-        let flatness = judge(map, [x, y].map(|c| c as f64 - 0.5), side as f64, bound);
-        if side > SMALLEST && flatness == Flatness::Wild {
+        let flatness = flatness_of(map, [x, y].map(|c| c as f64 - 0.5), side as f64, bound);
+        if side > SMALLEST && flatness == Flatness::Irregular {
             let half = side / 2;
             for [dx, dy] in [[0, 0], [half, 0], [0, half], [half, half]] {
                 self.settle(map, [x + dx, y + dy], half, bound);
@@ -97,7 +97,7 @@ impl Sky {
         }
     }
 
-    /// Whether it looks like this around all pixels of the block.
+    /// Whether all cells of the block have this flatness.
     pub(crate) fn is_all(&self, flatness: Flatness) -> bool {
         self.cells.iter().all(|cell| *cell == flatness)
     }
@@ -108,8 +108,8 @@ impl Sky {
     }
 
     /// Whether the input pixels that meet the block have to be found on the sky.
-    pub(crate) fn is_wild(&self) -> bool {
-        self.cells.contains(&Flatness::Wild)
+    pub(crate) fn is_irregular(&self) -> bool {
+        self.cells.contains(&Flatness::Irregular)
     }
 
     /// Computes the corners of the block's pixels.
@@ -117,26 +117,26 @@ impl Sky {
         corners(|x, y, z| map.output_to_sky(x, y, z), self.block, 1, &mut self.output);
     }
 
-    /// The cap that holds the pixels of the block where the map is wild.
-    pub(crate) fn wild_cap(&self) -> Option<Cap> {
+    /// The cap that holds the pixels of the block where the map is irregular.
+    pub(crate) fn irregular_cap(&self) -> Option<Cap> {
         let Window { x0, y0, nx, ny } = self.block;
-        let wild = |x: usize, y: usize| self.flatness(x, y) == Flatness::Wild;
+        let irregular = |x: usize, y: usize| self.flatness(x, y) == Flatness::Irregular;
         let corners = (0..self.output.len()).filter(|k| {
             let (x, y) = (k % (nx + 1), k / (nx + 1));
             // A corner belongs to up to four pixels of the block.
             let (left, right) = (x0 + x.saturating_sub(1), x0 + x.min(nx - 1));
             let (low, high) = (y0 + y.saturating_sub(1), y0 + y.min(ny - 1));
-            wild(left, low) || wild(right, low) || wild(left, high) || wild(right, high)
+            irregular(left, low) || irregular(right, low) || irregular(left, high) || irregular(right, high)
         });
         cap_of(corners.filter_map(|k| self.output.get(k)))
     }
 
-    /// Computes the corners of the input pixels of `window`, and where the map is wild the caps of their groups.
+    /// Computes the corners of the input pixels of `window`, and where the map is irregular the caps of their groups.
     pub(crate) fn with_input(&mut self, map: &dyn PixelMap, window: Window) {
         self.window = window;
         corners(|x, y, z| map.input_to_sky(x, y, z), window, 1, &mut self.input);
         self.groups.clear();
-        if self.is_wild() {
+        if self.is_irregular() {
             let group = |window: Window, parts| Some(Group { cap: self.cap_of_input(window)?, window, parts });
             let parts = |window| squares(window, PART).filter_map(|part| group(part, Vec::new())).collect();
             self.groups = squares(window, GROUP).filter_map(|window| group(window, parts(window))).collect();
@@ -150,10 +150,10 @@ impl Sky {
         cap_of((y..=y + part.ny).filter_map(row).flatten())
     }
 
-    /// How the sky looks around an output pixel.
+    /// The flatness around an output pixel.
     pub(crate) fn flatness(&self, x: usize, y: usize) -> Flatness {
         let (column, row) = ((x / SMALLEST).wrapping_sub(self.origin[0]), (y / SMALLEST).wrapping_sub(self.origin[1]));
-        self.cells.get(row.wrapping_mul(self.columns).wrapping_add(column)).copied().unwrap_or(Flatness::Wild)
+        self.cells.get(row.wrapping_mul(self.columns).wrapping_add(column)).copied().unwrap_or(Flatness::Irregular)
     }
 
     /// The corners of an output pixel in order around it; `None` without a sky or where one of them has no place on it.
@@ -181,7 +181,7 @@ struct Group {
     parts: Vec<Group>,
 }
 
-/// Caps that hold the pixels of an image, found once an image is met where its map is wild.
+/// Caps that hold the pixels of an image, found once an image is met where its map is irregular.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SkyIndex(OnceLock<Vec<(Window, Cap)>>);
 
@@ -256,7 +256,7 @@ fn quad(corners: &[Vector], window: Window, x: usize, y: usize) -> Option<[Vecto
 
 /// Looks at the nine nodes of a cell: along the chords between neighbours, how far from the great circle through its ends does the middle of a
 /// chord in the input's plane lie; and how unequal are the areas of the quarters?
-fn judge(map: &dyn PixelMap, low: [f64; 2], side: f64, bound: f64) -> Flatness {
+fn flatness_of(map: &dyn PixelMap, low: [f64; 2], side: f64, bound: f64) -> Flatness {
     let step = 0.5 * side;
     let range = low.map(|c| [c, c + side]);
     let node = |k: usize| [low[0] + step * (k % 3) as f64, low[1] + step * (k / 3) as f64];
@@ -275,7 +275,7 @@ fn judge(map: &dyn PixelMap, low: [f64; 2], side: f64, bound: f64) -> Flatness {
         return Flatness::Unknown;
     }
     if !map.is_smooth(range[0], range[1]) {
-        return Flatness::Wild;
+        return Flatness::Irregular;
     }
     // Largest distances from chords in input pixels, for chords as long as a pixel of the output and of the input.
     let (mut off, mut worst) = (0.0_f64, 0.0_f64);
@@ -292,7 +292,7 @@ fn judge(map: &dyn PixelMap, low: [f64; 2], side: f64, bound: f64) -> Flatness {
         off = off.max(edge / pixel.min(1.0));
         worst = worst.max(edge.max(sagitta / length));
         if !(edge.is_finite() && chord < 1.0) {
-            return Flatness::Wild;
+            return Flatness::Irregular;
         }
     }
     let densities = [0, 1, 3, 4].map(|k| {
@@ -309,7 +309,7 @@ fn judge(map: &dyn PixelMap, low: [f64; 2], side: f64, bound: f64) -> Flatness {
     } else if SAFETY * worst <= 0.5 && gradient.is_finite() {
         Flatness::Curved
     } else {
-        Flatness::Wild
+        Flatness::Irregular
     }
 }
 

@@ -10,8 +10,8 @@ impl Steps {
     pub(crate) fn of(map: &dyn PixelMap, block: Window) -> Steps {
         let mut points = [[0.0; 27]; 2];
         for k in 0..9 {
-            let x = block.x0 as f64 + (block.nx - 1) as f64 * 0.5 * (k % 3) as f64;
-            let y = block.y0 as f64 + (block.ny - 1) as f64 * 0.5 * (k / 3) as f64;
+            let x = block.x0 as f64 + block.nx.saturating_sub(1) as f64 * 0.5 * (k % 3) as f64;
+            let y = block.y0 as f64 + block.ny.saturating_sub(1) as f64 * 0.5 * (k / 3) as f64;
             for (step, [dx, dy]) in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]].into_iter().enumerate() {
                 points[0][3 * k + step] = x + dx;
                 points[1][3 * k + step] = y + dy;
@@ -23,12 +23,12 @@ impl Steps {
         Steps(steps.filter(|step| step.is_finite()).collect())
     }
 
-    /// With room for what lies between the pixels looked at; 0 if nothing is known.
+    /// With a margin for what lies between the pixels looked at; 0 if nothing is known.
     pub(crate) fn longest(&self) -> f64 {
         1.5 * self.0.iter().copied().fold(0.0, f64::max)
     }
 
-    /// With room alike; infinite if nothing is known.
+    /// With the same margin; infinite if nothing is known.
     pub(crate) fn shortest(&self) -> f64 {
         self.0.iter().copied().fold(f64::INFINITY, f64::min) / 1.5
     }

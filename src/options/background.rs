@@ -13,6 +13,8 @@
 /// For each pair of inputs at most 65 536 differences are kept, and fewer where many pairs are measured at once; they are chosen by a hash of the output
 /// pixel. An input is compared with at most 32 of the inputs after it, also chosen by a hash, which is enough for deep stacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum MatchBackground {
     /// Backgrounds are not matched.
@@ -37,6 +39,8 @@ impl MatchBackground {
 
 /// How backgrounds are matched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Matching {
     /// Position, from 0, of the input that is not corrected; with `None` the corrections of each group have mean zero. Default: `None`.
@@ -63,6 +67,8 @@ impl Matching {
 
 /// The weight of a pair of inputs in the least squares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum PairWeight {
     /// The number of pixels in the overlap, which is proportional to the inverse variance of the difference.

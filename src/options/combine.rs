@@ -5,6 +5,8 @@ use crate::Error;
 /// How the samples of an output pixel are combined into its value. v are the samples and w their weights, geometric coverage × input weight; a sample of
 /// weight 0 is missing. The footprint is Σw over the inputs for every combination.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Combine {
     /// Σwv/Σw.
@@ -62,11 +64,15 @@ impl Combine {
 /// let options = Options::default().combine(Combine::Clipped(Clip::default().high(2.5).iterations(10)));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Clip {
     /// Standard deviations below the median that are kept: above 0. Default: 3.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub low: f64,
     /// Standard deviations above the median that are kept: above 0. Default: 3.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub high: f64,
     /// The largest number of iterations; 0 rejects only infinite samples. Default: 5.
     pub iterations: usize,

@@ -35,6 +35,8 @@ use crate::{Error, Progress, progress::ProgressCallback};
 /// Only `resample`, `flux`, `antialias`, `combine`, `missing`, `exclude_bits`, `blank`, `match_background` and `coordinate_error` change the mosaic. The
 /// other options change time and memory, and never a bit of the result.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Options {
     /// The resampling kernel. Default: [`Resample::Bilinear`].
@@ -52,6 +54,7 @@ pub struct Options {
     /// Bits of the inputs' masks ([`Input::with_mask`](crate::Input::with_mask)) that make a pixel missing: any of them does. Default: 0, no bits.
     pub exclude_bits: u32,
     /// The value of output pixels that no input covers, whose footprint is 0. Default: NaN.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub blank: f64,
     /// Whether and how the backgrounds of the inputs are brought to a common level before they are combined. Default: [`MatchBackground::None`].
     pub match_background: MatchBackground,
@@ -68,6 +71,7 @@ pub struct Options {
     /// Edge in pixels of the square tiles that the output is cut into, from 16 to 4096. Default: 256.
     pub tile: usize,
     /// A callback that is called as the work proceeds, several times a second at least, and can cancel it. Default: none.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub progress: Option<ProgressCallback>,
 }
 
@@ -175,9 +179,11 @@ impl Options {
 
 /// How far the coordinates used may be from the exact ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum CoordinateError {
     /// At most so many input pixels. A bound that is not above zero makes every pixel exact.
-    Pixels(f64),
+    Pixels(#[cfg_attr(feature = "serde", serde(with = "crate::floats"))] f64),
     /// Every position goes through the exact map.
     Exact,
 }
@@ -191,6 +197,8 @@ impl Default for CoordinateError {
 
 /// What happens to a sample whose kernel gives a non-zero weight to a missing input pixel (NaN, BLANK or weight 0).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Missing {
     /// The sample is missing too.
@@ -200,6 +208,7 @@ pub enum Missing {
     /// `min_weight` before (the whole kernel sums to 1). Otherwise the sample is missing. Negative weights of a kernel's lobes are added with their sign.
     Renormalize {
         /// The smallest part of the kernel that valid pixels must hold: above 0, at most 1.
+        #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
         min_weight: f64,
     },
 }
@@ -207,6 +216,8 @@ pub enum Missing {
 /// Where the resampled sub-grid of each input (samples and weights) is kept between resampling and combining. The choice changes no byte of the
 /// mosaic.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Intermediate {
     /// Nowhere: each tile is resampled and combined in one step.
@@ -223,6 +234,8 @@ pub enum Intermediate {
 
 /// The threads that compute a mosaic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Parallel {
     /// The calling thread.

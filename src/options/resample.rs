@@ -8,6 +8,8 @@
 ///
 #[doc = include_str!("../../docs/accuracy.md")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Resample {
     /// The value of the pixel whose centre is nearest; of two at the same distance, that with the larger index. Support 0.5 pixel.
@@ -55,9 +57,12 @@ pub enum Resample {
 ///
 /// Missing pixels make no drops, whatever [`Options::missing`](crate::Options::missing) says. Weights must have the pixel grid of their image.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Drizzle {
     /// Side of a drop in input pixels: above 0, at most 1; [`DrizzleKernel::Point`] does not use it. Default: 1.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub pixfrac: f64,
     /// Shape of a drop. Default: [`DrizzleKernel::Square`].
     pub kernel: DrizzleKernel,
@@ -87,6 +92,8 @@ impl Drizzle {
 
 /// The shapes of the drops of [`Drizzle`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum DrizzleKernel {
     /// The input pixel, shrunk about its centre: a quadrilateral whose corners are mapped to the output and joined by straight lines.
@@ -115,13 +122,17 @@ pub enum DrizzleKernel {
 /// Towards the horizon of a projection kernels grow without bound; positions outside of an image with a WCS are therefore used only where output pixels are at most 4 times
 /// as long as at the reference pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Adaptive {
     /// The kernel. Default: [`AdaptiveKernel::Gaussian`].
     pub kernel: AdaptiveKernel,
     /// Width of the Gaussian, exp(-2 d² / width²), in output pixels, above 0; the Hann kernel does not use it. Default: 1.3.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub kernel_width: f64,
     /// Side of the region around the position whose pixels count, in (padded) output pixels, above 0; the Hann kernel ends by itself. Default: 4.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub sample_region_width: f64,
     /// Whether the Jacobian is computed from differences between the edges of the output pixel, rather than between the centres of its neighbours. This is more
     /// accurate for maps that change from pixel to pixel, and slower. Default: `false`.
@@ -139,6 +150,7 @@ pub struct Adaptive {
     pub y_cyclic: bool,
     /// A value that replaces missing and infinite pixels (reproject's `bad_value_mode='constant'`); input weights of 0 stay 0. Default: none, so that
     /// [`Options::missing`](crate::Options::missing) applies.
+    #[cfg_attr(feature = "serde", serde(with = "crate::floats::optional"))]
     pub bad_fill: Option<f64>,
 }
 
@@ -174,6 +186,8 @@ impl Adaptive {
 
 /// The kernels of [`Adaptive`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum AdaptiveKernel {
     /// Better photometry and less aliasing, at the price of some blur.
@@ -185,6 +199,8 @@ pub enum AdaptiveKernel {
 
 /// How [`Adaptive`] computes samples whose region reaches beyond the image.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Boundary {
     /// They are missing.
@@ -194,12 +210,14 @@ pub enum Boundary {
     /// over the pixels inside.
     Constant {
         /// The value outside.
+        #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
         value: f64,
     },
     /// Pixels outside of the image have a constant value, which is also the sample if the whole region is outside: there is a sample wherever the map is
     /// defined. The input weight of a sample is the mean over the pixels inside.
     GridConstant {
         /// The value outside.
+        #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
         value: f64,
     },
     /// The kernel is normalised over the pixels inside the image. The sample is missing if the whole region is outside.
@@ -207,6 +225,7 @@ pub enum Boundary {
     /// As [`Ignore`](Self::Ignore), but the sample is also missing if more than `threshold` of the kernel's weight lies outside.
     IgnoreThreshold {
         /// The largest part of the weight that may lie outside, 0 to 1. reproject's default is 0.5.
+        #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
         threshold: f64,
     },
     /// Each pixel outside of the image has the value of the nearest pixel inside, also if the whole region is outside: there is a sample wherever the map
@@ -216,6 +235,8 @@ pub enum Boundary {
 
 /// The quantity that interpolating kernels conserve where input and output pixels differ in size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Flux {
     /// Surface brightness: a sample is the value of the input at a point.

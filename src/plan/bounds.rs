@@ -10,25 +10,25 @@ pub(crate) type Block = [[f64; 2]; 2];
 
 /// Samples along each side of a block, less one.
 const CELLS: usize = 4;
-/// Steps into which the side of a block is divided that is not tame and not divided further.
+/// Steps into which the side of a block is divided if the block is irregular and not divided further.
 const STEPS: f64 = 16.0;
 
-/// Pixels by which what lies between the samples may stray beyond what these tell: tables of distortion.
-const WIGGLE: f64 = 2.0;
+/// Pixels by which positions between the samples may depart from what the samples imply, as with distortion tables.
+const SLACK: f64 = 2.0;
 
-/// A cap that contains a block of any size, if one can be told from 5 × 5 samples; between samples far apart there is more room to stray.
-pub(crate) fn tame_cap(sky: &impl Fn(f64, f64) -> Option<Vector>, block: Block) -> Option<Cap> {
+/// A cap that contains a block of any size, if 5 × 5 samples determine one; the farther apart the samples, the larger the allowance.
+pub(crate) fn regular_cap(sky: &impl Fn(f64, f64) -> Option<Vector>, block: Block) -> Option<Cap> {
     let longest = block.map(|[low, high]| high - low).into_iter().fold(0.0, f64::max);
-    Samples::new(sky, block, [CELLS; 2]).tame_cap(WIGGLE.max(longest / 32.0))
+    Samples::new(sky, block, [CELLS; 2]).regular_cap(SLACK.max(longest / 32.0))
 }
 
 /// Divides a block of pixels until each part is known to lie within a cap. `sky` gives the unit vector of a position.
 ///
-/// A part is taken for tame if `sky` is defined at all of 5 × 5 samples and its second differences are small. A cap
-/// around the samples, enlarged by four times what these allow a twice differentiable map to stray from its bilinear
-/// interpolation and by two pixels for what wiggles in between, contains it, because a cap below a
-/// hemisphere is convex. What is not tame is divided, down to `finest` pixels, and then sampled at 16 × 16 steps, with
-/// a margin that also does at a limb. A part without any defined sample on its border and on a lattice inside is void.
+/// A part counts as regular if `sky` is defined at all of 5 × 5 samples and its second differences are small. A cap
+/// around the samples, enlarged by four times what these allow a twice differentiable map to depart from its bilinear
+/// interpolation and by two pixels for small-scale distortions in between, contains it, because a cap below a
+/// hemisphere is convex. An irregular part is divided, down to `finest` pixels, and then sampled at 16 × 16 steps, with
+/// a margin that is large enough at the edge of a hemisphere, too. A part without any defined sample on its border and on a lattice inside is empty.
 pub(crate) struct Caps<'s, S> {
     pub(crate) sky: &'s S,
     /// Side of the smallest parts, pixels.
@@ -51,11 +51,11 @@ impl<S: Fn(f64, f64) -> Option<Vector>> Caps<'_, S> {
             return;
         }
         let samples = self.sample(block, [CELLS; 2]);
-        if let Some(cap) = samples.tame_cap(WIGGLE) {
+        if let Some(cap) = samples.regular_cap(SLACK) {
             self.found.push(cap);
             return;
         }
-        if samples.defined().next().is_none() && self.is_void(block) {
+        if samples.defined().next().is_none() && self.is_empty(block) {
             return;
         }
         let [x, y] = block;
@@ -76,21 +76,21 @@ impl<S: Fn(f64, f64) -> Option<Vector>> Caps<'_, S> {
 
     fn finest_cap(&mut self, block: Block) -> Option<Cap> {
         let step = self.finest / STEPS;
-        // Four steps more on each side, so that the steps next to a sliver of what is defined are known.
+        // Four steps more on each side, so that the steps next to a narrow defined region are known.
         let around = block.map(|[low, high]| [low - 4.0 * step, high + 4.0 * step]);
         let samples = self.sample(around, around.map(|[low, high]| ((high - low) / step).ceil() as usize));
-        // Towards a limb the direction changes as the square root of the distance: 2.42 times the last step is left.
+        // Towards the edge of a hemisphere the direction changes as the square root of the distance: 2.42 times the last step is left.
         let margin = 3.0 * samples.longest_step();
         if margin > 0.0 { Cap::around(samples.defined(), margin) } else { samples.defined().next().map(|_| Cap::WHOLE) }
     }
 
     /// Whether no direction is defined along the border of a block nor on a lattice inside.
-    fn is_void(&mut self, [x, y]: Block) -> bool {
+    fn is_empty(&mut self, [x, y]: Block) -> bool {
         let step = self.finest / STEPS;
         let borders = [(x, [y[0]; 2], step), (x, [y[1]; 2], step), ([x[0]; 2], y, step), ([x[1]; 2], y, step)];
         borders.into_iter().chain([(x, y, self.finest)]).all(|(x, y, step)| {
             let cells = [x, y].map(|[low, high]| ((high - low) / step).ceil());
-            // Of an image that is small beside what is around it there may be too much to look at: it is not void, then.
+            // Around a small image the lattice may have too many points; the part is then taken for not empty.
             if !((cells[0] + 1.0) * (cells[1] + 1.0) <= self.budget as f64) {
                 self.budget = 0;
                 return false;
@@ -129,9 +129,9 @@ impl Samples {
     fn runs(&self) -> impl Iterator<Item = (usize, Direction, Direction, Option<Direction>)> {
         let (n, width) = (self.points.len(), self.width);
         (0..n).flat_map(move |k| {
-            let along = move |axis: usize, stride: usize, room: usize| {
-                let third = (room > 2).then(|| self.points[k + 2 * stride]);
-                (room > 1).then(|| (axis, self.points[k], self.points[k + stride], third))
+            let along = move |axis: usize, stride: usize, left: usize| {
+                let third = (left > 2).then(|| self.points[k + 2 * stride]);
+                (left > 1).then(|| (axis, self.points[k], self.points[k + stride], third))
             };
             [along(0, 1, width - k % width), along(1, width, n / width - k / width)].into_iter().flatten()
         })
@@ -141,14 +141,14 @@ impl Samples {
         self.runs().filter_map(|(_, a, b, _)| Some(chord(a?, b?))).fold(0.0, f64::max)
     }
 
-    /// A cap that contains all between the samples too, if the block is tame and lies within less than a hemisphere.
-    fn tame_cap(&self, wiggle: f64) -> Option<Cap> {
-        Cap::around(self.defined(), self.margin(wiggle)?).filter(|cap| cap.cos_radius > 0.0)
+    /// A cap that contains all between the samples too, if the block is regular and lies within less than a hemisphere.
+    fn regular_cap(&self, slack: f64) -> Option<Cap> {
+        Cap::around(self.defined(), self.margin(slack)?).filter(|cap| cap.cos_radius > 0.0)
     }
 
-    /// By how many radians a cap around the samples has to be enlarged to contain all that lies between them; `None` if
-    /// they are not all defined or vary too fast to say. What wiggles in between moves by so many pixels at most.
-    fn margin(&self, wiggle: f64) -> Option<f64> {
+    /// The radians by which a cap around the samples has to be enlarged to contain all positions between them; `None` if
+    /// not all samples are defined or they vary too fast. Small-scale distortions between the samples are at most `slack` pixels.
+    fn margin(&self, slack: f64) -> Option<f64> {
         let mut longest = [0.0_f64; 2];
         let mut bend = 0.0_f64;
         for (axis, a, b, c) in self.runs() {
@@ -162,9 +162,9 @@ impl Samples {
         }
         let pixel = (longest[0] / self.spacing[0]).max(longest[1] / self.spacing[1]);
         let longest = longest[0].max(longest[1]);
-        let tame = bend <= 0.3 * longest + 1e-14 && longest < 0.5;
-        // Bilinear interpolation strays by at most an eighth of the second difference in each direction.
-        tame.then_some(bend + wiggle * pixel)
+        let regular = bend <= 0.3 * longest + 1e-14 && longest < 0.5;
+        // Bilinear interpolation departs by at most an eighth of the second difference in each direction.
+        regular.then_some(bend + slack * pixel)
     }
 }
 
@@ -190,7 +190,7 @@ impl Extent {
         }
         let samples = Samples::new(sky, block, [CELLS; 2]);
         let mut parts = Vec::new();
-        if let Some(margin) = samples.margin(WIGGLE) {
+        if let Some(margin) = samples.margin(SLACK) {
             for k in 0..CELLS * CELLS {
                 let first = k / CELLS * samples.width + k % CELLS;
                 let corners = [first, first + 1, first + samples.width, first + samples.width + 1];

@@ -19,7 +19,7 @@ use crate::{
     input::plane_of,
     map::{Inverse, PixelMap, Steps},
     progress::{Meter, Phase},
-    resample::Kernel,
+    resample::{Kernel, SampleRules},
     threads::ThreadPool,
     window::{Tiles, Window},
 };
@@ -99,10 +99,12 @@ impl<'a> Plan<'a> {
                     weights_map: input.weights_map(target)?,
                     kernel: Kernel {
                         resample: options.resample,
-                        missing: options.missing,
-                        flux: options.flux,
-                        antialias: options.antialias,
-                        stretch: input.wcs().map_or(f64::INFINITY, |wcs| stretch(target, wcs)),
+                        rules: SampleRules {
+                            missing: options.missing,
+                            flux: options.flux,
+                            antialias: options.antialias,
+                            stretch: input.wcs().map_or(f64::INFINITY, |wcs| stretch(target, wcs)),
+                        },
                     },
                     coordinate_error: options.coordinate_error,
                     exclude_bits: options.exclude_bits,
@@ -115,15 +117,15 @@ impl<'a> Plan<'a> {
             let input = &inputs[index];
             meter.count(1)?;
             let PlannedInput { kernel, map, .. } = &planned[index];
-            if kernel.is_everywhere() || (input.wcs().is_none() && kernel.likes_whole_blocks()) {
+            if kernel.is_unbounded() || (input.wcs().is_none() && kernel.is_block_based()) {
                 return Ok(tree.all());
             }
             let Some(wcs) = input.wcs() else {
-                let pad = |window: Window| kernel.reach(Steps::of(&**map, window).longest());
+                let pad = |window: Window| kernel.support_radius(Steps::of(&**map, window).longest());
                 let plane = plane_of(&*input.image);
                 return Ok(overlap::touched_by_map(&**map, &tiles, window_of(shape), plane, pad));
             };
-            let pad = kernel.reach(stretch(target, wcs));
+            let pad = kernel.support_radius(stretch(target, wcs));
             let extent = overlap::extent_of_wcs(wcs, plane_of(&*input.image), pad, target.frame())?;
             Ok(extent.map_or_else(Vec::new, |extent| tree.touched(&extent)))
         })?;
@@ -236,12 +238,12 @@ impl<'a> Plan<'a> {
         bounds.get_or_init(|| {
             let PlannedInput { map, input: image, kernel, .. } = &self.planned[input];
             let steps = Steps::of(&**map, self.whole());
-            let pad = kernel.reach(steps.longest());
+            let pad = kernel.support_radius(steps.longest());
             let mut bounds =
                 overlap::rectangles(&**map, &self.tiles, &self.touched[input], plane_of(&*image.image), pad);
-            if kernel.likes_whole_blocks() {
+            if kernel.is_block_based() {
                 // A pixel that spans a seam of the input may have its centre on the far side.
-                let margin = kernel.margin(steps.shortest());
+                let margin = kernel.output_margin(steps.shortest());
                 bounds.iter_mut().for_each(|window| *window = window.grown(margin, self.whole()));
             }
             bounds

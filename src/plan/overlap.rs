@@ -1,6 +1,6 @@
 //! Which tiles of the output an input touches, and the rectangles around them.
 
-use super::bounds::{Block, Caps, Extent, tame_cap};
+use super::bounds::{Block, Caps, Extent, regular_cap};
 use crate::direction::{Cap, Vector};
 use crate::error::Error;
 use crate::map::{CoordGrid, PixelMap};
@@ -45,7 +45,7 @@ impl<S: Fn(f64, f64) -> Option<Vector>> TileTree<S> {
                 caps.cover(block);
                 return Cap::hull(caps.found.iter().copied(), 0.0);
             }
-            tame_cap(&self.sky, block).or_else(|| {
+            regular_cap(&self.sky, block).or_else(|| {
                 let children: Vec<Cap> =
                     self.children(depth, node).filter_map(|child| self.cap(depth - 1, child)).collect();
                 Cap::hull(children.iter().copied(), 0.0)
@@ -156,7 +156,7 @@ fn rectangle(map: &dyn PixelMap, tiles: &Tiles, group: &[u32], input_shape: [usi
 /// Pixels along a side of the pieces of the output that are looked at together: four of the largest cells of a grid.
 const PIECE: usize = 2048;
 
-/// The tiles in which an input that only a map relates to the output may have samples of a kernel that interpolates; `pad` is the kernel's reach for
+/// The tiles in which an input that only a map relates to the output may have samples of a kernel that interpolates; `pad` is the kernel's support radius for
 /// input pixels a step.
 pub(crate) fn touched_by_map(
     map: &dyn PixelMap,

@@ -1,11 +1,11 @@
 //! DeForest (2004): a kernel fitted to the output pixel, at each as large as the map makes it there. As reproject_adaptive.
 //!
 //! ```text
-//! P, Ji = position and Jacobian (linear.rs);  Ji = U diag(s0, s1) Vᵀ;  s = max(1, |s|), signs kept;  J = V diag(1/s) Uᵀ
+//! P, Ji = position and Jacobian (linearized.rs);  Ji = U diag(s0, s1) Vᵀ;  s = max(1, |s|), signs kept;  J = V diag(1/s) Uᵀ
 //! Hann:      w(d) = (1 + cos πu0) (1 + cos πu1), u = J d, where |u0|, |u1| < 1   box: of U s Vᵀ (±1, ±1) around P
 //! Gaussian:  w(d) = exp(-2 |J d|² / width²)                                      box: P ± region/2 · max(s)
 //! sample = Σ w p / Σ w over the pixels of the box, d from P to the pixel's centre; × |det Ji| to keep flux
-//! box not inside of the image: the boundary's rule, or around it where it is cyclic;  missing pixels: what bad_fill or Options::missing says
+//! box not inside of the image: the boundary's rule, or across its edges where it is periodic;  missing pixels: what bad_fill or Options::missing says
 //! ```
 //!
 //! The Gaussian, exp(-(a dx² + 2b dx dy + c dy²)), is a product of geometric series: in a box of n × m pixels five exponentials and two
@@ -15,22 +15,25 @@
 use std::f64::consts::SQRT_2;
 
 use super::{
-    Kernel, Linear, Patch, Scene,
     ellipse::{Ellipse, weight},
-    further::Further,
     jacobian::area,
-    linear,
+    kernel::{BlockKernel, BlockSamples, Requirements, SampleRules, Scene},
+    linearized::{self, LinearizedMap},
+    observer::WeightObserver,
+    patch::Patch,
     series::{self, Gaussians, LANES, hann},
 };
-use crate::{Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, simd::dispatch, window::Window};
+use crate::{
+    Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, Resample, map::CoordGrid, simd::dispatch, window::Window,
+};
 
 /// Sides of a box that reaches out of the image are at most so long where pixels outside count.
 const LONGEST: f64 = 16384.0;
-/// Farther than any position.
-const EVERYWHERE: f64 = 1e12;
+/// A distance that no position exceeds.
+const UNBOUNDED: f64 = 1e12;
 
 /// The largest distance along an axis from a position to a pixel with weight, where no singular value is above `longest`.
-pub(super) fn radius(adaptive: &Adaptive, longest: f64) -> f64 {
+fn radius(adaptive: &Adaptive, longest: f64) -> f64 {
     let longest = longest.max(1.0);
     match adaptive.kernel {
         AdaptiveKernel::Hann => SQRT_2 * longest,
@@ -39,12 +42,12 @@ pub(super) fn radius(adaptive: &Adaptive, longest: f64) -> f64 {
 }
 
 /// Whether positions can have samples however far outside of the image they are.
-pub(super) fn is_everywhere(adaptive: &Adaptive) -> bool {
-    adaptive.x_cyclic || adaptive.y_cyclic || is_endless(adaptive)
+fn is_unbounded(adaptive: &Adaptive) -> bool {
+    adaptive.x_cyclic || adaptive.y_cyclic || fills_outside(adaptive)
 }
 
 /// Whether every position that the map defines has a sample.
-fn is_endless(adaptive: &Adaptive) -> bool {
+fn fills_outside(adaptive: &Adaptive) -> bool {
     matches!(adaptive.boundary, Boundary::GridConstant { .. } | Boundary::Nearest)
 }
 
@@ -53,21 +56,21 @@ fn is_endless(adaptive: &Adaptive) -> bool {
 fn limit(adaptive: &Adaptive, stretch: f64) -> f64 {
     match adaptive.boundary {
         Boundary::Strict => 0.0,
-        _ if is_endless(adaptive) => EVERYWHERE,
-        _ => radius(adaptive, SQRT_2 * stretch).min(EVERYWHERE),
+        _ if fills_outside(adaptive) => UNBOUNDED,
+        _ => radius(adaptive, SQRT_2 * stretch).min(UNBOUNDED),
     }
 }
 
-/// The same with room for the neighbours that a Jacobian is taken from; `scale` is the length of output pixels in a block.
-pub(super) fn pad(adaptive: &Adaptive, stretch: f64, scale: f64) -> f64 {
-    if is_everywhere(adaptive) {
-        return EVERYWHERE;
+/// The same with a margin for the neighbours that a Jacobian is taken from; `scale` is the length of output pixels in a block.
+fn pad(adaptive: &Adaptive, stretch: f64, scale: f64) -> f64 {
+    if is_unbounded(adaptive) {
+        return UNBOUNDED;
     }
-    (limit(adaptive, stretch) + 3.0 * scale.max(stretch) + 1.0).min(EVERYWHERE)
+    (limit(adaptive, stretch) + 3.0 * scale.max(stretch) + 1.0).min(UNBOUNDED)
 }
 
-/// The kernel for weights: of pixels that are not there it knows none, and a weight that is not there is 0 where the image is filled.
-pub(super) fn for_weights(adaptive: Adaptive) -> Adaptive {
+/// The kernel for weights: pixels outside of the image have none, and a missing weight is 0 where missing pixels of the image are filled.
+fn for_weights(adaptive: Adaptive) -> Adaptive {
     let boundary = match adaptive.boundary {
         Boundary::Constant { .. } | Boundary::GridConstant { .. } => Boundary::Ignore,
         boundary => boundary,
@@ -101,14 +104,14 @@ impl Region {
     }
 }
 
-/// What a weight falls on.
-enum Met {
+/// What a weight applies to.
+enum Weighted {
     /// The pixel (y, x), and its value.
     Pixel([usize; 2], f64),
-    /// A value that stands for a pixel outside or for one that is missing.
+    /// A value that replaces a pixel outside of the image or a missing one.
     Filled(f64),
-    /// A missing pixel that nothing stands for.
-    Gone,
+    /// A missing pixel that nothing replaces.
+    Missing,
     /// Outside of the image.
     Outside,
 }
@@ -121,7 +124,7 @@ struct Sampling<'s, P> {
     patch: &'s Patch<'s, P>,
     /// First and last row, first and last column of the image.
     image: [[f64; 2]; 2],
-    /// The same, but infinite along an axis where the image goes around.
+    /// The same, but infinite along a periodic axis.
     ends: [[f64; 2]; 2],
     /// Input pixels that output pixels are long at most where positions outside of the image count.
     stretch: f64,
@@ -131,68 +134,126 @@ struct Sampling<'s, P> {
 
 /// What is reused from block to block.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers {
-    pub(super) linear: linear::Buffers,
+pub(super) struct Buffers {
+    pub(super) linearized: linearized::Buffers,
     gaussians: Gaussians,
     rows: series::Buffers,
 }
 
 impl Buffers {
     pub(super) fn bytes(&self) -> usize {
-        self.linear.bytes() + self.rows.bytes()
+        self.linearized.bytes() + self.rows.bytes()
     }
 }
 
-pub(super) fn block<P: Pixel, T: Pixel>(
-    scene: &Scene<'_, P>,
-    adaptive: &Adaptive,
-    Kernel { missing, flux, stretch, .. }: Kernel,
-    block: Window,
-    buffers: &mut Buffers,
-    (values, coverage): (&mut [T], &mut [T]),
-    further: &mut impl Further,
-) {
-    let Buffers { linear: spare, gaussians, rows } = buffers;
-    let own = match scene.linear {
-        Some(_) => None,
-        None => {
-            let shapes = [scene.target, scene.patch.image];
-            Some(Linear::new(scene.grid, block, adaptive, shapes, std::mem::take(spare)))
-        }
-    };
-    if let Some(linear) = scene.linear.or(own.as_ref()) {
-        let image = scene.patch.image.map(|n| [0.0, n as f64 - 1.0]);
-        let open = |cyclic: bool, ends: [f64; 2]| if cyclic { [f64::NEG_INFINITY, f64::INFINITY] } else { ends };
-        let ends = [open(adaptive.y_cyclic, image[0]), open(adaptive.x_cyclic, image[1])];
-        let patch = &scene.patch;
-        let mut sampling = Sampling { adaptive, missing, flux, patch, image, ends, stretch, gaussians, rows };
-        let pixels = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
-        for (y, (values, coverage)) in (block.y0..).zip(pixels) {
-            let pieces = values.chunks_mut(LANES).zip(coverage.chunks_mut(LANES));
-            for ((values, coverage), from) in pieces.zip((0..).step_by(LANES)) {
-                further.start((y - block.y0) * block.nx + from);
-                let numbers = linear.lanes(block.x0 + from, y);
-                dispatch(
-                    #[inline(always)]
-                    || sampling.piece(numbers, values, coverage, further),
-                );
+/// The kernel with its options.
+pub(super) struct FittedKernel<'k> {
+    pub(super) adaptive: &'k Adaptive,
+    pub(super) rules: &'k SampleRules,
+}
+
+impl Requirements for FittedKernel<'_> {
+    fn support_radius(&self, scale: f64) -> f64 {
+        pad(self.adaptive, self.rules.stretch, scale)
+    }
+
+    fn support_radius_on(
+        &self,
+        grid: &CoordGrid<'_>,
+        linearized: Option<&LinearizedMap>,
+        _: Window,
+        default: f64,
+    ) -> f64 {
+        let steepest =
+            linearized.map_or_else(|| grid.steepest().map(linearized::bound), |linearized| Some(linearized.widest()));
+        steepest.map_or(default, |steepest| radius(self.adaptive, steepest) + 1.0)
+    }
+
+    fn output_margin(&self, _: f64) -> usize {
+        1 + usize::from(self.adaptive.despike_jacobian)
+    }
+
+    fn for_weights(&self) -> Resample {
+        Resample::Adaptive(for_weights(*self.adaptive))
+    }
+
+    fn is_unbounded(&self) -> bool {
+        is_unbounded(self.adaptive)
+    }
+
+    fn periodic_axes(&self) -> [bool; 2] {
+        [self.adaptive.y_cyclic, self.adaptive.x_cyclic]
+    }
+
+    /// Only where positions come from the exact map. Polynomials are evaluated again for each plane and few rows, which then stay in the cache.
+    fn linearize(
+        &self,
+        grid: &CoordGrid<'_>,
+        block: Window,
+        shapes: [[usize; 2]; 2],
+        spare: &mut linearized::Buffers,
+    ) -> Option<LinearizedMap> {
+        let is_exact = grid.steepest().is_none();
+        is_exact.then(|| LinearizedMap::new(grid, block, self.adaptive, shapes, std::mem::take(spare)))
+    }
+}
+
+impl BlockKernel for FittedKernel<'_> {
+    type Buffers = Buffers;
+
+    fn sample<P: Pixel, T: Pixel>(
+        &self,
+        scene: &Scene<'_, P>,
+        block: Window,
+        buffers: &mut Buffers,
+        BlockSamples { values, coverage }: BlockSamples<'_, T>,
+        observer: &mut impl WeightObserver,
+    ) {
+        let adaptive = self.adaptive;
+        let SampleRules { missing, flux, stretch, .. } = *self.rules;
+        let Buffers { linearized: spare, gaussians, rows } = buffers;
+        let own = match scene.linearized {
+            Some(_) => None,
+            None => {
+                let shapes = [scene.target, scene.patch.image];
+                Some(LinearizedMap::new(scene.grid, block, adaptive, shapes, std::mem::take(spare)))
+            }
+        };
+        if let Some(linearized) = scene.linearized.or(own.as_ref()) {
+            let image = scene.patch.image.map(|n| [0.0, n as f64 - 1.0]);
+            let open =
+                |periodic: bool, ends: [f64; 2]| if periodic { [f64::NEG_INFINITY, f64::INFINITY] } else { ends };
+            let ends = [open(adaptive.y_cyclic, image[0]), open(adaptive.x_cyclic, image[1])];
+            let patch = &scene.patch;
+            let mut sampling = Sampling { adaptive, missing, flux, patch, image, ends, stretch, gaussians, rows };
+            let pixels = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
+            for (y, (values, coverage)) in (block.y0..).zip(pixels) {
+                let pieces = values.chunks_mut(LANES).zip(coverage.chunks_mut(LANES));
+                for ((values, coverage), from) in pieces.zip((0..).step_by(LANES)) {
+                    observer.start_at((y - block.y0) * block.nx + from);
+                    let numbers = linearized.lanes(block.x0 + from, y);
+                    dispatch(
+                        #[inline(always)]
+                        || sampling.piece(numbers, values, coverage, observer),
+                    );
+                }
             }
         }
-    }
-    if let Some(own) = own {
-        *spare = own.into_buffers();
+        if let Some(own) = own {
+            *spare = own.into_buffers();
+        }
     }
 }
 
 impl<P: Pixel> Sampling<'_, P> {
     /// The samples of a few output pixels of a row: x, y and the Jacobian of each are given.
     #[inline(always)]
-    fn piece<T: Pixel, F: Further>(
+    fn piece<T: Pixel, O: WeightObserver>(
         &mut self,
         numbers: [&[f64; LANES]; 6],
         values: &mut [T],
         coverage: &mut [T],
-        further: &mut F,
+        observer: &mut O,
     ) {
         let jacobian = |k: usize| [2, 3, 4, 5].map(|n| numbers[n][k]);
         let conserve = self.flux == Flux::Conserve;
@@ -212,7 +273,7 @@ impl<P: Pixel> Sampling<'_, P> {
             }
         }
         let all = values.iter().zip(&samples).fold(true, |all, (_, sample)| all & sample.is_finite());
-        if all && !F::WANTED {
+        if all && !O::ACTIVE {
             values.iter_mut().zip(&samples).for_each(|(value, sample)| *value = T::from_f64(*sample));
             return coverage.fill(T::from_f64(1.0));
         }
@@ -223,8 +284,8 @@ impl<P: Pixel> Sampling<'_, P> {
             }
             (*value, *cover) = (T::default(), T::default());
             if !sample.is_nan() {
-                if F::WANTED {
-                    self.tell(k, position, jacobian(k), keep(k), further);
+                if O::ACTIVE {
+                    self.report(k, position, jacobian(k), keep(k), observer);
                 }
                 (*value, *cover) = (T::from_f64(sample), T::from_f64(1.0));
             }
@@ -245,7 +306,7 @@ impl<P: Pixel> Sampling<'_, P> {
         let away = beyond(x, self.ends[1]).max(beyond(y, self.ends[0]));
         let size = (xu * xu + xv * xv + yu * yu + yv * yv).sqrt();
         away <= 0.0
-            || is_endless(self.adaptive)
+            || fills_outside(self.adaptive)
             || away <= limit(self.adaptive, self.stretch) && size <= SQRT_2 * self.stretch
     }
 
@@ -269,12 +330,12 @@ impl<P: Pixel> Sampling<'_, P> {
                 }
             }
         }
-        self.careful(position, &ellipse, region, keep)
+        self.slow_path(position, &ellipse, region, keep)
     }
 
     /// The sample pixel by pixel: at the edges of the image, and where a pixel is missing or infinite.
     #[cold]
-    fn careful(&self, position: [f64; 2], ellipse: &Ellipse, whole: Region, keep: f64) -> f64 {
+    fn slow_path(&self, position: [f64; 2], ellipse: &Ellipse, whole: Region, keep: f64) -> f64 {
         let boundary = self.adaptive.boundary;
         if let Boundary::GridConstant { value } = boundary
             && whole.clip(self.ends).is_empty()
@@ -282,33 +343,33 @@ impl<P: Pixel> Sampling<'_, P> {
             return value;
         }
         let Some(region) = self.region(whole) else { return f64::NAN };
-        let [mut sum, mut there, mut gone, mut outside] = [0.0; 4];
-        let walked = self.walk(position, ellipse, region, |w, met| {
-            match met {
-                Met::Pixel(_, value) | Met::Filled(value) => {
+        let [mut sum, mut valid, mut missing, mut outside] = [0.0; 4];
+        let complete = self.visit_weights(position, ellipse, region, |w, item| {
+            match item {
+                Weighted::Pixel(_, value) | Weighted::Filled(value) => {
                     sum += w * value;
-                    there += w;
+                    valid += w;
                 }
-                Met::Outside => outside += w,
-                Met::Gone if self.missing == Missing::Propagate => return None,
-                Met::Gone => gone += w,
+                Weighted::Outside => outside += w,
+                Weighted::Missing if self.missing == Missing::Propagate => return None,
+                Weighted::Missing => missing += w,
             }
             Some(())
         });
         if let Boundary::IgnoreThreshold { threshold } = boundary
-            && outside > threshold * (outside + there)
+            && outside > threshold * (outside + valid)
         {
             return f64::NAN;
         }
         if let Missing::Renormalize { min_weight } = self.missing
-            && there < min_weight * (there + gone)
+            && valid < min_weight * (valid + missing)
         {
             return f64::NAN;
         }
-        if walked.is_some() { sum / there * keep } else { f64::NAN }
+        if complete.is_some() { sum / valid * keep } else { f64::NAN }
     }
 
-    /// The part of a box that is walked through; `None` if none of it counts, or more of it lies outside than anybody can wait for.
+    /// The part of a box that is visited pixel by pixel; `None` if none of it counts, or so much of it lies outside that visiting it would take too long.
     fn region(&self, whole: Region) -> Option<Region> {
         let inner = whole.clip(self.ends);
         let region = match self.adaptive.boundary {
@@ -321,13 +382,13 @@ impl<P: Pixel> Sampling<'_, P> {
         (short(region.x, self.image[1]) && short(region.y, self.image[0])).then_some(region)
     }
 
-    /// Tells `met` what each weight of the kernel that is not 0 falls on, row by row, as long as it wants to know.
-    fn walk(
+    /// Passes each weight of the kernel that is not 0 and what it applies to, row by row, until `visit` returns `None`.
+    fn visit_weights(
         &self,
         [x, y]: [f64; 2],
         ellipse: &Ellipse,
         region: Region,
-        mut met: impl FnMut(f64, Met) -> Option<()>,
+        mut visit: impl FnMut(f64, Weighted) -> Option<()>,
     ) -> Option<()> {
         for j in region.y[0] as i64..=region.y[1] as i64 {
             for i in region.x[0] as i64..=region.x[1] as i64 {
@@ -340,12 +401,14 @@ impl<P: Pixel> Sampling<'_, P> {
                     [row.clamp(self.ends[0][0], self.ends[0][1]), column.clamp(self.ends[1][0], self.ends[1][1])];
                 let beyond = nearest != [row, column];
                 let at = [0, 1].map(|axis| nearest[axis].rem_euclid(self.image[axis][1] + 1.0) as usize);
-                met(
+                visit(
                     w,
                     match self.adaptive.boundary {
-                        Boundary::Constant { value } | Boundary::GridConstant { value } if beyond => Met::Filled(value),
-                        Boundary::IgnoreThreshold { .. } if beyond => Met::Outside,
-                        _ => self.meet(at),
+                        Boundary::Constant { value } | Boundary::GridConstant { value } if beyond => {
+                            Weighted::Filled(value)
+                        }
+                        Boundary::IgnoreThreshold { .. } if beyond => Weighted::Outside,
+                        _ => self.classify(at),
                     },
                 )?;
             }
@@ -353,48 +416,55 @@ impl<P: Pixel> Sampling<'_, P> {
         Some(())
     }
 
-    /// Infinite pixels spoil with their value, and are as good as missing to all other rules.
-    fn meet(&self, at: [usize; 2]) -> Met {
+    /// Infinite pixels propagate with their value under [`Missing::Propagate`], and are missing under all other rules.
+    fn classify(&self, at: [usize; 2]) -> Weighted {
         let pixel = self.patch.at(at[0], at[1]);
         match self.adaptive.bad_fill {
-            _ if pixel.is_finite() => Met::Pixel(at, pixel),
-            Some(fill) => Met::Filled(fill),
-            None if self.missing == Missing::Propagate && !pixel.is_nan() => Met::Pixel(at, pixel),
-            None => Met::Gone,
+            _ if pixel.is_finite() => Weighted::Pixel(at, pixel),
+            Some(fill) => Weighted::Filled(fill),
+            None if self.missing == Missing::Propagate && !pixel.is_nan() => Weighted::Pixel(at, pixel),
+            None => Weighted::Missing,
         }
     }
 
-    /// Tells which pixels sample `k` is made of. What is filled in has no noise.
-    fn tell(&mut self, k: usize, position: [f64; 2], jacobian: [f64; 4], keep: f64, further: &mut impl Further) {
+    /// Reports the weights of the pixels of sample `k`. Filled values have no noise.
+    fn report(
+        &mut self,
+        k: usize,
+        position: [f64; 2],
+        jacobian: [f64; 4],
+        keep: f64,
+        observer: &mut impl WeightObserver,
+    ) {
         let Some(ellipse) = Ellipse::new(jacobian, self.adaptive) else { return };
         let Some(region) = self.region(Region::new(position, ellipse.radii())) else { return };
         // The pixels that count, once each: beyond the edges they may do so several times.
         let range = |[low, high]: [f64; 2], axis: usize| {
             let [first, last] = self.image[axis];
-            let around = self.ends[axis] != self.image[axis] && (low < first || high > last);
-            let [low, high] = if around { [first, last] } else { [low, high].map(|n| n.clamp(first, last)) };
+            let wraps = self.ends[axis] != self.image[axis] && (low < first || high > last);
+            let [low, high] = if wraps { [first, last] } else { [low, high].map(|n| n.clamp(first, last)) };
             (low as usize, high as usize + 1 - low as usize)
         };
         let ((x0, nx), (y0, ny)) = (range(region.x, 1), range(region.y, 0));
         let mut rows = std::mem::take(self.rows);
         let weights = rows.square(nx * ny);
         let mut total = 0.0;
-        self.walk(position, &ellipse, region, |w, met| {
-            match met {
-                Met::Pixel([y, x], _) => {
+        self.visit_weights(position, &ellipse, region, |w, item| {
+            match item {
+                Weighted::Pixel([y, x], _) => {
                     let slot = weights.get_mut((y - y0) * nx + x - x0)?;
                     *slot += w;
                     total += w;
                 }
-                Met::Filled(_) => total += w,
-                Met::Gone | Met::Outside => {}
+                Weighted::Filled(_) => total += w,
+                Weighted::Missing | Weighted::Outside => {}
             }
             Some(())
         });
         for (at, w) in weights.iter().enumerate().filter(|(_, w)| **w != 0.0) {
-            further.part(k, [y0 + at / nx, x0 + at % nx], *w);
+            observer.part(k, [y0 + at / nx, x0 + at % nx], *w);
         }
-        further.whole(k, total / keep);
+        observer.normalize(k, total / keep);
         *self.rows = rows;
     }
 }

@@ -7,9 +7,9 @@
 use super::interpolate::Taps;
 
 /// Linear between two pixels.
-pub(super) struct Linear;
+pub(super) struct BilinearTaps;
 
-impl Taps<2> for Linear {
+impl Taps<2> for BilinearTaps {
     #[inline(always)]
     fn weights(&self, t: f64) -> [f64; 2] {
         [1.0 - t, t]

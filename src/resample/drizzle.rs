@@ -1,4 +1,4 @@
-//! Drizzle (Fruchter & Hook 2002): input pixels, shrunk, rain onto output pixels. As the package drizzle 3.0.
+//! Drizzle (Fruchter & Hook 2002): shrunk input pixels, the drops, are distributed over output pixels. As the package drizzle 3.0.
 //!
 //! ```text
 //! for each input pixel i, row by row:  d_i = its value,  w_i = its weight,  its drop in the plane of the output's pixels
@@ -6,15 +6,21 @@
 //! value = sum / weight,  coverage = weight
 //! ```
 //!
-//! Each drop is computed from absolute positions alone and drops arrive in the image's order, so no bit depends on the block.
+//! Each drop is computed from absolute positions alone and drops are added in the order of the image, so no bit depends on the block.
 
 use std::{f64::consts::PI, ops::Range};
 
-use super::{Scene, Scratch, further::Further, raster::Cover};
+use super::{
+    kernel::{BlockKernel, BlockSamples, Requirements, Scene},
+    observer::WeightObserver,
+    raster::Cover,
+};
 use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, window::Window};
 
 /// Full width at half maximum of a Gaussian in standard deviations, to the digits of the package.
 const FWHM: f64 = 2.3548;
+/// Output pixels beyond which drops across a seam of the input are not looked for.
+const MAX_MARGIN: f64 = 512.0;
 /// Parts of a drop that are nothing but rounding.
 const NOTHING: f64 = 1e-12;
 
@@ -72,7 +78,7 @@ fn position([x, y]: &[Vec<f64>; 2], k: usize) -> [f64; 2] {
 }
 
 /// Half the side of the square around an input pixel's centre that its drop can touch, input pixels.
-pub(super) fn radius(drizzle: &Drizzle) -> f64 {
+fn radius(drizzle: &Drizzle) -> f64 {
     match drizzle.kernel {
         DrizzleKernel::Point => 0.0,
         DrizzleKernel::Square | DrizzleKernel::Turbo => 0.5 * drizzle.pixfrac,
@@ -85,62 +91,93 @@ fn gaussian_radius(pixfrac: f64) -> f64 {
     (2.5 * pixfrac / FWHM).max(1.2)
 }
 
-pub(super) fn block<P: Pixel, T: Pixel>(
-    scene: &Scene<'_, P>,
-    drizzle: &Drizzle,
-    flux: Flux,
-    block: Window,
-    scratch: &mut Scratch,
-    (values, coverage): (&mut [T], &mut [T]),
-    further: &mut impl Further,
-) {
-    let Buffers { centres, below, above, cover, sums } = &mut scratch.drizzle;
-    sums.clear();
-    sums.resize(block.area(), [0.0; 2]);
-    let mut sheet = Sheet { block, sums, factors: Vec::new(), source: None, further, pixel: [0; 2], share: 1.0 };
-    let Some(grid) = scene.forward else { return };
-    let window = scene.patch.window;
-    let half = if drizzle.kernel == DrizzleKernel::Square { 0.5 * drizzle.pixfrac } else { 0.5 };
-    for y in window.y0..window.y0 + window.ny {
-        let Some(pixels) = scene.patch.run(y, window.x0, window.nx) else { continue };
-        let weights = scene.weights.as_ref().map(|weights| weights.run(y, window.x0, window.nx).unwrap_or(&[]));
-        let (x0, at) = (window.x0 as f64, y as f64);
-        row(grid, x0, at, window.nx, centres);
-        std::mem::swap(below, above);
-        if y == window.y0 || !below.shared {
-            below.fill(grid, [x0, at - half], window.nx, half);
-        }
-        above.fill(grid, [x0, at + half], window.nx, half);
-        for (k, pixel) in pixels.iter().enumerate() {
-            let weight = weights.map_or(1.0, |weights| weights.get(k).map_or(f64::NAN, |w| *w));
-            let value = pixel.to_f64();
-            if value.is_nan() || weight.is_nan() {
-                continue;
-            }
-            let ([a, b], [d, c]) = (below.at(k), above.at(k));
-            let quad = [a, b, c, d];
-            let drop = Drop { centre: position(centres, k), quad, half, pixfrac: drizzle.pixfrac, value, weight };
-            sheet.pixel = [y, window.x0 + k];
-            if drop.is_whole() {
-                drop.fall(drizzle.kernel, flux, scene.target, cover, &mut sheet);
-            } else if let Some(parts) = drop.torn() {
-                let here = [(window.x0 + k) as f64, at];
-                sheet.source = Some(Source { grid: scene.grid, here, reach: 2.0 * radius(drizzle) });
-                // A point falls on one side only.
-                let sides = if drizzle.kernel == DrizzleKernel::Point { 1 } else { 2 };
-                for part in parts.iter().take(sides) {
-                    part.fall(drizzle.kernel, flux, scene.target, cover, &mut sheet);
-                }
-                sheet.source = None;
-            }
-        }
+/// The kernel with its options.
+pub(super) struct DropKernel<'k> {
+    pub(super) drizzle: &'k Drizzle,
+    pub(super) flux: Flux,
+}
+
+impl Requirements for DropKernel<'_> {
+    fn support_radius(&self, scale: f64) -> f64 {
+        // A drop may lie askew on the output pixels, whose centres determine the support.
+        2.0 * radius(self.drizzle) + scale + 1.0
     }
-    for (k, ([sum, weight], (value, covered))) in sums.iter().zip(values.iter_mut().zip(coverage)).enumerate() {
-        further.whole(k, *weight);
-        let mean = sum / weight;
-        let there = *weight > 0.0 && !mean.is_nan();
-        *value = T::from_f64(if there { mean } else { 0.0 });
-        *covered = T::from_f64(if there { *weight } else { 0.0 });
+
+    fn output_margin(&self, scale: f64) -> usize {
+        // Across a seam of the input nothing but the radius of the drops in the output tells that they touch a block.
+        1 + (2.0 * radius(self.drizzle) / scale).ceil().min(MAX_MARGIN) as usize
+    }
+
+    fn needs_inverse_map(&self) -> bool {
+        true
+    }
+
+    fn is_block_based(&self) -> bool {
+        true
+    }
+}
+
+impl BlockKernel for DropKernel<'_> {
+    type Buffers = Buffers;
+
+    fn sample<P: Pixel, T: Pixel>(
+        &self,
+        scene: &Scene<'_, P>,
+        block: Window,
+        buffers: &mut Buffers,
+        BlockSamples { values, coverage }: BlockSamples<'_, T>,
+        observer: &mut impl WeightObserver,
+    ) {
+        let (drizzle, flux) = (self.drizzle, self.flux);
+        let Buffers { centres, below, above, cover, sums } = buffers;
+        sums.clear();
+        sums.resize(block.area(), [0.0; 2]);
+        let mut drop_sums =
+            DropSums { block, sums, factors: Vec::new(), source: None, observer, pixel: [0; 2], share: 1.0 };
+        let Some(grid) = scene.inverse else { return };
+        let window = scene.patch.window;
+        let half = if drizzle.kernel == DrizzleKernel::Square { 0.5 * drizzle.pixfrac } else { 0.5 };
+        for y in window.y0..window.y0 + window.ny {
+            let Some(pixels) = scene.patch.run(y, window.x0, window.nx) else { continue };
+            let weights = scene.weights.as_ref().map(|weights| weights.run(y, window.x0, window.nx).unwrap_or(&[]));
+            let (x0, at) = (window.x0 as f64, y as f64);
+            row(grid, x0, at, window.nx, centres);
+            std::mem::swap(below, above);
+            if y == window.y0 || !below.shared {
+                below.fill(grid, [x0, at - half], window.nx, half);
+            }
+            above.fill(grid, [x0, at + half], window.nx, half);
+            for (k, pixel) in pixels.iter().enumerate() {
+                let weight = weights.map_or(1.0, |weights| weights.get(k).map_or(f64::NAN, |w| *w));
+                let value = pixel.to_f64();
+                if value.is_nan() || weight.is_nan() {
+                    continue;
+                }
+                let ([a, b], [d, c]) = (below.at(k), above.at(k));
+                let quad = [a, b, c, d];
+                let drop = Drop { centre: position(centres, k), quad, half, pixfrac: drizzle.pixfrac, value, weight };
+                drop_sums.pixel = [y, window.x0 + k];
+                if drop.is_whole() {
+                    drop.distribute(drizzle.kernel, flux, scene.target, cover, &mut drop_sums);
+                } else if let Some(parts) = drop.split_at_seam() {
+                    let here = [(window.x0 + k) as f64, at];
+                    drop_sums.source = Some(Source { grid: scene.grid, here, radius: 2.0 * radius(drizzle) });
+                    // A point falls on one side only.
+                    let sides = if drizzle.kernel == DrizzleKernel::Point { 1 } else { 2 };
+                    for part in parts.iter().take(sides) {
+                        part.distribute(drizzle.kernel, flux, scene.target, cover, &mut drop_sums);
+                    }
+                    drop_sums.source = None;
+                }
+            }
+        }
+        for (k, ([sum, weight], (value, covered))) in sums.iter().zip(values.iter_mut().zip(coverage)).enumerate() {
+            observer.normalize(k, *weight);
+            let mean = sum / weight;
+            let valid = *weight > 0.0 && !mean.is_nan();
+            *value = T::from_f64(if valid { mean } else { 0.0 });
+            *covered = T::from_f64(if valid { *weight } else { 0.0 });
+        }
     }
 }
 
@@ -151,22 +188,22 @@ fn row(grid: &CoordGrid<'_>, x0: f64, y: f64, n: usize, [xs, ys]: &mut [Vec<f64>
     grid.row(x0, y, xs, ys);
 }
 
-/// The block of the output that drops fall on.
-struct Sheet<'b, F> {
+/// The sums of the output pixels of a block.
+struct DropSums<'b, O> {
     block: Window,
     sums: &'b mut [[f64; 2]],
     /// For a Gaussian, those along x.
     factors: Vec<f64>,
-    /// Where the present drop comes from, if it has to be asked of each output pixel whether it lies there.
+    /// The input pixel of the present drop, if each output pixel has to be checked for lying near it.
     source: Option<Source<'b>>,
-    further: &'b mut F,
+    observer: &'b mut O,
     /// (y, x) of the input pixel that the present drop comes from, and what its value is multiplied by.
     pixel: [usize; 2],
     share: f64,
 }
 
-impl<F: Further> Sheet<'_, F> {
-    /// Gives an output pixel its part of a drop.
+impl<O: WeightObserver> DropSums<'_, O> {
+    /// Adds the part of a drop that an output pixel receives.
     fn add(&mut self, drop: &Drop, x: usize, y: usize, part: f64) {
         if self.source.as_ref().is_some_and(|source| !source.holds(x, y, drop.area())) {
             return;
@@ -180,7 +217,7 @@ impl<F: Further> Sheet<'_, F> {
             let part = part * drop.weight;
             *sum += part * drop.value;
             *weight += part;
-            self.further.part(k, self.pixel, part * self.share);
+            self.observer.part(k, self.pixel, part * self.share);
         }
     }
 }
@@ -189,7 +226,7 @@ impl<F: Further> Sheet<'_, F> {
 struct Source<'s> {
     grid: &'s CoordGrid<'s>,
     here: [f64; 2],
-    reach: f64,
+    radius: f64,
 }
 
 impl Source<'_> {
@@ -197,11 +234,11 @@ impl Source<'_> {
     fn holds(&self, x: usize, y: usize, area: f64) -> bool {
         let (mut u, mut v) = ([0.0], [0.0]);
         self.grid.row(x as f64, y as f64, &mut u, &mut v);
-        (u[0] - self.here[0]).hypot(v[0] - self.here[1]) <= self.reach + 1.0 / area.sqrt()
+        (u[0] - self.here[0]).hypot(v[0] - self.here[1]) <= self.radius + 1.0 / area.sqrt()
     }
 }
 
-/// What falls of one input pixel.
+/// The drop of one input pixel.
 struct Drop {
     /// Output coordinates of the centre, and of corners in order around it, `half` an input pixel off along each axis.
     centre: [f64; 2],
@@ -222,7 +259,7 @@ impl Drop {
 
     /// Largest distance of a corner from the centre.
     #[inline(always)]
-    fn reach(&self) -> f64 {
+    fn radius(&self) -> f64 {
         self.quad.iter().map(|corner| square(*corner, self.centre)).fold(0.0, f64::max).sqrt()
     }
 
@@ -233,9 +270,9 @@ impl Drop {
         square(middle, self.centre) <= 0.01 * square(a, c).max(square(b, d))
     }
 
-    /// The drop as it lies on either side of a seam, the corners beyond put where they would be without; `None` if it
-    /// has no place, or not even two corners on the side of the centre.
-    fn torn(&self) -> Option<[Drop; 2]> {
+    /// The drop on either side of a seam, with the corners beyond it moved to where they would be without a seam; `None` if its
+    /// position is undefined, or less than two corners are on the side of the centre.
+    fn split_at_seam(&self) -> Option<[Drop; 2]> {
         let away = self.quad.map(|corner| square(corner, self.centre));
         let least = away.iter().copied().fold(f64::INFINITY, f64::min);
         // False for NaN.
@@ -256,13 +293,14 @@ impl Drop {
         Some([side(self.centre, quad), side(beyond(self.centre), quad.map(beyond))])
     }
 
-    fn fall(
+    /// Adds the drop to the sums of the output pixels.
+    fn distribute(
         &self,
         kernel: DrizzleKernel,
         flux: Flux,
         target: [usize; 2],
         cover: &mut Cover,
-        sheet: &mut Sheet<'_, impl Further>,
+        drop_sums: &mut DropSums<'_, impl WeightObserver>,
     ) {
         let area = self.area();
         if !(area > 0.0 && area.is_finite()) {
@@ -270,67 +308,67 @@ impl Drop {
         }
         let conserve = flux == Flux::Conserve;
         let drop = Drop { value: if conserve { self.value / area } else { self.value }, ..*self };
-        sheet.share = if conserve { 1.0 / area } else { 1.0 };
+        drop_sums.share = if conserve { 1.0 / area } else { 1.0 };
         match kernel {
-            DrizzleKernel::Square => drop.square(target, cover, sheet),
-            DrizzleKernel::Point => drop.point(sheet),
-            DrizzleKernel::Turbo => drop.turbo(area, sheet),
-            DrizzleKernel::Gaussian => drop.gaussian(area, sheet),
+            DrizzleKernel::Square => drop.square(target, cover, drop_sums),
+            DrizzleKernel::Point => drop.point(drop_sums),
+            DrizzleKernel::Turbo => drop.turbo(area, drop_sums),
+            DrizzleKernel::Gaussian => drop.gaussian(area, drop_sums),
         }
     }
 
     /// All of it into one pixel.
-    fn point(&self, sheet: &mut Sheet<'_, impl Further>) {
-        let [columns, rows] = self.within(0.0, sheet.block);
+    fn point(&self, drop_sums: &mut DropSums<'_, impl WeightObserver>) {
+        let [columns, rows] = self.within(0.0, drop_sums.block);
         for (x, y) in columns.zip(rows) {
-            sheet.add(self, x, y, 1.0);
+            drop_sums.add(self, x, y, 1.0);
         }
     }
 
     /// The quadrilateral between the corners.
-    fn square(&self, target: [usize; 2], cover: &mut Cover, sheet: &mut Sheet<'_, impl Further>) {
-        let [columns, rows] = self.within(self.reach(), sheet.block);
+    fn square(&self, target: [usize; 2], cover: &mut Cover, drop_sums: &mut DropSums<'_, impl WeightObserver>) {
+        let [columns, rows] = self.within(self.radius(), drop_sums.block);
         if columns.is_empty() || rows.is_empty() || !cover.lay(self.quad.map(|corner| corner.map(|c| c + 0.5)), target)
         {
             return;
         }
         for (y, areas) in cover.rows() {
             for (x, area) in (cover.x0..).zip(areas) {
-                sheet.add(self, x, y, area / cover.area);
+                drop_sums.add(self, x, y, area / cover.area);
             }
         }
     }
 
     /// A square along the axes of the output, as large as the drop.
-    fn turbo(&self, area: f64, sheet: &mut Sheet<'_, impl Further>) {
+    fn turbo(&self, area: f64, drop_sums: &mut DropSums<'_, impl WeightObserver>) {
         let half = 0.5 * self.pixfrac * area.sqrt();
         let shared = |axis: usize, k: usize| {
             let away = self.centre[axis] - k as f64;
             ((away + half).min(0.5) - (away - half).max(-0.5)).max(0.0)
         };
-        let [columns, rows] = self.within(half, sheet.block);
+        let [columns, rows] = self.within(half, drop_sums.block);
         for y in rows {
             let part = shared(1, y) / (4.0 * half * half);
-            columns.clone().for_each(|x| sheet.add(self, x, y, shared(0, x) * part));
+            columns.clone().for_each(|x| drop_sums.add(self, x, y, shared(0, x) * part));
         }
     }
 
     /// A Gaussian with the drop's side as full width at half maximum, at the centres of the pixels of a square.
-    fn gaussian(&self, area: f64, sheet: &mut Sheet<'_, impl Further>) {
+    fn gaussian(&self, area: f64, drop_sums: &mut DropSums<'_, impl WeightObserver>) {
         let steepness = 0.5 * (FWHM / self.pixfrac).powi(2) / area;
         let along = |axis: usize, k: usize| {
             let away = self.centre[axis] - k as f64;
             (-away * away * steepness).exp()
         };
-        let [columns, rows] = self.within(gaussian_radius(self.pixfrac) * area.sqrt(), sheet.block);
-        let mut factors = std::mem::take(&mut sheet.factors);
+        let [columns, rows] = self.within(gaussian_radius(self.pixfrac) * area.sqrt(), drop_sums.block);
+        let mut factors = std::mem::take(&mut drop_sums.factors);
         factors.clear();
         factors.extend(columns.clone().map(|x| along(0, x)));
         for y in rows {
             let part = steepness / PI * along(1, y);
-            columns.clone().zip(&factors).for_each(|(x, factor)| sheet.add(self, x, y, part * factor));
+            columns.clone().zip(&factors).for_each(|(x, factor)| drop_sums.add(self, x, y, part * factor));
         }
-        sheet.factors = factors;
+        drop_sums.factors = factors;
     }
 
     /// Columns and rows of the block's pixels that meet the square of this half side around the centre; a tie goes away from 0.

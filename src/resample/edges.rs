@@ -14,7 +14,7 @@
 
 use std::ops::Range;
 
-use super::Patch;
+use super::patch::Patch;
 use crate::{Flux, Pixel, map::CoordGrid, simd::dispatch, window::Window};
 
 /// Side of the tiles over which W is summed up, anchored to the image's first pixel: so small that sums stay small and little is lost in differences.
@@ -156,12 +156,12 @@ fn sum_up<P: Pixel>(pixels: &[P], reference: f64, sums: &mut [[f64; 2]]) {
 /// W where not all pixels are finite: these count as r.
 #[cold]
 fn sum_up_finite<P: Pixel>(pixels: &[P], reference: f64, sums: &mut [[f64; 2]]) {
-    let (mut sum, mut spoilt) = (0.0, 0_usize);
+    let (mut sum, mut affected) = (0.0, 0_usize);
     for (pixel, entry) in pixels.iter().zip(sums) {
         let value = pixel.to_f64();
-        spoilt = if value.is_finite() { spoilt.saturating_sub(1) } else { WIDEST };
+        affected = if value.is_finite() { affected.saturating_sub(1) } else { WIDEST };
         let next = if value.is_finite() { sum + (value - reference) } else { sum };
-        *entry = [if spoilt > 0 { f64::NAN } else { sum }, next - sum];
+        *entry = [if affected > 0 { f64::NAN } else { sum }, next - sum];
         sum = next;
     }
 }

@@ -5,13 +5,16 @@
 //! i = floor(x), t = x - i                       with an odd number N of taps: i = floor(x + 1/2)
 //! first tap = i - (N-1)/2;  wx = weights(t), and alike in y
 //! sample = Σ_n wx[n] (Σ_m wy[m] p[m][n])        taps outside of the image are mirrored: d c b | a b c d | c b a
-//! where that is NaN: tap by tap, taps of weight 0 left out, with the rule for missing pixels
+//! where that is NaN: tap by tap, taps of weight 0 ignored, with the rule for missing pixels
 //! ```
 //!
 //! Mirroring is what reproject's splines do. For all kernels it makes every position of the image valid and keeps the
-//! samples continuous; no tap lies farther away than the one that it stands in for.
+//! samples continuous; no tap lies farther away than the one that it replaces.
 
-use super::{Patch, further::Further};
+use super::{
+    observer::WeightObserver,
+    patch::{Patch, mirror},
+};
 use crate::{Missing, Pixel, simd::dispatch};
 
 /// A one-dimensional kernel on `N` pixels.
@@ -44,7 +47,7 @@ struct Axis<const N: usize> {
     end: f64,
     /// Middle taps of positions whose first taps are the first and the last pixel of the patch that can be one.
     middles: [f64; 2],
-    /// Positions from here to there lie between pixel centres of the image and have all their taps in the patch.
+    /// The first position, and the one behind the last, that lie between pixel centres of the image and have all their taps in the patch.
     inner: [f64; 2],
 }
 
@@ -54,10 +57,10 @@ impl<const N: usize> Axis<N> {
 
     fn new(image: usize, start: usize, patch: usize) -> Self {
         let last = image as f64 - 1.0;
-        let room = (patch + 1).saturating_sub(N) as f64;
+        let starts = (patch + 1).saturating_sub(N) as f64;
         let first = start as f64 + ((N - 1) / 2) as f64;
-        let inner = [(first - Self::SHIFT).max(0.0), (first + room - Self::SHIFT).min(last)];
-        Axis { last, end: last + 0.5, middles: [first, first + room - 1.0], inner }
+        let inner = [(first - Self::SHIFT).max(0.0), (first + starts - Self::SHIFT).min(last)];
+        Axis { last, end: last + 0.5, middles: [first, first + starts - 1.0], inner }
     }
 
     /// False for NaN, which is how an undefined position looks.
@@ -102,7 +105,7 @@ impl<const N: usize> Axis<N> {
 /// Numbers from here to twice as much are whole, with the unit as their last bit.
 const WHOLE: f64 = (1_u64 << 52) as f64;
 
-/// The whole part of `x`, which is from 0 to 2⁵¹: a fraction of the work of casts that mind their range.
+/// The whole part of `x`, which is from 0 to 2⁵¹: much faster than casts, which check their range.
 #[inline(always)]
 pub(super) fn floor(x: f64) -> f64 {
     let nearest = (x + WHOLE) - WHOLE;
@@ -122,7 +125,7 @@ pub(super) const RUN: usize = 32;
 pub(super) const MOST: usize = 10;
 
 /// A run of positions on its way to samples, as columns: each step is done for several positions at a time. Aligned, so that no vector lies across two lines
-/// of the cache. What is kept for taps that a kernel has not is never touched.
+/// of the cache. Memory for more taps than a kernel has is never touched.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Run {
@@ -150,7 +153,7 @@ impl Default for Run {
 }
 
 impl Run {
-    /// First taps and weights. Unless all positions are `INNER` each is asked, and one that has not all its taps in the patch gets weights of NaN.
+    /// Finds first taps and weights. Unless all positions are `INNER` each is checked; one whose taps are not all in the patch gets weights of NaN.
     #[inline(always)]
     fn locate<const N: usize, const INNER: bool>(
         &mut self,
@@ -181,7 +184,7 @@ impl Run {
     fn sum<const N: usize, P: Pixel>(&mut self, pixels: &[P], stride: usize) {
         const { assert!(N <= MOST) };
         let Some(all_columns) = self.columns.as_chunks_mut::<N>().0.first_chunk_mut::<RUN>() else { return };
-        // The patch from each row of taps on, all equally long: what is in one of them is in all, which is asked once.
+        // The patch from each row of taps on, all equally long: an index that is valid in one of them is valid in all, and is checked once.
         let long = pixels.len().saturating_sub((N - 1) * stride);
         let mut rows = [pixels; N];
         for (m, rows) in rows.iter_mut().enumerate() {
@@ -212,17 +215,28 @@ impl Run {
     }
 }
 
+/// A row of samples: the input positions of its pixels, their values and coverage, all equally long.
+pub(super) struct Row<'r, T> {
+    pub(super) xs: &'r [f64],
+    pub(super) ys: &'r [f64],
+    pub(super) values: &'r mut [T],
+    pub(super) coverage: &'r mut [T],
+}
+
+impl<T> Row<'_, T> {
+    pub(super) fn reborrow(&mut self) -> Row<'_, T> {
+        Row { xs: self.xs, ys: self.ys, values: self.values, coverage: self.coverage }
+    }
+}
+
 /// Samples one row; returns whether a position may be the centre of a pixel.
-#[allow(clippy::too_many_arguments)]
-pub(super) fn row<const N: usize, P: Pixel, T: Pixel, F: Further>(
+pub(super) fn row<const N: usize, P: Pixel, T: Pixel, O: WeightObserver>(
     patch: &Patch<'_, P>,
     kernel: &impl Taps<N>,
     missing: Missing,
     run: &mut Run,
-    (xs, ys): (&[f64], &[f64]),
-    values: &mut [T],
-    coverage: &mut [T],
-    further: &mut F,
+    Row { xs, ys, values, coverage }: Row<'_, T>,
+    observer: &mut O,
 ) -> bool {
     dispatch(
         #[inline(always)]
@@ -253,18 +267,18 @@ pub(super) fn row<const N: usize, P: Pixel, T: Pixel, F: Further>(
                     *value = T::from_f64(*sample);
                     complete &= !sample.is_nan();
                 }
-                if complete && !F::WANTED {
+                if complete && !O::ACTIVE {
                     continue;
                 }
                 for (k, (value, cover)) in values.iter_mut().zip(coverage).enumerate() {
                     let mut sample = run.samples[k];
-                    if x_axis.holds(xs[k]) && y_axis.holds(ys[k]) && (F::WANTED || sample.is_nan()) {
+                    if x_axis.holds(xs[k]) && y_axis.holds(ys[k]) && (O::ACTIVE || sample.is_nan()) {
                         let ((i, t), (j, u)) = (x_axis.locate(xs[k]), y_axis.locate(ys[k]));
                         let (first, wx, wy) = ([j, i], kernel.weights(t), kernel.weights(u));
                         if sample.is_nan() {
-                            sample = careful(patch, first, &wx, &wy, missing);
+                            sample = tap_by_tap(patch, first, &wx, &wy, missing);
                         }
-                        further.taps(from + k, first, &wy, &wx);
+                        observer.taps(from + k, first, &wy, &wx);
                     }
                     if sample.is_nan() {
                         (*value, *cover) = (T::default(), T::default());
@@ -278,7 +292,7 @@ pub(super) fn row<const N: usize, P: Pixel, T: Pixel, F: Further>(
     )
 }
 
-/// The positions of a run; those after the last are like it.
+/// The positions of a run; beyond the last it is repeated.
 #[inline(always)]
 fn whole<'r>(positions: &'r [f64], end: &'r mut [f64; RUN]) -> &'r [f64; RUN] {
     match positions.first_chunk() {
@@ -293,7 +307,7 @@ fn whole<'r>(positions: &'r [f64], end: &'r mut [f64; RUN]) -> &'r [f64; RUN] {
 
 /// The sample tap by tap: at the edges of the image, and where a pixel is missing or infinite.
 #[cold]
-pub(super) fn careful<P: Pixel>(
+pub(super) fn tap_by_tap<P: Pixel>(
     patch: &Patch<'_, P>,
     [first_y, first_x]: [isize; 2],
     wx: &[f64],
@@ -329,14 +343,4 @@ pub(super) fn careful<P: Pixel>(
         }
         _ => sum,
     }
-}
-
-/// Index of the pixel that stands for number `i`, which may lie outside, on an axis of `n` pixels.
-pub(super) fn mirror(i: isize, n: usize) -> usize {
-    let last = n as isize - 1;
-    if last <= 0 {
-        return 0;
-    }
-    let folded = i.rem_euclid(2 * last);
-    folded.min(2 * last - folded) as usize
 }

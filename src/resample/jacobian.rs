@@ -4,7 +4,7 @@ use crate::map::CoordGrid;
 
 /// Derivatives of the input position (x, y) by the output position (u, v), for the pixels of a row.
 #[derive(Debug, Default)]
-pub(crate) struct Jacobians {
+pub(super) struct Jacobians {
     /// ∂x/∂u, ∂x/∂v, ∂y/∂u, ∂y/∂v.
     pub(super) values: Vec<[f64; 4]>,
     /// Positions at the left, lower and upper edges of the pixels.
@@ -17,9 +17,9 @@ impl Jacobians {
         32 * self.values.capacity() + 8 * sides
     }
 
-    /// Central differences between the edges of the output pixels (x0 + i, y), whose centres lie at (xs, ys). Across a seam, or where an edge has no place
-    /// in the input, the half of the pixel that makes sense stands for the whole; NaN if neither does. `step` is told differences of positions, and may
-    /// know better.
+    /// Central differences between the edges of the output pixels (x0 + i, y), whose centres lie at (xs, ys). Across a seam, or where an edge has no
+    /// position in the input, twice the difference over the continuous half of the pixel is taken; NaN if neither half has one. `step` maps differences
+    /// of positions, for images that are periodic.
     pub(super) fn row(
         &mut self,
         grid: &CoordGrid<'_>,

@@ -1,7 +1,7 @@
 //! Nearest neighbour.
 //!
 //! ```text
-//! (i, j) = floor(x + 1/2), floor(y + 1/2);  sample = pixel(i, j), there if it is inside the image and not missing
+//! (i, j) = floor(x + 1/2), floor(y + 1/2);  sample = pixel(i, j) where it is inside the image and not missing
 //! ```
 
 use super::interpolate::Taps;

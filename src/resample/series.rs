@@ -3,8 +3,8 @@
 use std::f64::consts::LOG2_E;
 
 use super::{
-    Patch,
     ellipse::{Form, Matrix, exp2, hann_window},
+    patch::Patch,
 };
 use crate::{Adaptive, Pixel, window::Window};
 
@@ -13,7 +13,7 @@ const STEEPEST: f64 = 150.0;
 
 /// Weights of a row, and Σwp and Σw of the columns.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers([Vec<f64>; 3]);
+pub(super) struct Buffers([Vec<f64>; 3]);
 
 impl Buffers {
     pub(super) fn bytes(&self) -> usize {

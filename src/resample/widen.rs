@@ -7,16 +7,16 @@
 //! ```
 
 use super::{
-    Patch,
-    further::Further,
-    interpolate::{Taps, careful},
+    interpolate::{Row, Taps, tap_by_tap},
     jacobian::stretch,
+    observer::WeightObserver,
+    patch::Patch,
 };
 use crate::{Missing, Pixel};
 
 /// Weights and indices of the taps on both axes, reused from pixel to pixel.
 #[derive(Debug, Default)]
-pub(crate) struct WideTaps {
+pub(super) struct WideTaps {
     x: Vec<f64>,
     y: Vec<f64>,
     columns: Vec<f64>,
@@ -28,17 +28,14 @@ impl WideTaps {
     }
 
     /// Samples again those pixels of a row that are larger than an input pixel.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn row<const N: usize, P: Pixel, T: Pixel>(
         &mut self,
         patch: &Patch<'_, P>,
         kernel: &impl Taps<N>,
         missing: Missing,
         jacobians: &[[f64; 4]],
-        (xs, ys): (&[f64], &[f64]),
-        values: &mut [T],
-        coverage: &mut [T],
-        further: &mut impl Further,
+        Row { xs, ys, values, coverage }: Row<'_, T>,
+        observer: &mut impl WeightObserver,
     ) {
         let [y_last, x_last] = patch.image.map(|n| n as f64 - 1.0);
         let samples = values.iter_mut().zip(coverage);
@@ -53,12 +50,12 @@ impl WideTaps {
             let first_y = weights(kernel, y.max(0.0).min(y_last), sy, &mut self.y);
             let mut sample = self.sum(patch, first_x, first_y);
             if sample.is_nan() {
-                sample = careful(patch, [first_y, first_x], &self.x, &self.y, missing);
+                sample = tap_by_tap(patch, [first_y, first_x], &self.x, &self.y, missing);
             }
-            further.taps(k, [first_y, first_x], &self.y, &self.x);
-            let there = !sample.is_nan();
-            *value = T::from_f64(if there { sample } else { 0.0 });
-            *cover = T::from_f64(f64::from(u8::from(there)));
+            observer.taps(k, [first_y, first_x], &self.y, &self.x);
+            let valid = !sample.is_nan();
+            *value = T::from_f64(if valid { sample } else { 0.0 });
+            *cover = T::from_f64(f64::from(u8::from(valid)));
         }
     }
 

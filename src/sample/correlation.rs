@@ -20,7 +20,9 @@ impl PlannedInput<'_> {
         let inner = around(CORRELATED)?;
         let longest = Steps::of(&*self.map, inner).longest().max(0.02);
         // Samples farther apart share no pixel that matters.
-        let apart = 2.0 * (self.kernel.reach(longest) + self.kernel.surround::<f64>() as f64).min(8.0 + 2.0 * longest)
+        let apart = 2.0
+            * (self.kernel.support_radius(longest) + self.kernel.prefilter_margin::<f64>() as f64)
+                .min(8.0 + 2.0 * longest)
             / longest
             * 1.5
             + 2.0;

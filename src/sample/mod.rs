@@ -15,7 +15,7 @@ use crate::{
     map::Sky,
     plan::PlannedInput,
     planes::Samples,
-    resample::Known,
+    resample::{BlockSamples, PatchAuxiliary},
     simd::dispatch,
     stats::{Stages, Tally, Watch},
     window::Window,
@@ -76,7 +76,7 @@ impl PlannedInput<'_> {
             return Ok(tally);
         }
         // Rows and columns beyond have no sample, unless they meet the image across a seam.
-        let beyond = self.kernel.needs_forward() || place.sky.as_ref().is_some_and(Sky::is_wild);
+        let beyond = self.kernel.needs_inverse_map() || place.sky.as_ref().is_some_and(Sky::is_irregular);
         let Some(block) = (if beyond { Some(block) } else { place.grid.covered() }) else { return Ok(tally) };
         place.prepare(&*self.map, self.inverse.as_deref(), self.coordinate_error);
         if let (Some(place), Some(map)) = (&mut weights_place, &self.weights_map) {
@@ -104,7 +104,7 @@ impl PlannedInput<'_> {
                 stages
             };
         }
-        workspace.scratch.recycle(place.linear);
+        workspace.scratch.recycle(place.linearized);
         Ok(tally)
     }
 
@@ -148,10 +148,11 @@ impl PlannedInput<'_> {
         };
         self.read_auxiliary(reader, PatchAt { plane, window: place.window }, pixels, *needs, auxiliary)?;
         let Auxiliary { pixel_variances, pixel_bits, propagated, variances, bits, .. } = auxiliary;
-        let known = Known { variances: pixel_variances, bits: pixel_bits, window: place.window, image: place.image };
+        let patch_auxiliary =
+            PatchAuxiliary { variances: pixel_variances, bits: pixel_bits, window: place.window, image: place.image };
         let mut scene = place.scene(pixels);
         let weights_scene = match weights_scene {
-            Some(own) if self.kernel.needs_forward() => {
+            Some(own) if self.kernel.needs_inverse_map() => {
                 scene.weights = Some(own.patch);
                 None
             }
@@ -160,15 +161,16 @@ impl PlannedInput<'_> {
         stages.patch = watch.lap();
         self.kernel.prepare::<P, T>(&scene.patch, scratch);
         let weights_kernel = self.kernel.for_weights();
-        let rows = if self.kernel.likes_whole_blocks() { block.ny } else { BAND_ROWS };
+        let rows = if self.kernel.is_block_based() { block.ny } else { BAND_ROWS };
         for y0 in (0..block.ny).step_by(rows) {
             let band = Window { y0: block.y0 + y0, ny: rows.min(block.ny - y0), ..block };
             values.resize(band.area(), T::default());
             coverage.resize(band.area(), T::default());
+            let samples = BlockSamples { values, coverage };
             if !needs.is_empty() {
-                self.kernel.propagate(&scene, &known, band, scratch, values, coverage, propagated);
+                self.kernel.propagate(&scene, &patch_auxiliary, band, scratch, samples, propagated);
             } else {
-                self.kernel.sample(&scene, band, scratch, values, coverage);
+                self.kernel.sample(&scene, band, scratch, samples);
             }
             let scale = self.input.scale();
             if scale != 1.0 {
@@ -182,7 +184,8 @@ impl PlannedInput<'_> {
             if let Some(scene) = &weights_scene {
                 weights.resize(band.area(), 0.0);
                 weights_coverage.resize(band.area(), 0.0);
-                weights_kernel.sample(scene, band, scratch, weights, weights_coverage);
+                let samples = BlockSamples { values: weights, coverage: weights_coverage };
+                weights_kernel.sample(scene, band, scratch, samples);
                 for ((coverage, weight), known) in coverage.iter_mut().zip(&*weights).zip(&*weights_coverage) {
                     // On a common pixel grid, image and weights have the same coverage.
                     let known = if weights_place.is_none() { f64::from(u8::from(*known > 0.0)) } else { *known };

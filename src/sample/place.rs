@@ -5,7 +5,7 @@ use crate::{
     map::{CoordGrid, Inverse, PixelMap, Sky, SkyIndex, Steps},
     options::CoordinateError,
     plan::PlannedInput,
-    resample::{Linear, Patch, Scene, Scratch},
+    resample::{LinearizedMap, Patch, Scene, Scratch},
     stats::Tally,
     window::Window,
 };
@@ -27,35 +27,36 @@ pub(super) struct Place<'g> {
     /// Shape (ny, nx) of the image.
     pub(super) image: [usize; 2],
     pub(super) sky: Option<Sky>,
-    /// Of the window's pixels in the output, and the output's shape.
-    pub(super) forward: Option<CoordGrid<'g>>,
-    pub(super) linear: Option<Linear>,
+    /// The map from the window's pixels to the output.
+    pub(super) inverse: Option<CoordGrid<'g>>,
+    pub(super) linearized: Option<LinearizedMap>,
+    /// Shape (ny, nx) of the output.
     pub(super) target: [usize; 2],
 }
 
 impl<'g> Place<'g> {
     pub(super) fn scene<'s, P>(&'s self, pixels: &'s [P]) -> Scene<'s, P> {
         let patch = Patch { pixels, window: self.window, image: self.image };
-        let (sky, forward) = (self.sky.as_ref(), self.forward.as_ref());
+        let (sky, inverse) = (self.sky.as_ref(), self.inverse.as_ref());
         Scene {
             grid: &self.grid,
             patch,
             sky,
-            forward,
+            inverse,
             target: self.target,
             weights: None,
-            linear: self.linear.as_ref(),
+            linearized: self.linearized.as_ref(),
         }
     }
 
     /// Input pixels worth of memory that the block takes.
     pub(super) fn cost(&self) -> usize {
         let corners = self.sky.as_ref().is_some_and(|sky| !sky.is_flat());
-        self.window.area() * if corners { 4 } else { 1 } + self.linear.as_ref().map_or(0, Linear::len)
+        self.window.area() * if corners { 4 } else { 1 } + self.linearized.as_ref().map_or(0, LinearizedMap::len)
     }
 
     pub(super) fn prepare(&mut self, map: &dyn PixelMap, inverse: Option<&'g Inverse>, error: CoordinateError) {
-        self.forward = inverse.map(|inverse| {
+        self.inverse = inverse.map(|inverse| {
             // Farther outside no drop of these pixels touches the output.
             let pad = 3.0 * Steps::of(inverse, self.window).longest() + 1.0;
             CoordGrid::new(inverse, self.window, 1, error, self.target, pad)
@@ -77,39 +78,40 @@ impl PlannedInput<'_> {
     ) -> Option<Place<'m>> {
         let ImageGeometry { map, shape: image @ [ny, nx], index } = geometry;
         let steps = Steps::of(map, block);
-        let reach = self.kernel.reach(steps.longest());
-        let margin = self.kernel.margin(steps.shortest());
-        let grid = CoordGrid::new(map, block, margin, self.coordinate_error, image, reach);
+        let radius = self.kernel.support_radius(steps.longest());
+        let margin = self.kernel.output_margin(steps.shortest());
+        let grid = CoordGrid::new(map, block, margin, self.coordinate_error, image, radius);
         tally.grid.merge(&grid.report());
-        let linear = self.kernel.linear(&grid, block, [self.target, image], scratch);
-        let reach = self.kernel.reach_on(&grid, linear.as_ref(), block, reach) + self.kernel.surround::<T>() as f64;
-        let axis = |low: f64, high: f64, n: usize, cyclic: bool| {
-            let turns = if cyclic { (low / n as f64).floor() * n as f64 } else { 0.0 };
-            let (low, high) = (low - turns, high - turns);
-            if cyclic && !(low - reach >= 0.0 && high + reach <= n as f64 - 1.0) {
+        let linearized = self.kernel.linearize(&grid, block, [self.target, image], scratch);
+        let radius = self.kernel.support_radius_on(&grid, linearized.as_ref(), block, radius)
+            + self.kernel.prefilter_margin::<T>() as f64;
+        let axis = |low: f64, high: f64, n: usize, periodic: bool| {
+            let periods = if periodic { (low / n as f64).floor() * n as f64 } else { 0.0 };
+            let (low, high) = (low - periods, high - periods);
+            if periodic && !(low - radius >= 0.0 && high + radius <= n as f64 - 1.0) {
                 return (0, n);
             }
             // Saturating casts; positions in the outer half pixel need the edge pixel.
-            let first = ((low - reach).floor().max(0.0) as usize).min(n - 1);
-            let last = ((high + reach).ceil().max(0.0) as usize).min(n - 1);
+            let first = ((low - radius).floor().max(0.0) as usize).min(n - 1);
+            let last = ((high + radius).ceil().max(0.0) as usize).min(n - 1);
             (first, last - first + 1)
         };
         let mut window = grid.bounds().map(|[x_min, x_max, y_min, y_max]| {
-            let [y_cyclic, x_cyclic] = self.kernel.cyclic();
-            let ((x0, nx), (y0, ny)) = (axis(x_min, x_max, nx, x_cyclic), axis(y_min, y_max, ny, y_cyclic));
+            let [y_periodic, x_periodic] = self.kernel.periodic_axes();
+            let ((x0, nx), (y0, ny)) = (axis(x_min, x_max, nx, x_periodic), axis(y_min, y_max, ny, y_periodic));
             Window::new(x0, y0, nx, ny)
         });
         let mut sky = self.kernel.needs_sky().then(|| Sky::new(map, block, self.coordinate_error));
         if let Some(sky) = sky.as_mut().filter(|sky| !sky.is_flat()) {
             sky.with_output(map);
-            if sky.is_wild() {
-                let found = sky.wild_cap().and_then(|cap| index.window(map, image, &cap));
+            if sky.is_irregular() {
+                let found = sky.irregular_cap().and_then(|cap| index.window(map, image, &cap));
                 window = window.map_or(found, |window| Some(found.map_or(window, |found| window.hull(&found))));
             }
         }
         let mut window = window?;
         let [x, y] = [window.x0, window.y0].map(|first| first % self.kernel.alignment());
         window = Window::new(window.x0 - x, window.y0 - y, window.nx + x, window.ny + y);
-        Some(Place { grid, window, image, sky, forward: None, linear, target: self.target })
+        Some(Place { grid, window, image, sky, inverse: None, linearized, target: self.target })
     }
 }

@@ -2,11 +2,14 @@
 
 mod array;
 mod cache;
+mod context;
+#[cfg(feature = "fits")]
 mod fits;
 
 pub(crate) use array::ArraySource;
 pub(crate) use cache::BlockCache;
-pub use cache::{BlockRequest, ReadContext};
+pub use cache::BlockRequest;
+pub use context::ReadContext;
 
 use std::{fmt, path::Path};
 
@@ -63,10 +66,11 @@ pub trait PixelSource: Send + Sync + fmt::Debug {
     /// cache of the run ([`ReadContext::blocks`]), where it counts against the memory limit.
     ///
     /// # Errors
-    /// Whatever hinders the reading, as one of the variants of [`Error`]; [`Error::Source`] is there for sources outside of this crate.
+    /// Whatever hinders the reading, as one of the variants of [`Error`]; [`Error::external`] makes one for sources outside of this crate.
     fn read(&self, plane: usize, window: Window, out: PixelsMut<'_>, run: &ReadContext<'_>) -> Result<(), Error>;
 
-    /// A hint that these rectangles of a plane are going to be read soon. The default does nothing.
+    /// A hint that these rectangles of a plane are going to be read soon, by a thread that has nothing better to do: the source may load them into
+    /// the cache of the run ([`ReadContext::load_early`]). The default does nothing.
     fn will_read(&self, plane: usize, windows: &[Window], run: &ReadContext<'_>) {
         let _ = (plane, windows, run);
     }

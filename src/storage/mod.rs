@@ -11,6 +11,5 @@ mod map;
 mod npy;
 
 pub use atomic_file::AtomicFile;
-pub(crate) use buffer::{Buffer, Scratch, Storage};
-pub(crate) use map::map_file;
+pub(crate) use buffer::{Buffer, Storage};
 pub use npy::{MappedArray, MappedElement};

@@ -3,7 +3,7 @@
 //! The rules are those of Greisen & Calabretta (2002), Calabretta & Greisen (2002) and, where headers break them, of
 //! wcslib as astropy calls it; what neither can settle is refused with the keyword and value.
 
-use super::linear::Linear;
+use super::linear::LinearTransform;
 use super::projection::{PARAMETERS, Projection, Refusal};
 use super::rotation::{Impossible, Reference};
 use super::trig;
@@ -129,7 +129,7 @@ pub(crate) struct Description {
     /// Whether the plane's origin lies at the fiducial point instead of the projection's own origin (PVi_0 ≠ 0).
     pub(crate) offset: bool,
     pub(crate) pv: [Option<f64>; PARAMETERS],
-    pub(crate) linear: Linear,
+    pub(crate) linear: LinearTransform,
     /// Columns and rows of the image along the two celestial axes, in the order of the pixel axes.
     pub(crate) shape: Option<[usize; 2]>,
 }
@@ -340,7 +340,7 @@ impl Keywords<'_> {
     }
 
     /// The affine map from the two pixel axes to the plane in degrees.
-    fn linear(&self, axes: [usize; 2]) -> Result<Linear, Error> {
+    fn linear(&self, axes: [usize; 2]) -> Result<LinearTransform, Error> {
         let (matrix, name) = self.matrix(axes)?;
         // The pixel axes of the plane keep their order whichever of the two coordinates comes first.
         let [first, second] = if axes[0] < axes[1] { axes } else { [axes[1], axes[0]] };
@@ -348,7 +348,7 @@ impl Keywords<'_> {
         for (value, axis) in origin.iter_mut().zip([first, second]) {
             *value = self.number(&format!("CRPIX{}", axis + 1))?.unwrap_or(0.0) - 1.0;
         }
-        Linear::new(origin, matrix).ok_or_else(|| {
+        LinearTransform::new(origin, matrix).ok_or_else(|| {
             let [[a, b], [c, d]] = matrix;
             let value = if name == "CDELT" { format!("{a}, {d}") } else { format!("[[{a}, {b}], [{c}, {d}]]") };
             refuse(self.name(&format!("{name}i")), value, "the transformation from pixels to the sky is singular")

@@ -4,7 +4,7 @@ use super::projection::Plane;
 
 /// (x, y) = M (pixel - origin), pixels counted from 0 at the centre of the first, the plane in degrees.
 #[derive(Clone, Debug)]
-pub(crate) struct Linear {
+pub(crate) struct LinearTransform {
     /// Pixel that the plane's origin falls on.
     pub(crate) origin: [f64; 2],
     /// Degrees a pixel, rows: longitude-like and latitude-like plane axis.
@@ -12,15 +12,15 @@ pub(crate) struct Linear {
     inverse: [[f64; 2]; 2],
 }
 
-impl Linear {
+impl LinearTransform {
     /// `None` if the matrix is singular or not finite.
-    pub(crate) fn new(origin: [f64; 2], matrix: [[f64; 2]; 2]) -> Option<Linear> {
+    pub(crate) fn new(origin: [f64; 2], matrix: [[f64; 2]; 2]) -> Option<LinearTransform> {
         let [[a, b], [c, d]] = matrix;
         let determinant = a * d - b * c;
         let inverse = [[d / determinant, -b / determinant], [-c / determinant, a / determinant]];
         let finite =
             origin.iter().chain(matrix.iter().flatten()).chain(inverse.iter().flatten()).all(|v| v.is_finite());
-        (finite && determinant != 0.0).then_some(Linear { origin, matrix, inverse })
+        (finite && determinant != 0.0).then_some(LinearTransform { origin, matrix, inverse })
     }
 
     #[inline(always)]

@@ -39,7 +39,7 @@ use crate::error::Error;
 use crate::header::Header;
 use distortion::{Interpreted, PixelDistortion, PlaneDistortion, interpret};
 use header::{Description, refuse};
-use linear::Linear;
+use linear::LinearTransform;
 use projection::Projection;
 use std::sync::Arc;
 use trig::{longitude_latitude, unit_vector};
@@ -107,7 +107,7 @@ pub struct Wcs {
     original: Option<Arc<Header>>,
     frame: Frame,
     pixel_distortion: Option<PixelDistortion>,
-    linear: Linear,
+    linear: LinearTransform,
     plane_distortion: Option<PlaneDistortion>,
     /// Plane position of the fiducial point: added to what the linear part gives.
     offset: [f64; 2],
@@ -131,7 +131,10 @@ impl Wcs {
     /// # Errors
     /// As [`from_header`](Self::from_header).
     pub fn from_header_with(header: &Header, options: &WcsOptions<'_>) -> Result<Wcs, Error> {
-        let original = header;
+        Wcs::interpreted(header, options).map_err(Error::of_wcs)
+    }
+
+    fn interpreted(original: &Header, options: &WcsOptions<'_>) -> Result<Wcs, Error> {
         let Interpreted { header, pixel, plane } = interpret(original, options.alternative, options.tables)?;
         let description = Description::read(&header, options.alternative)?;
         let [first, second] = description.axes;
@@ -284,9 +287,9 @@ impl Wcs {
         Some(rotate(&self.native_to_celestial, self.pixel_to_native(x, y)?))
     }
 
-    /// The same coordinates for an image that lies beyond native longitude ±180° and spans no more than a turn, with the seam
-    /// moved to where the image ends. wcslib leaves what lies beyond undefined, and half of a plate carrée whose reference pixel is at
-    /// its edge would be lost as an input. `None` if the image needs no such help or the projection is not cylindrical.
+    /// The same coordinates for an image that extends beyond native longitude ±180° and spans at most 360°, with the seam
+    /// moved to the edge of the image. wcslib leaves positions beyond ±180° undefined, and half of a plate carrée whose reference pixel is at
+    /// its edge would be lost as an input. `None` if the image does not extend beyond ±180° or the projection is not cylindrical.
     pub(crate) fn unwrapped(&self) -> Option<Wcs> {
         let per_longitude = self.projection.x_per_longitude()?;
         let [ny, nx] = self.shape().filter(|_| self.pixel_distortion.is_none() && self.plane_distortion.is_none())?;
@@ -300,17 +303,17 @@ impl Wcs {
         }
         let middle = 0.5 * (low + high);
         let (sin, cos) = trig::sin_cos(middle);
-        let turn = [[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]];
+        let rotation = [[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]];
         let mut wcs = self.clone();
         wcs.offset[0] -= per_longitude * middle;
-        wcs.native_to_celestial = multiply(&self.native_to_celestial, &turn);
+        wcs.native_to_celestial = multiply(&self.native_to_celestial, &rotation);
         wcs.celestial_to_native = transpose(&wcs.native_to_celestial);
         Some(wcs)
     }
 
     /// Makes those pixels NaN that show a direction a second time and are not where the sky is projected to: the
     /// equatorial faces of a cube repeated on the left. reproject leaves them empty as well, by its round trip.
-    pub(crate) fn leave_out_copies(&self, x: &mut [f64], y: &mut [f64]) {
+    pub(crate) fn mask_copies(&self, x: &mut [f64], y: &mut [f64]) {
         let Some(left) = self.projection.copies_left_of() else { return };
         for (x, y) in x.iter_mut().zip(y.iter_mut()) {
             if self.linear.to_plane([*x, *y])[0] + self.offset[0] < left {

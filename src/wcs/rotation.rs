@@ -61,9 +61,9 @@ impl Reference {
         let (sin_a, cos_a) = sin_cos(alpha_p);
         let (sin_d, cos_d) = sin_cos(delta_p);
         let (sin_p, cos_p) = sin_cos(phi_p);
-        let turn = |sin: f64, cos: f64| [[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]];
+        let about_pole = |sin: f64, cos: f64| [[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]];
         let tip = [[-sin_d, 0.0, cos_d], [0.0, -1.0, 0.0], [cos_d, 0.0, sin_d]];
-        Ok(multiply(&turn(sin_a, cos_a), &multiply(&tip, &turn(-sin_p, cos_p))))
+        Ok(multiply(&about_pole(sin_a, cos_a), &multiply(&tip, &about_pole(-sin_p, cos_p))))
     }
 
     /// Celestial coordinates of the native pole, (α_p, δ_p), in degrees: equations (8) to (10) and the special cases after them.

@@ -76,7 +76,7 @@ pub(crate) struct Mosaic {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) weights: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) further: crate::further::Further,
+    pub(crate) planes: crate::planes::PlaneArgs,
     /// FITS file for the footprint (sum of coverage × weight)
     #[arg(long, value_name = "FILE", value_parser = fits_file())]
     pub(crate) footprint: Option<PathBuf>,

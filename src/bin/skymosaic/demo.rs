@@ -13,7 +13,7 @@ use skymosaic::{FitsOutput, Header, Wcs};
 use crate::{
     Failure,
     args::{self, Cli, Command},
-    interrupt, mosaic, say,
+    interrupt, mosaic, print,
 };
 use sky::{Random, Sky};
 
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &args::Demo) -> Result<(), Failure> {
         }
         return made;
     }
-    say(&format!(
+    print(&format!(
         "Twelve exposures of {SIDE} × {SIDE} pixels, rotated, each under a night sky of its own, with noise, dead columns and pixels:\n\
          \x20 {}\n\
          have become, on the optimal target,\n\

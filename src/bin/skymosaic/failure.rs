@@ -63,7 +63,7 @@ impl From<Error> for Failure {
 /// What to do about an error, in terms of this command line.
 fn help(error: &Error) -> Option<&'static str> {
     match error {
-        Error::Input { source, .. } => help(source),
+        Error::Input { cause, .. } | Error::Header { cause, .. } => help(cause),
         Error::Hdu { .. } => Some("choose an HDU with --hdu"),
         Error::Memory { .. } => {
             Some("raise --memory-limit, lower --threads, or use --intermediate mapped or --intermediate none")
@@ -71,7 +71,7 @@ fn help(error: &Error) -> Option<&'static str> {
         Error::DiskFull { .. } => {
             Some("free some space, or choose another disk with -o and --temp-dir, or a smaller target with --target")
         }
-        Error::Wcs { .. } => Some("correct the header, or leave that image out"),
+        Error::Keyword { .. } | Error::Wcs { .. } => Some("correct the header, or leave that image out"),
         _ => None,
     }
 }

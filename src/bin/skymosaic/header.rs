@@ -5,7 +5,7 @@ use std::{fs::File, io::Read, path::Path};
 use clap::Args;
 use skymosaic::{Error, FitsImage, Frame, Hdu, Header, Input, OptimalOptions, Wcs, find_optimal_celestial_wcs_of};
 
-use crate::{Failure, args, mosaic, say};
+use crate::{Failure, args, mosaic, print};
 
 /// What the optimal target is to be like.
 #[derive(Args, Debug)]
@@ -36,7 +36,7 @@ impl Default for Sky {
 pub(crate) fn run(args: &args::Header) -> Result<(), Failure> {
     let images = mosaic::open(&args.inputs, &args.hdu)?;
     let inputs: Vec<_> = images.into_iter().map(|image| image.input).collect();
-    say(&target_text(&optimal(&inputs, &args.sky)?))
+    print(&target_text(&optimal(&inputs, &args.sky)?))
 }
 
 /// A target as header text: size and WCS.
@@ -113,7 +113,7 @@ pub(crate) fn optimal(inputs: &[Input<'_>], sky: &Sky) -> Result<Wcs, Failure> {
     let name = |index: usize| inputs.get(index).map_or("input", Input::name);
     match find_optimal_celestial_wcs_of(places, &options) {
         Ok((wcs, shape)) => Ok(wcs.with_shape(shape)),
-        Err(Error::Input { index, source, .. }) => Err(Failure::from(*source).about(name(index))),
+        Err(Error::Input { index, cause, .. }) => Err(Failure::from(*cause).about(name(index))),
         Err(error) => Err(match error {
             Error::TooLarge { input, .. } => {
                 let help = format!("input {input} is {}; leave it out, or give a target with --target", name(input));

@@ -3,7 +3,7 @@
 mod args;
 mod demo;
 mod failure;
-mod further;
+mod planes;
 mod header;
 mod interrupt;
 mod kernel;
@@ -29,19 +29,19 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            tell(&failure.to_string());
+            warn(&failure.to_string());
             ExitCode::from(failure.code)
         }
     }
 }
 
-/// A line on stderr. If nobody can read it, nobody can be told so.
-fn tell(line: &str) {
+/// Writes a line to stderr. There is no place to report that it cannot be written.
+fn warn(line: &str) {
     let _ = writeln!(std::io::stderr(), "skymosaic: {line}");
 }
 
-/// Text on stdout. A reader that has gone away (`| head`) has seen what it wanted.
-fn say(text: &str) -> Result<(), Failure> {
+/// Writes text to stdout. A reader that closes the pipe (`| head`) is no error.
+fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

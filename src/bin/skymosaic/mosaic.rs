@@ -19,9 +19,9 @@ use skymosaic::{
 use crate::{
     Failure,
     args::{Background, Dtype, Hdus, Mosaic, Storage},
-    further, header, interrupt, outputs, plan,
+    header, interrupt, outputs, plan, planes, print,
     report::{Report, Timing},
-    say, tell,
+    warn,
 };
 
 /// An image that is to be mosaicked, and what its header says beyond the WCS.
@@ -54,12 +54,12 @@ impl Image {
         let number = image.number();
         let about = |error| Failure::from(error).about(format!("{} HDU {number}", path.display()));
         let wcs = image.wcs(None).map_err(about)?;
-        let planes = if planes(image.shape()) > 1 { plane_axes(image.header()) } else { Header::new() };
+        let planes = if planes_in(image.shape()) > 1 { plane_axes(image.header()) } else { Header::new() };
         Ok(Image { input: Input::from_image(image, wcs), planes })
     }
 }
 
-fn planes(shape: &[usize]) -> usize {
+fn planes_in(shape: &[usize]) -> usize {
     shape.iter().rev().skip(2).product()
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
     let started = Instant::now();
     let options = options(args)?;
     let outputs = files(args);
-    let sources = args.inputs.iter().chain(&args.weights).chain(&args.target).chain(args.further.sources());
+    let sources = args.inputs.iter().chain(&args.weights).chain(&args.target).chain(args.planes.sources());
     let sources = sources.map(PathBuf::as_path).collect::<Vec<_>>();
     if !args.plan {
         outputs::check(&outputs, &sources, args.overwrite)?;
@@ -76,10 +76,10 @@ pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
     warn_of_repetition(&args.inputs);
     let mut images = open(&args.inputs, &args.hdu)?;
     let weights = (&args.weights[..], &None);
-    further::attach(&mut images, args, ["--weights", "weights"], weights, |input, path, hdu| {
+    planes::attach(&mut images, args, ["--weights", "weights"], weights, |input, path, hdu| {
         input.with_weights_fits(path, hdu)
     })?;
-    let images = args.further.attach(images, args)?;
+    let images = args.planes.attach(images, args)?;
     let cards = extra_cards(&images, args);
     let scaled = |image: Image| match &args.scale_keyword {
         Some(keyword) => image.input.scaled_by_keyword(keyword),
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
     let plan = Plan::new(&inputs, &target, &shape, &options)?;
     timing.plan = started.elapsed().as_secs_f64() - timing.open;
     if args.plan {
-        return say(&match args.dtype {
+        return print(&match args.dtype {
             Dtype::F32 => plan::describe::<f32>(&plan, args),
             Dtype::F64 => plan::describe::<f64>(&plan, args),
         });
@@ -115,7 +115,7 @@ fn files(args: &Mosaic) -> Vec<(&'static str, &Path)> {
     let optional = [("--footprint", &args.footprint), ("--preview", &args.preview), ("--report", &args.report)];
     let optional = optional.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
     let output = std::iter::once(("--output", args.output.as_path()));
-    output.chain(args.further.files()).chain(optional).collect()
+    output.chain(args.planes.files()).chain(optional).collect()
 }
 
 /// The same file twice counts twice, which is rarely meant.
@@ -123,7 +123,7 @@ fn warn_of_repetition(paths: &[PathBuf]) {
     let mut seen = HashSet::new();
     for path in paths {
         if fs::canonicalize(path).is_ok_and(|path| !seen.insert(path)) {
-            tell(&format!("warning: {} is given more than once, and counts as often", path.display()));
+            warn(&format!("warning: {} is given more than once, and counts as often", path.display()));
         }
     }
 }
@@ -131,7 +131,7 @@ fn warn_of_repetition(paths: &[PathBuf]) {
 /// Shape of the mosaic: that of the target, with the planes of the inputs if they are cubes.
 fn shape(inputs: &[Input<'_>], target: &Wcs) -> Vec<usize> {
     let mut shape = inputs.first().map(Input::shape).unwrap_or_default();
-    let planes = if planes(&shape) > 1 { shape.len().saturating_sub(2) } else { 0 };
+    let planes = if planes_in(&shape) > 1 { shape.len().saturating_sub(2) } else { 0 };
     shape.truncate(planes);
     shape.extend(target.shape().unwrap_or_default());
     shape
@@ -145,8 +145,8 @@ fn options(args: &Mosaic) -> Result<Options, Failure> {
     };
     let parallel = args.threads.map_or(Parallel::Current, Parallel::Threads);
     let mut options = Options::default()
-        .combine(args.further.combine(args.combine)?)
-        .exclude_bits(args.further.exclude_bits)
+        .combine(args.planes.combine(args.combine)?)
+        .exclude_bits(args.planes.exclude_bits)
         .match_background(match_background(args))
         .intermediate(intermediate)
         .parallel(parallel)
@@ -213,7 +213,7 @@ impl Job<'_> {
         let (preview, report) = (pending(&self.args.preview)?, pending(&self.args.report)?);
         let header = self.header(plan);
         outputs::check_space(&plan::output_bytes::<P>(plan, self.args))?;
-        let mut files = further::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?;
+        let mut files = planes::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?;
         let (mut picture, mut statistics) = (Preview::default(), Statistics::default());
         // The files come last: they make do with the memory that is left.
         let mut sinks = Sinks::new();
@@ -231,7 +231,7 @@ impl Job<'_> {
             if !overlaps(plan, &self.target) {
                 return Err(no_overlap());
             }
-            tell(
+            warn(
                 "warning: no pixel of the mosaic has a value: all that the inputs have there is missing (NaN, BLANK, weight 0)",
             );
         }
@@ -294,7 +294,7 @@ impl Job<'_> {
             CoordinateError::Pixels(pixels) => format!("{pixels:.1e}"),
             CoordinateError::Exact => "exact".to_owned(),
         };
-        tell(&format!(
+        warn(&format!(
             "{}: {} pixels, {:.1} % covered by {used} of {} inputs; coordinates within {:.1e} pixel (asked: {asked}), {:.2} % of \
              them exact; {:.2} s",
             self.args.output.display(),

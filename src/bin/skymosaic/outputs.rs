@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use skymosaic::{Error, same_file};
+use skymosaic::same_file;
 
 use crate::Failure;
 
@@ -49,7 +49,10 @@ pub(crate) fn check_space(files: &[(&Path, u64)]) -> Result<(), Failure> {
         let Ok(disk) = rustix::fs::statvfs(&dir) else { continue };
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if needed > free {
-            return Err(Error::DiskFull { dir, what: "all outputs".to_owned(), needed, free }.into());
+            return Err(Failure::new(format!(
+                "{}: {needed} bytes of disk are needed for all outputs but {free} are free",
+                dir.display()
+            )));
         }
     }
     Ok(())

@@ -15,16 +15,16 @@ pub(crate) fn describe<P: Pixel>(plan: &Plan<'_>, args: &Mosaic) -> String {
 
 /// Bytes of the pixels of each FITS file that is written.
 pub(crate) fn output_bytes<'a, P: Pixel>(plan: &Plan<'_>, args: &'a Mosaic) -> Vec<(&'a Path, u64)> {
-    let further = &args.further;
+    let asked = &args.planes;
     let area: u64 = plan.shape().iter().map(|&length| length as u64).product();
     let (value, integer) = (area * size_of::<P>() as u64, area * size_of::<i32>() as u64);
     let words = plan.inputs().len().div_ceil(32) as u64;
     let optional = [
         (&args.footprint, value),
-        (&further.variance_out, value),
-        (&further.mask_out, integer),
-        (&further.count_out, integer),
-        (&further.context_out, words * integer),
+        (&asked.variance_out, value),
+        (&asked.mask_out, integer),
+        (&asked.count_out, integer),
+        (&asked.context_out, words * integer),
     ];
     let optional = optional.into_iter().filter_map(|(path, bytes)| Some((path.as_deref()?, bytes)));
     std::iter::once((args.output.as_path(), value)).chain(optional).collect()
@@ -55,7 +55,7 @@ fn write_to<P: Pixel>(text: &mut String, plan: &Plan<'_>, args: &Mosaic) -> std:
             100.0 * share
         )?;
     }
-    let stored = plan.intermediate_bytes::<P>(args.further.planes());
+    let stored = plan.intermediate_bytes::<P>(args.planes.planes());
     writeln!(
         text,
         "disk     {} for the output",

@@ -209,7 +209,7 @@ fn no_coefficients_make_the_inverse_panic_or_lie() {
             }
         }
     }
-    println!("{found} of {all} wild targets inverted");
+    println!("{found} of {all} far targets inverted");
 }
 
 /// wcslib 8.6 exchanges ξ and η for TPV with latitude on the first axis, so that even PVi_1 = 1 is no identity: not a reference there.

@@ -53,13 +53,13 @@ impl Project for Mol {
     fn deproject(&self, [x, y]: Plane) -> Vector {
         const TOLERANCE: f64 = 1e-12;
         let y = y * RADIANS;
-        let room = 2.0 - y * y;
-        if room <= TOLERANCE {
+        let rest = 2.0 - y * y;
+        if rest <= TOLERANCE {
             // The pole, and nothing beside it.
-            let pole = room >= -TOLERANCE && x.abs() < TOLERANCE;
+            let pole = rest >= -TOLERANCE && x.abs() < TOLERANCE;
             return if pole { [0.0, 0.0, 1f64.copysign(y)] } else { UNDEFINED_VECTOR };
         }
-        let width = room.sqrt();
+        let width = rest.sqrt();
         let phi = x * FRAC_PI_2 / width;
         if !(phi.abs() <= 180.0 + 1e-11) {
             return UNDEFINED_VECTOR;

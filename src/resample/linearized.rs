@@ -1,16 +1,16 @@
-//! The map as the adaptive kernel sees it: its linear part at every output pixel.
+//! The linearized map: position and Jacobian at every output pixel, for the adaptive kernel.
 //!
 //! ```text
 //! P = position in the input, J = its derivatives by the output position, columns by x and y:
 //!     centred: P(x + 1/2) - P(x - 1/2);  otherwise (P(x + 1) - P(x - 1)) / 2                    (alike in y)
-//!     across a jump, or beside an undefined position, the half that makes sense stands for the whole (see jacobian.rs)
-//! an image that goes around: differences without whole turns, and then P by whole turns into the image (see cycle.rs)
+//!     across a jump, or beside an undefined position, the half on the continuous side is taken twice (see jacobian.rs)
+//! a periodic image: differences without whole periods, and P moved by whole periods into the image (see periodic.rs)
 //! despiked: where |J|² is above 10 times the lower quartile of the 3 × 3 pixels around, the mean of those that are not
 //! ```
 
 use super::{
-    cycle::Cycle,
     jacobian::{Jacobians, slope},
+    periodic::PeriodicAxes,
     series::LANES,
 };
 use crate::{Adaptive, map::CoordGrid, simd::dispatch, window::Window};
@@ -18,8 +18,8 @@ use crate::{Adaptive, map::CoordGrid, simd::dispatch, window::Window};
 /// How many times |J|² may be above its neighbours' lower quartile.
 const SPIKE: f64 = 10.0;
 
-/// Positions and Jacobians of the pixels of a block.
-pub(crate) struct Linear {
+/// Positions and Jacobians of the output pixels of a block.
+pub(crate) struct LinearizedMap {
     window: Window,
     buffers: Buffers,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Linear {
 /// What is reused from block to block.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
-    /// x, y, ∂x/∂u, ∂x/∂v, ∂y/∂u, ∂y/∂v; behind the last pixel some that mean nothing, see [`Linear::lanes`].
+    /// x, y, ∂x/∂u, ∂x/∂v, ∂y/∂u, ∂y/∂v; behind the last pixel some that are arbitrary, see [`LinearizedMap::lanes`].
     numbers: [Vec<f64>; 6],
     /// Positions of a row, of the one below and of the one above.
     positions: [[Vec<f64>; 2]; 3],
@@ -41,16 +41,16 @@ impl Buffers {
     }
 }
 
-impl Linear {
-    /// `target` and `image` are the shapes (ny, nx) of output and input: no pixel outside of the output is anybody's neighbour. The buffers are of one
-    /// that is done with.
+impl LinearizedMap {
+    /// `target` and `image` are the shapes (ny, nx) of output and input: pixels outside of the output are no neighbours. The buffers are those of a
+    /// linearized map that is no longer needed.
     pub(crate) fn new(
         grid: &CoordGrid<'_>,
         block: Window,
         adaptive: &Adaptive,
         [target, image]: [[usize; 2]; 2],
         buffers: Buffers,
-    ) -> Linear {
+    ) -> LinearizedMap {
         let around = |first: usize, n: usize, end: usize| {
             let low = first.saturating_sub(1);
             (low, (first + n + 1).min(end) - low)
@@ -61,29 +61,29 @@ impl Linear {
         } else {
             block
         };
-        let mut linear = Linear { window, buffers };
-        linear.resize();
-        match Cycle::new(adaptive, image) {
-            None => linear.derive(grid, adaptive.center_jacobian, |step| step),
-            Some(cycle) => {
-                linear.derive(
+        let mut linearized = LinearizedMap { window, buffers };
+        linearized.resize();
+        match PeriodicAxes::new(adaptive, image) {
+            None => linearized.derive(grid, adaptive.center_jacobian, |step| step),
+            Some(periodic) => {
+                linearized.derive(
                     grid,
                     adaptive.center_jacobian,
                     #[inline(always)]
-                    |step| cycle.step(step),
+                    |step| periodic.step(step),
                 );
-                let [xs, ys, ..] = &mut linear.buffers.numbers;
-                cycle.enter(xs, ys);
+                let [xs, ys, ..] = &mut linearized.buffers.numbers;
+                periodic.enter(xs, ys);
             }
         }
-        if adaptive.despike_jacobian { linear.despiked(block) } else { linear }
+        if adaptive.despike_jacobian { linearized.despiked(block) } else { linearized }
     }
 
     pub(crate) fn into_buffers(self) -> Buffers {
         self.buffers
     }
 
-    /// What is left of the numbers is written over.
+    /// Old contents are written over.
     fn resize(&mut self) {
         let n = self.window.area() + LANES;
         self.buffers.numbers.iter_mut().for_each(|numbers| numbers.resize(n, 0.0));
@@ -139,8 +139,8 @@ impl Linear {
     }
 
     /// The block out of a window around it, without spikes.
-    fn despiked(&self, block: Window) -> Linear {
-        let mut smooth = Linear { window: block, buffers: Buffers::default() };
+    fn despiked(&self, block: Window) -> LinearizedMap {
+        let mut smooth = LinearizedMap { window: block, buffers: Buffers::default() };
         smooth.resize();
         for (y, [xs, ys, xu, xv, yu, yv]) in rows(block, &mut smooth.buffers.numbers) {
             let positions = xs.iter_mut().zip(ys);
@@ -166,7 +166,7 @@ impl Linear {
         Some(self.buffers.numbers.each_ref().map(|numbers| numbers.get(k).map_or(f64::NAN, |n| *n)))
     }
 
-    /// The numbers of a pixel of the block and of those that follow: x, y, and the Jacobian. Beyond the end of the row they mean nothing.
+    /// The numbers of a pixel of the block and of those that follow: x, y, and the Jacobian. Beyond the end of the row they are arbitrary.
     pub(super) fn lanes(&self, x: usize, y: usize) -> [&[f64; LANES]; 6] {
         const NONE: &[f64; LANES] = &[f64::NAN; LANES];
         let from = y.saturating_sub(self.window.y0) * self.window.nx + x.saturating_sub(self.window.x0);
@@ -176,7 +176,7 @@ impl Linear {
             .map(|numbers| numbers.get(from..).and_then(<[f64]>::first_chunk).unwrap_or(NONE))
     }
 
-    /// How many numbers it holds.
+    /// The number of values that it holds.
     pub(crate) fn len(&self) -> usize {
         self.buffers.numbers.iter().map(Vec::len).sum()
     }
@@ -203,7 +203,7 @@ impl Linear {
     }
 }
 
-/// As [`Linear::widest`], for a map whose slope along no axis is above `steepest`: √Σ of the squares of both. Where polynomials do not meet, a
+/// As [`LinearizedMap::widest`], for a map whose slope along no axis is above `steepest`: √Σ of the squares of both. Where polynomials do not meet, a
 /// Jacobian that spans both is at most half as large again as that on one side, see [`slope`].
 pub(super) fn bound(steepest: f64) -> f64 {
     1.5 * steepest
@@ -237,8 +237,8 @@ fn despike(jacobian: [f64; 4], near: impl Iterator<Item = [f64; 4]> + Clone) -> 
         return jacobian;
     }
     let (mut sum, mut n) = ([0.0; 4], 0.0);
-    for calm in near.filter(|j| square(*j) <= limit) {
-        sum.iter_mut().zip(calm).for_each(|(sum, d)| *sum += d);
+    for regular in near.filter(|j| square(*j) <= limit) {
+        sum.iter_mut().zip(regular).for_each(|(sum, d)| *sum += d);
         n += 1.0;
     }
     sum.map(|sum| sum / n)

@@ -15,7 +15,7 @@ use crate::{
 
 /// Arguments of `mosaic` about variances, masks and clipping.
 #[derive(Args, Debug)]
-pub(crate) struct Further {
+pub(crate) struct PlaneArgs {
     /// Variances: one FITS file per input, in the same order
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) variance: Vec<PathBuf>,
@@ -63,7 +63,7 @@ fn bits(text: &str) -> Result<u32, String> {
     number.map_err(|_| "expected a number of 32 bits, such as 17 or 0x11".to_owned())
 }
 
-impl Further {
+impl PlaneArgs {
     /// The planes asked for beside the mosaic and its footprint.
     pub(crate) fn planes(&self) -> PlaneSet {
         let mut planes = PlaneSet::NONE;
@@ -168,7 +168,7 @@ pub(crate) struct Files<P> {
 
 impl<P: Pixel + FitsElement> Files<P> {
     pub(crate) fn create(args: &Mosaic, header: &Header, shape: &[usize], inputs: usize) -> Result<Files<P>, Failure> {
-        let further = &args.further;
+        let asked = &args.planes;
         let mut plain = header.clone();
         plain.remove("BUNIT");
         let mut squared = plain.clone();
@@ -180,7 +180,7 @@ impl<P: Pixel + FitsElement> Files<P> {
         let mosaic = FitsOutput::create(&args.output, header, shape, overwrite)?;
         let mut values = Vec::new();
         for (path, header, plane) in
-            [(&args.footprint, &plain, ValuePlane::Footprint), (&further.variance_out, &squared, ValuePlane::Variance)]
+            [(&args.footprint, &plain, ValuePlane::Footprint), (&asked.variance_out, &squared, ValuePlane::Variance)]
         {
             if let Some(path) = path {
                 values.push(FitsOutput::<P>::create(path, header, shape, overwrite)?.plane(plane));
@@ -188,9 +188,9 @@ impl<P: Pixel + FitsElement> Files<P> {
         }
         let mut integers = Vec::new();
         for (path, shape, plane) in [
-            (&further.mask_out, shape, IntegerPlane::Mask),
-            (&further.count_out, shape, IntegerPlane::Count),
-            (&further.context_out, &words, IntegerPlane::Context),
+            (&asked.mask_out, shape, IntegerPlane::Mask),
+            (&asked.count_out, shape, IntegerPlane::Count),
+            (&asked.context_out, &words, IntegerPlane::Context),
         ] {
             if let Some(path) = path {
                 integers.push(FitsOutput::<i32>::create(path, &plain, shape, overwrite)?.plane(plane));
