@@ -122,9 +122,9 @@ impl<P: FitsElement> FitsOutput<P> {
             strips: None,
             origin: [0; 2],
         };
-        let free = output.free()?;
+        let free = free_disk_space(output.new.folder())?;
         if length > free {
-            return Err(output.full(length, free));
+            return Err(output.full(free));
         }
         // All zeros, and on most file systems without any space yet.
         output.new.file().set_len(length).map_err(|error| output.failed("set the length", error))?;
@@ -286,19 +286,17 @@ impl<P: FitsElement> FitsOutput<P> {
     /// The error of an action that the system refused.
     fn failed(&self, action: &str, error: io::Error) -> Error {
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => self.full(self.end, self.free().unwrap_or(0)),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                // The system says that the disk is full for this user; the number is only for the message.
+                self.full(free_disk_space(self.new.folder()).unwrap_or(0))
+            }
             _ => Error::io(&self.path, action, error),
         }
     }
 
-    fn full(&self, needed: u64, free: u64) -> Error {
+    fn full(&self, free: u64) -> Error {
         let dir = self.new.folder().to_owned();
-        Error::DiskFull { dir, what: self.path.display().to_string(), needed, free }
-    }
-
-    /// Bytes that are free on the file's disk.
-    fn free(&self) -> Result<u64, Error> {
-        free_disk_space(self.new.folder())
+        Error::DiskFull { dir, what: self.path.display().to_string(), needed: self.end, free }
     }
 }
 

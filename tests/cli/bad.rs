@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Done, Folder, PROGRAM, raw, wcs};
+use crate::{Done, Folder, PROGRAM, east, raw, wcs};
 
 #[test]
 fn bad_files_are_refused() {
@@ -108,25 +108,53 @@ fn bad_targets_are_refused() {
 fn outputs_lose_nothing() {
     let folder = Folder::new();
     folder.image("a.fits", 150.0);
-    fs::write(folder.path("precious.png"), "precious").unwrap();
-    for option in ["-o", "-o x.fits --footprint", "-o x.fits --preview", "-o x.fits --report"] {
-        folder.refuse(
-            &format!("mosaic a.fits {option} precious.png"),
-            1,
-            &["precious.png", "exists already", "--overwrite"],
-        );
-        folder.refuse(&format!("mosaic --overwrite a.fits {option} a.fits"), 1, &["a.fits", "also read"]);
-        folder.refuse(&format!("mosaic --overwrite a.fits {option} ."), 1, &["."]);
-        folder.refuse(&format!("mosaic a.fits {option} no/such/file"), 1, &["no/such", "folder"]);
-        folder.refuse(&format!("mosaic a.fits {option} a.fits/file"), 1, &["a.fits"]);
-        folder.refuse(&format!("mosaic --overwrite a.fits {option} /dev/null"), 1, &["/dev/null", "regular file"]);
-        folder.refuse(&format!("mosaic a.fits {option} /proc/skymosaic"), 1, &["/proc/skymosaic"]);
+    for (option, end) in [
+        ("-o", "fits"),
+        ("-o x.fits --footprint", "FIT"),
+        ("-o x.fits --count-out", "fts"),
+        ("-o x.fits --preview", "png"),
+        ("-o x.fits --report", "json"),
+    ] {
+        fs::write(folder.path(&format!("precious.{end}")), "precious").unwrap();
+        fs::create_dir(folder.path(&format!("folder.{end}"))).unwrap();
+        std::os::unix::fs::symlink("a.fits", folder.path(&format!("input.{end}"))).unwrap();
+        std::os::unix::fs::symlink("/dev/null", folder.path(&format!("null.{end}"))).unwrap();
+        let refuse = |arguments: &str, words: &[&str]| {
+            folder.refuse(
+                &format!("mosaic a.fits {}", arguments.replace("-o", option).replace(".end", &format!(".{end}"))),
+                1,
+                words,
+            );
+        };
+        refuse("-o precious.end", &["precious.", "exists already", "--overwrite"]);
+        refuse("--overwrite -o input.end", &["input.", "also read"]);
+        refuse("--overwrite -o folder.end", &["folder.", "is a folder"]);
+        refuse("-o no/such/file.end", &["no/such", "folder"]);
+        refuse("-o a.fits/file.end", &["a.fits"]);
+        refuse("--overwrite -o null.end", &["null.", "regular file"]);
+        refuse("-o /proc/skymosaic.end", &["/proc"]);
     }
     folder.refuse("mosaic a.fits -o x.fits --footprint ./x.fits", 1, &["x.fits", "--output"]);
-    folder.refuse("mosaic a.fits -o x.fits --report y --preview y", 1, &["y", "--preview"]);
-    folder.refuse("mosaic --target precious.png --overwrite -o precious.png a.fits", 1, &["precious.png", "also read"]);
+    folder.refuse("mosaic a.fits -o x.fits --report y.png --preview y.png", 1, &["y.png", "--preview"]);
+    folder.refuse(
+        "mosaic --target precious.fits --overwrite -o precious.fits a.fits",
+        1,
+        &["precious.fits", "also read"],
+    );
     folder.make("mosaic --overwrite a.fits -o x.fits --preview precious.png");
     assert!(fs::read(folder.path("precious.png")).unwrap().starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn forms_that_cannot_be_written_are_refused() {
+    let folder = Folder::new();
+    folder.image("a.fits", 150.0);
+    for name in ["x.fits.fz", "x.fits.gz", "x.zarr", "x.tif", "x", "."] {
+        folder.refuse(&format!("mosaic a.fits -o {name}"), 2, &[name, ".fits or .fit or .fts"]);
+        folder.refuse(&format!("mosaic a.fits --plan -o {name}"), 2, &[name, ".fits or .fit or .fts"]);
+        folder.refuse(&format!("mosaic a.fits -o x.fits --mask-out {name}"), 2, &[name, ".fits or .fit or .fts"]);
+        folder.refuse(&format!("mosaic a.fits -o x.fits --preview {name}"), 2, &[name, ".png"]);
+    }
 }
 
 #[test]

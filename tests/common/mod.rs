@@ -5,6 +5,7 @@
 
 pub(crate) mod backgrounds;
 pub(crate) mod field;
+pub(crate) mod sinks;
 
 use std::path::{Path, PathBuf};
 
