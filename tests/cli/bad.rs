@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Done, Folder, PROGRAM, east, raw, wcs};
+use crate::{Done, Folder, PROGRAM, raw, wcs};
 
 #[test]
 fn bad_files_are_refused() {
