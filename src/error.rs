@@ -164,12 +164,20 @@ pub enum Error {
         /// What would help.
         remedy: String,
     },
-    /// A file is not a `.npy` file, holds something else than was asked for, or is in use.
+    /// A file is not a `.npy` file, is truncated, or holds something else than was asked for.
     #[error("{}: {problem}", path.display())]
     Npy {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
+        problem: String,
+    },
+    /// A file cannot be mapped because a [`MappedArray`](crate::MappedArray), of this process or another, has it open.
+    #[error("{} is in use: {problem}", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// By whom it is used, and what to do.
         problem: String,
     },
     /// There is not enough free disk space for temporary files or the output.
@@ -185,7 +193,7 @@ pub enum Error {
         /// Bytes free.
         free: u64,
     },
-    /// The output exists, or is also an input.
+    /// The output exists, is also an input, or is not the name of a file.
     #[error("{}: {problem}", path.display())]
     #[non_exhaustive]
     Output {

@@ -100,7 +100,7 @@
 //! | `storage` | buffers in memory or in mapped files, `.npy` files, files that appear when they are whole; with `fits` the only `unsafe` |
 //! | `planes` | [`Planes`], [`PlaneSet`]: variance, mask, count, context |
 //! | `sink` | [`TileSink`]: where finished pixels go; [`Statistics`], [`Preview`], [`Sinks`] |
-//! | `wcs` | [`Wcs`]: header to sky; `linear`, `distortion`, `projection`, `rotation`, `frame`; `optimal` targets |
+//! | `wcs` | [`Wcs`]: header to sky; `celestial` with the steps `linear`, `distortion`, `projection`, `rotation`; `frame`; `optimal` targets |
 //! | `map` | [`PixelMap`], the exact map; [`CoordGrid`], the cheap one with a certificate |
 //! | `fits` | [`FitsImage`], [`FitsOutput`]: files of the format; the only module that names cfitsio |
 //! | `source` | [`PixelSource`]: where pixels come from; the cache of decoded pixels |
@@ -178,7 +178,7 @@ pub use sink::Preview;
 pub use sink::{FinishedTile, PlaneStatistics, SinkLayout, Sinks, Statistics, TileOrder, TileSink};
 pub use source::{BlockRequest, PixelSource, ReadContext};
 pub use stats::{GridReport, Stages};
-pub use storage::{AtomicFile, MappedArray, MappedElement};
+pub use storage::{AtomicFile, MappedArray, MappedElement, free_disk_space};
 pub use summary::{InputSummary, Status, Summary};
 pub use wcs::{
     Frame, LookupTables, OptimalOptions, Wcs, WcsOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of,

@@ -7,21 +7,22 @@ use std::{
 
 /// The accuracy of a [`CoordGrid`](crate::CoordGrid), and how its coordinates were computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GridReport {
-    /// Largest distance from the exact map found at the check points of the cells in use, input pixels.
+    /// The largest distance from the exact map at the check points of the approximated cells, in input pixels.
     #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub max_error: f64,
     /// Pixels of the window whose coordinates come from the exact map.
     pub exact_pixels: u64,
     /// Pixels of the window whose coordinates come from polynomials.
     pub approximated_pixels: u64,
-    /// Pixels of the window known to lie outside of the input without being evaluated.
+    /// Pixels of the window that are known to lie outside of the input and were not evaluated.
     pub outside_pixels: u64,
 }
 
 impl GridReport {
-    /// Adds what another window gave.
+    /// Adds the report of another window.
     pub fn merge(&mut self, other: &GridReport) {
         self.max_error = self.max_error.max(other.max_error);
         self.exact_pixels += other.exact_pixels;

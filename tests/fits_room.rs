@@ -367,25 +367,53 @@ fn npy_files() {
     let mut reading = MappedArray::<f64>::open(&path).unwrap();
     assert_eq!(reading.view().as_slice().unwrap(), [0.0, 0.0, 0.0, 0.0, 1.0]);
     assert!(reading.view_mut().unwrap_err().to_string().contains("open_mut"));
-    // Several may read, nobody may write meanwhile, whatever the path is called.
-    let another = dir.path().join("another name");
-    fs::hard_link(&path, &another).unwrap();
-    assert_eq!(MappedArray::<f64>::open(&another).unwrap().view(), reading.view());
-    assert!(MappedArray::<f64>::open_mut(&another).unwrap_err().to_string().contains("in use by another"));
     drop(reading);
-    let writing = MappedArray::<f64>::open_mut(&path).unwrap();
-    assert!(MappedArray::<f64>::open(&another).unwrap_err().to_string().contains("in use by a MappedArray"));
-    assert!(MappedArray::<f64>::open_mut(&another).unwrap_err().to_string().contains("in use"));
-    drop(writing);
-    let message = MappedArray::<f32>::open(&path).unwrap_err().to_string();
-    assert!(message.contains("no whole .npy file of f32") && message.contains("<f8"), "{message}");
+    assert!(MappedArray::<f32>::open(&path).unwrap_err().to_string().contains(r#"holds "<f8", expected "<f4""#));
     for shape in [&[][..], &[0, 3], &[1, 2, 3, 4, 5]] {
         let path = dir.path().join("shape.npy");
         MappedArray::<i16>::create(&path, shape, true).unwrap();
         assert_eq!(MappedArray::<i16>::open(&path).unwrap().view().shape(), shape);
     }
     assert!(matches!(MappedArray::<f64>::create(&path, &[1 << 55], true), Err(Error::DiskFull { .. })));
-    assert!(matches!(MappedArray::<f64>::create(&path, &[usize::MAX, 8], true), Err(Error::Shape { .. })));
+    for shape in [&[usize::MAX, 8][..], &[0, usize::MAX, 8], &[1; 65]] {
+        assert!(matches!(MappedArray::<f64>::create(&path, shape, true), Err(Error::Shape { .. })), "{shape:?}");
+    }
+}
+
+#[test]
+fn npy_files_are_locked() {
+    let dir = tempfile::tempdir().unwrap();
+    let [path, another] = ["a.npy", "another name"].map(|name| dir.path().join(name));
+    let open = |path: &Path| MappedArray::<f32>::open(path);
+    let open_mut = |path: &Path| MappedArray::<f32>::open_mut(path);
+    let created = MappedArray::<f32>::create(&path, &[4], false).unwrap();
+    fs::hard_link(&path, &another).unwrap();
+    let is_refused = |array: Result<MappedArray<f32>, Error>, path: &Path| {
+        let error = array.unwrap_err();
+        assert!(matches!(&error, Error::InUse { path: named, .. } if named == path), "{error:?}");
+        assert!(error.to_string().contains("drop that one first"), "{error}");
+    };
+    // One writes.
+    for path in [&path, &another] {
+        is_refused(open(path), path);
+        is_refused(open_mut(path), path);
+    }
+    drop(created);
+    // Several read.
+    let readers = [&path, &another].map(|path| open(path).unwrap());
+    is_refused(open_mut(&path), &path);
+    // Whoever does not ask for the lock can read.
+    assert_eq!(fs::read(&path).unwrap().len(), 128 + 16);
+    // What replaces the file is another one.
+    let replacing = MappedArray::<f32>::create(&path, &[4], true).unwrap();
+    is_refused(open(&path), &path);
+    is_refused(open_mut(&another), &another);
+    drop(readers);
+    open_mut(&another).unwrap();
+    drop(replacing);
+    // A file that turns out to be wrong is not in use.
+    assert!(matches!(MappedArray::<f64>::open_mut(&path), Err(Error::Npy { .. })));
+    open_mut(&path).unwrap();
 }
 
 #[test]
@@ -402,22 +430,23 @@ fn npy_files_that_are_wrong() {
     fs::write(&path, npy(1, good, 24)).unwrap();
     assert_eq!(MappedArray::<f32>::open(&path).unwrap().shape(), [2, 3]);
     for (bytes, expected) in [
-        (npy(1, good, 23), "missing 1 bytes of data"),
-        (npy(1, good, 0)[..60].to_vec(), "failed to fill whole buffer"),
-        (b"\x93NUM".to_vec(), "failed to fill whole buffer"),
-        (vec![], "failed to fill whole buffer"),
-        (b"SIMPLE  = T".to_vec(), "start does not match magic string"),
-        (npy(9, good, 24), "unknown version number: 9"),
-        (npy(1, &good.replace('<', ">"), 24), "native endianness"),
-        (npy(1, &good.replace("f4", "f8"), 48), "'<f8'"),
-        (npy(1, &good.replace("(2, 3)", "(2, -3)"), 24), "shape"),
-        (npy(1, &good.replace("(2, 3)", "(99999999999, 99999999999)"), 24), "overflow"),
-        (npy(1, "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 3), }", 24), "descriptor"),
-        (npy(1, "nothing", 24), "parsing"),
-        (npy(1, &"(".repeat(100), 24), "not that of an array of numbers"),
+        (npy(1, good, 23), "truncated"),
+        (npy(1, good, 0)[..60].to_vec(), "truncated"),
+        (b"\x93NUM".to_vec(), "not a .npy"),
+        (vec![], "not a .npy"),
+        (npy(9, good, 24), "version 9"),
+        (npy(1, &good.replace('<', ">"), 24), r#"">f4""#),
+        (npy(1, &good.replace("f4", "f8"), 48), r#""<f8""#),
+        (npy(1, &good.replace("False", "None"), 24), "in which order"),
+        (npy(1, &good.replace("(2, 3)", "(2, -3)"), 24), "no shape"),
+        (npy(1, &good.replace("(2, 3)", "(99999999999, 99999999999)"), 24), "truncated"),
+        (npy(1, "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 3), }", 24), "structured"),
+        (npy(1, "nothing", 24), "structured or unknown"),
     ] {
         fs::write(&path, bytes).unwrap();
-        let message = MappedArray::<f32>::open(&path).unwrap_err().to_string();
+        let error = MappedArray::<f32>::open(&path).unwrap_err();
+        assert!(matches!(error, Error::Npy { .. }), "{error:?}");
+        let message = error.to_string();
         assert!(message.contains(expected), "{expected}: {message}");
     }
     // Columns first is as good.

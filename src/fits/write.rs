@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Error, PlaneSet, Window,
     header::{BLOCK, Header, header_records},
-    storage::AtomicFile,
+    storage::{AtomicFile, free_disk_space},
 };
 
 /// Whether two paths lead to one file, through symbolic and hard links: whether an output is among the inputs.
@@ -122,7 +122,10 @@ impl<P: FitsElement> FitsOutput<P> {
             strips: None,
             origin: [0; 2],
         };
-        output.new.check_space(length, &path.display().to_string())?;
+        let free = free_disk_space(output.new.folder())?;
+        if length > free {
+            return Err(output.full(length, free));
+        }
         // All zeros, and on most file systems without any space yet.
         output.new.file().set_len(length).map_err(|error| output.failed("set the length", error))?;
         output.write_at(&head, 0, "write the header")?;
@@ -284,13 +287,15 @@ impl<P: FitsElement> FitsOutput<P> {
     fn failed(&self, action: &str, error: io::Error) -> Error {
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                let dir = self.new.target().parent().unwrap_or(Path::new("."));
-                // The system says for what user and disk it is full; a number is only for the message.
-                let free = rustix::fs::fstatvfs(self.new.file()).map_or(0, |disk| disk.f_bavail * disk.f_frsize);
-                Error::DiskFull { dir: dir.to_owned(), what: self.path.display().to_string(), needed: self.end, free }
+                self.full(self.end, free_disk_space(self.new.folder()).unwrap_or(0))
             }
             _ => Error::io(&self.path, action, error),
         }
+    }
+
+    fn full(&self, needed: u64, free: u64) -> Error {
+        let dir = self.new.folder().to_owned();
+        Error::DiskFull { dir, what: self.path.display().to_string(), needed, free }
     }
 }
 

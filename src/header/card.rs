@@ -8,21 +8,22 @@ pub(crate) const CARD: usize = 80;
 
 /// The value of a header card.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Value {
-    /// A string, without its quotes and trailing blanks; also the text of a `COMMENT`, `HISTORY` or blank card.
+    /// A string without its quotes and trailing blanks, or the text of a `COMMENT`, `HISTORY` or blank card.
     Text(String),
-    /// A whole number.
+    /// An integer.
     Integer(i64),
-    /// A number with a decimal point or an exponent (`E` or `D`), or a whole number outside the range of `i64`.
+    /// A number with a decimal point or an exponent (`E` or `D`), or an integer outside of the range of `i64`.
     Float(f64),
-    /// `T` or `F`.
+    /// A logical value, `T` or `F`.
     Logical(bool),
-    /// No value between `=` and `/`, or, in a FITS file, one that cannot be read (it is then the card's comment).
+    /// The card has no value. In a FITS file, a card whose value is malformed is also undefined, and the text after `=` is its comment.
     Undefined,
 }
 
 impl fmt::Display for Value {
-    /// As in a card, without padding: strings in quotes, floats so that they read back to the same bits.
+    /// Writes the value as in a card, without padding: strings in quotes, floats with as many digits as they need to be read back exactly.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),

@@ -13,10 +13,10 @@ pub(crate) use keywords::{BLOCK, is_column, is_numbered, is_structural, is_tilin
 use crate::Error;
 use card::{CARD, Card, commentary, is_commentary, plain};
 
-/// A FITS header: cards in their order.
+/// A FITS header: an ordered list of cards, each with a keyword, a value and a comment.
 ///
-/// Keywords are looked up without regard to case; `HIERARCH` keywords by what follows `HIERARCH`. Where a keyword
-/// is repeated, look-up finds its first card; [`all`](Header::all) finds every one.
+/// Keywords are not case-sensitive, and the word `HIERARCH` is not part of a keyword. If a keyword is repeated, the methods that return one value return that of its
+/// first card, and [`all`](Header::all) returns all of them. Texts are printable ASCII, as in FITS files, and what is written reads back to an equal header.
 ///
 /// ```
 /// use skymosaic::Header;
@@ -33,22 +33,21 @@ pub struct Header {
 }
 
 impl Header {
-    /// A header without cards.
+    /// Creates a header without cards.
     #[must_use]
     pub fn new() -> Header {
         Header::default()
     }
 
-    /// Reads header text: one card a line, or 80-character records without line ends. Stops at `END`, which may be
-    /// missing. Long strings on `CONTINUE` cards are joined; exponents may be written with `D`; keywords may be in
-    /// lower case and the `=` need not stand in column 9. Blank cards are left out.
+    /// Reads a header from text with one card per line, or from 80-character records without line ends, up to `END` or the end of the text. Long strings on
+    /// `CONTINUE` cards are joined. Keywords may be in lower case, the `=` may be in any column, and exponents may be written with `D`. Blank cards are
+    /// ignored.
     ///
-    /// A FITS header holds printable ASCII only: of the text that is read, white space and control characters become blanks and any other
-    /// character outside printable ASCII becomes `?`.
+    /// FITS headers consist of printable ASCII: white space and control characters of the text become blanks, and all other characters
+    /// outside of printable ASCII become `?`.
     ///
     /// # Errors
-    /// [`Error::Card`] for a line that is no card or has a value that is neither a quoted string, a number nor a
-    /// logical.
+    /// [`Error::Card`] if a line is not a card, or its value is neither a string in quotes, a number nor a logical value.
     pub fn parse(text: &str) -> Result<Header, Error> {
         read::text(text)
     }
@@ -59,13 +58,13 @@ impl Header {
         read::records(bytes)
     }
 
-    /// The value of a keyword: that of its first card.
+    /// The value of the first card of a keyword; `None` without the keyword.
     #[must_use]
     pub fn get(&self, keyword: &str) -> Option<&Value> {
         self.all(keyword).next()
     }
 
-    /// The values of all cards of a keyword, in order.
+    /// The values of all cards of a keyword, in their order.
     pub fn all<'h>(&'h self, keyword: &str) -> impl Iterator<Item = &'h Value> + use<'h> {
         let keyword = plain(keyword).to_ascii_uppercase();
         self.cards.iter().filter(move |card| *card.keyword == *keyword).map(|card| &card.value)
@@ -74,7 +73,7 @@ impl Header {
     /// The value of a keyword as a number; `None` without the keyword.
     ///
     /// # Errors
-    /// [`Error::Keyword`] if there is a value that is not a number. A number in quotes is a string.
+    /// [`Error::Keyword`] if the value is not a number. A number in quotes is a string.
     pub fn f64(&self, keyword: &str) -> Result<Option<f64>, Error> {
         match self.get(keyword) {
             None => Ok(None),
@@ -84,10 +83,10 @@ impl Header {
         }
     }
 
-    /// The value of a keyword as a whole number; `None` without the keyword. `2.0` is a whole number too.
+    /// The value of a keyword as an integer; `None` without the keyword. A float without fraction, such as `2.0`, is accepted.
     ///
     /// # Errors
-    /// [`Error::Keyword`] if there is a value that is not a whole number.
+    /// [`Error::Keyword`] if the value is not an integer.
     pub fn i64(&self, keyword: &str) -> Result<Option<i64>, Error> {
         match self.get(keyword) {
             None => Ok(None),
@@ -100,7 +99,7 @@ impl Header {
     /// The value of a keyword as a string without trailing blanks; `None` without the keyword.
     ///
     /// # Errors
-    /// [`Error::Keyword`] if there is a value that is not a string.
+    /// [`Error::Keyword`] if the value is not a string.
     pub fn text(&self, keyword: &str) -> Result<Option<&str>, Error> {
         match self.get(keyword) {
             None => Ok(None),
@@ -109,11 +108,11 @@ impl Header {
         }
     }
 
-    /// Gives a keyword a value: in its first card, or in a new one at the end. An empty comment leaves the comment
-    /// as it is. `COMMENT` and `HISTORY` always get a new card.
+    /// Sets the value of a keyword in its first card, or in a new card at the end of the header. An empty comment leaves an existing comment unchanged.
+    /// `COMMENT` and `HISTORY` always get a new card.
     ///
-    /// Text becomes printable ASCII as in [`parse`](Header::parse), comments are cut to the room on the card, and a number that is not finite
-    /// becomes [`Value::Undefined`]. A keyword that no card can hold, or leaves no room for the value, becomes a `COMMENT`.
+    /// Text becomes printable ASCII as in [`parse`](Header::parse), a comment is truncated to the length that fits on the card, and a number that is not finite becomes
+    /// [`Value::Undefined`]. A keyword that is not legal, or is too long for a card with its value, is written as a `COMMENT` instead.
     pub fn set(&mut self, keyword: &str, value: impl Into<Value>, comment: &str) {
         let keyword = name_of(keyword);
         let value = value.into();
@@ -132,34 +131,34 @@ impl Header {
         }
     }
 
-    /// Takes out every card of a keyword.
+    /// Removes all cards of a keyword.
     pub fn remove(&mut self, keyword: &str) {
         let keyword = plain(keyword).to_ascii_uppercase();
         self.cards.retain(|card| *card.keyword != *keyword);
     }
 
-    /// Adds a `COMMENT` card (several if the text is longer than one takes).
+    /// Adds a `COMMENT` card, or several if the text is longer than 72 characters.
     pub fn push_comment(&mut self, text: &str) {
         self.push("COMMENT", text.into(), "");
     }
 
-    /// Adds a `HISTORY` card (several if the text is longer than one takes).
+    /// Adds a `HISTORY` card, or several if the text is longer than 72 characters.
     pub fn push_history(&mut self, text: &str) {
         self.push("HISTORY", text.into(), "");
     }
 
-    /// Keyword, value and comment of every card, in order.
+    /// The keyword, value and comment of each card, in their order.
     pub fn cards(&self) -> impl Iterator<Item = (&str, &Value, &str)> {
         self.cards.iter().map(|card| (&*card.keyword, &card.value, &*card.comment))
     }
 
-    /// Number of cards.
+    /// The number of cards.
     #[must_use]
     pub fn len(&self) -> usize {
         self.cards.len()
     }
 
-    /// Whether there are no cards.
+    /// Whether the header has no cards.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.cards.is_empty()
@@ -226,8 +225,7 @@ fn content(value: &Value) -> Cow<'_, str> {
 }
 
 impl fmt::Display for Header {
-    /// 80-character cards, one a line, with `END`. Long strings go on `CONTINUE` cards, long commentary on several
-    /// cards. Parsing this text gives an equal header.
+    /// Writes the header as 80-character cards, one per line, with `END`. Long strings are continued on `CONTINUE` cards. Parsing the text gives an equal header.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for card in &self.cards {
             for line in card.lines() {

@@ -3,7 +3,7 @@
 //! Cells are squares of output pixels anchored to the output's first pixel, whatever window is asked for, so the value at a
 //! position never depends on the window, the tile or the thread.
 
-use super::PixelMap;
+use super::pixel_map::PixelMap;
 use super::polynomial::{Polynomial, SAMPLES, sample_points};
 use super::rectangle::{Rectangle, enlarged, hull, intersection};
 use crate::options::CoordinateError;
@@ -12,8 +12,6 @@ use crate::window::Window;
 use std::sync::OnceLock;
 
 mod cover;
-
-use cover::leaf_range;
 
 /// Side of the largest cells, output pixels.
 const LARGEST: f64 = 512.0;
@@ -68,11 +66,12 @@ impl Square {
     }
 }
 
-/// The input coordinates of the positions in one window of the output, cheaply and to a checked bound.
+/// An approximation of a [`PixelMap`] over one window of the output, with a bound on its error that is checked against the exact map.
 ///
-/// In cells of at most 512 × 512 output pixels the map is replaced by a pair of polynomials if these agree with it four
-/// times better than the bound at check points between and around the nodes; a cell where they do not, where the map says that it is
-/// not smooth, or where it is undefined at a sample, is divided, down to 16 × 16 pixels that are evaluated exactly.
+/// In square cells of at most 512 × 512 output pixels the map is replaced by a pair of polynomials, if they differ from it by at most a quarter of the bound at
+/// check points between and around the interpolation nodes. A cell is divided if they differ by more, if the map reports that it is not smooth in the cell, or if it is
+/// undefined at a sample. Cells of 16 × 16 pixels that still fail are evaluated exactly. Cells are anchored to the first pixel of the output, so that
+/// coordinates do not depend on the window.
 pub struct CoordGrid<'m> {
     map: &'m dyn PixelMap,
     exact: bool,
@@ -105,11 +104,10 @@ struct Region {
 }
 
 impl<'m> CoordGrid<'m> {
-    /// Samples the map for the positions `[x0 - margin - 0.5, x0 + nx + margin - 0.5)` and alike in y, where `window` is
-    /// (x0, nx, …) in output pixels.
+    /// Approximates `map` for the pixels of `window`, in output pixels, and for positions up to `margin` output pixels outside of it, with the error `bound`.
     ///
-    /// `input_shape` is (ny, nx) of the input. Positions farther than `pad` input pixels outside of its pixels
-    /// may come out as NaN and do not count in [`bounds`](Self::bounds).
+    /// `input_shape` is the shape (ny, nx) of the input. Positions that are more than `pad` input pixels outside of the input may become NaN and are not part of
+    /// [`bounds`](Self::bounds). Memory and time grow with the area of the window.
     pub fn new(
         map: &'m dyn PixelMap,
         window: Window,
@@ -279,10 +277,11 @@ impl<'m> CoordGrid<'m> {
         }
     }
 
-    /// Input coordinates of the output positions `(x0 + i, y)`, NaN where undefined or known to lie outside of the padded input.
+    /// Computes the input coordinates of the output positions `(x0 + i, y)` into `xs[i]` and `ys[i]`. Both are NaN where the map is undefined, and may be NaN where the
+    /// position is outside of the input and its pad.
     ///
-    /// `x0` is rounded to a multiple of 2⁻³² pixel, so that `x0 + i` is the same number in whatever run it is reached.
-    /// `xs` and `ys` have the same length; positions outside of the window and its margin are evaluated exactly.
+    /// `x0` is rounded to a multiple of 2⁻³² pixel, so that `x0 + i` is the same number whatever the first position of the row. The slices have the same length.
+    /// Positions outside of the window and its margin are evaluated exactly.
     pub fn row(&self, x0: f64, y: f64, xs: &mut [f64], ys: &mut [f64]) {
         let n = xs.len().min(ys.len());
         let x0 = on_lattice(x0);
@@ -379,8 +378,8 @@ impl<'m> CoordGrid<'m> {
         (cell, square.low[0] + square.size)
     }
 
-    /// A rectangle `[xmin, xmax, ymin, ymax]` of input positions that contains every position in the window and its margin that falls into the
-    /// padded input; `None` if none does.
+    /// A rectangle `[xmin, xmax, ymin, ymax]` in input pixel coordinates that contains the images of all positions in the window and its margin that fall into
+    /// the input and its pad; `None` if there are none.
     pub fn bounds(&self) -> Option<[f64; 4]> {
         self.bounds.map(|[x, y]| [x[0], x[1], y[0], y[1]])
     }
@@ -392,7 +391,7 @@ impl<'m> CoordGrid<'m> {
         (approximated && self.steepest.is_finite()).then_some(self.steepest)
     }
 
-    /// Achieved error and how many pixels were approximated.
+    /// The largest error found, and the numbers of pixels that were approximated and evaluated exactly.
     pub fn report(&self) -> GridReport {
         self.report
     }
@@ -428,4 +427,36 @@ fn run_end(x0: f64, from: usize, edge: f64, n: usize) -> usize {
 /// Whole pixels in a part of a cell, both of which end between pixels.
 fn pixels(part: Option<Rectangle>) -> u64 {
     part.map_or(0, |[x, y]| ((x[1] - x[0]) * (y[1] - y[0])) as u64)
+}
+
+/// The input positions that lie in one smallest cell, from its pixel centres: what lies between them is at most a step away.
+fn leaf_range(region: &Region, square: &Square, part: &Rectangle, xs: &[f64], ys: &[f64]) -> Option<Rectangle> {
+    let size = [0, 1].map(|axis| region.input[axis][1] - region.input[axis][0]);
+    let mut step = [0.0_f64; 2];
+    for k in 0..LEAF * LEAF {
+        let right = (k % LEAF + 1 < LEAF).then_some(k + 1);
+        let above = (k / LEAF + 1 < LEAF).then_some(k + LEAF);
+        for other in [right, above].into_iter().flatten() {
+            for (axis, values) in [xs, ys].into_iter().enumerate() {
+                let jump = (values[other] - values[k]).abs();
+                // Across a seam the coordinate jumps by the size of the image; both sides have pixels of their own.
+                if jump < 0.5 * size[axis] {
+                    step[axis] = step[axis].max(jump);
+                }
+            }
+        }
+    }
+    let reach = 1.0 + 2.0 * step[0].max(step[1]);
+    let wide = enlarged(&region.input, reach);
+    let mut range: Option<Rectangle> = None;
+    for k in 0..LEAF * LEAF {
+        let out = [square.low[0] + 0.5 + (k % LEAF) as f64, square.low[1] + 0.5 + (k / LEAF) as f64];
+        // A position of the window may belong to a pixel whose centre is just outside of it.
+        let near = (0..2).all(|a| out[a] > part[a][0] - 1.0 && out[a] < part[a][1] + 1.0);
+        let here = [[xs[k]; 2], [ys[k]; 2]];
+        if near && intersection(&here, &wide).is_some() {
+            range = Some(range.map_or(here, |range| hull(&range, &here)));
+        }
+    }
+    range.map(|range| enlarged(&range, reach))
 }

@@ -1,10 +1,10 @@
-//! A map run backwards.
+//! The inverse of a map.
 
 use std::sync::Arc;
 
-use super::PixelMap;
+use super::pixel_map::PixelMap;
 
-/// From input to output pixels, where what is called output in [`PixelMap`] is the input and the other way round.
+/// The map from input to output pixels: the roles of output and input in [`PixelMap`] are exchanged.
 pub(crate) struct Inverse(Arc<dyn PixelMap>);
 
 impl Inverse {

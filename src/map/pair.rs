@@ -1,14 +1,13 @@
 //! The exact map between the pixels of two world coordinate systems.
 
-use super::PixelMap;
+use super::pixel_map::PixelMap;
 use crate::direction::{Matrix, Vector, multiply, rotate, transpose};
 use crate::error::Error;
 use crate::wcs::{BATCH, Disc, FrameMap, Wcs};
 
-/// Output pixels to input pixels through the sky, exactly.
+/// The exact transformation between the pixels of two images with celestial WCS: from output pixels to the sky and from there to input pixels.
 ///
-/// Native direction in the output to native direction in the input is one 3 × 3 matrix wherever the two frames are
-/// related by a rotation.
+/// If the two frames are related by a rotation, the native directions of the two projections are related by one 3 × 3 matrix, which is computed once.
 #[derive(Clone, Debug)]
 pub struct WcsMap {
     target: Wcs,
@@ -26,10 +25,10 @@ enum Path {
 }
 
 impl WcsMap {
-    /// The map from the pixels of `target` to those of `input`.
+    /// Creates the map from the pixels of `target` to the pixels of `input`.
     ///
-    /// An input in a cylindrical projection that reaches beyond native longitude ±180°, but spans at most 360°, is found at whichever
-    /// of the wrapped positions lies inside its image (its shape must be known). As a target such pixels stay undefined, as in wcslib.
+    /// If the input has a cylindrical projection, extends beyond native longitude ±180° and spans at most 360°, longitudes wrap around to the position inside of its
+    /// image, provided that its shape is known. Pixels of a target beyond ±180° are undefined, as in wcslib.
     ///
     /// # Errors
     /// [`Error::Wcs`] if the frames of the two have no known relation.

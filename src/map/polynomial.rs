@@ -85,7 +85,7 @@ impl Polynomial {
         }
         let half = 0.5 * size;
         let spectra = [transform(&STENCIL.chebyshev, &square(xs)), transform(&STENCIL.chebyshev, &square(ys))];
-        // Far from the input the coordinates are of no use beyond telling so: a small fraction of the range will do.
+        // Far from the input only that fact matters: a small fraction of the range is accurate enough.
         let mut degree = DEGREE;
         while degree > 1 {
             let weight =

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use super::PixelMap;
+use super::pixel_map::PixelMap;
 use crate::{
     direction::{Cap, Vector, cross, dot, minus},
     options::CoordinateError,

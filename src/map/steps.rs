@@ -1,9 +1,9 @@
 //! Step lengths of a map.
 
-use super::PixelMap;
+use super::pixel_map::PixelMap;
 use crate::window::Window;
 
-/// How many input pixels the output pixels of a block are long, at a few places.
+/// The lengths of output pixels of a block in input pixels, at a few positions.
 pub(crate) struct Steps(Vec<f64>);
 
 impl Steps {
@@ -23,12 +23,12 @@ impl Steps {
         Steps(steps.filter(|step| step.is_finite()).collect())
     }
 
-    /// With a margin for what lies between the pixels looked at; 0 if nothing is known.
+    /// The largest length, with a margin for positions in between; 0 if the map is undefined at all of them.
     pub(crate) fn longest(&self) -> f64 {
         1.5 * self.0.iter().copied().fold(0.0, f64::max)
     }
 
-    /// With the same margin; infinite if nothing is known.
+    /// The smallest length, with the same margin; infinite if the map is undefined at all of them.
     pub(crate) fn shortest(&self) -> f64 {
         self.0.iter().copied().fold(f64::INFINITY, f64::min) / 1.5
     }

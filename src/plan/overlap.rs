@@ -9,8 +9,8 @@ use crate::wcs::{Frame, Wcs};
 use crate::window::{Tiles, Window};
 use std::{collections::BTreeMap, sync::OnceLock};
 
-/// The tiles of the output with caps on the sky that contain their pixels, in a quadtree. A cap is found when it is first asked for: what is far
-/// from all inputs is known by the cap of a few large nodes.
+/// A quadtree of the tiles of the output, with caps on the sky that contain their pixels. Caps are computed when they are first needed; regions far
+/// from all inputs need the caps of a few large nodes only.
 pub(crate) struct TileTree<S> {
     tiles: Tiles,
     /// Unit vector of a position of the output.
@@ -21,7 +21,7 @@ pub(crate) struct TileTree<S> {
 
 struct Level {
     columns: usize,
-    /// `None`: nothing there is defined.
+    /// `None` if no position in the node has a direction on the sky.
     caps: Vec<OnceLock<Option<Cap>>>,
 }
 
@@ -75,7 +75,7 @@ impl<S: Fn(f64, f64) -> Option<Vector>> TileTree<S> {
         })
     }
 
-    /// The tiles that the extent may touch, in order. Never one too few.
+    /// All tiles that the extent may touch, and possibly more, in order.
     pub(crate) fn touched(&self, extent: &Extent) -> Vec<u32> {
         let mut found = Vec::new();
         let mut waiting = vec![(self.levels.len() - 1, 0)];
@@ -93,13 +93,13 @@ impl<S: Fn(f64, f64) -> Option<Vector>> TileTree<S> {
         found
     }
 
-    /// What there is to do when nothing is known of an input's place on the sky.
+    /// All tiles: the touched ones of an input whose position on the sky is unknown.
     pub(crate) fn all(&self) -> Vec<u32> {
         (0..self.tiles.count() as u32).collect()
     }
 }
 
-/// Where an image of shape (ny, nx), with `pad` pixels around, lies in another frame. `None` if no position in it has a direction.
+/// Where an image of shape (ny, nx), with `pad` pixels around, lies in another frame. `None` if no position in it lies on the sky.
 ///
 /// # Errors
 /// [`Error::Wcs`] if the two frames have no known relation.
@@ -110,8 +110,8 @@ pub(crate) fn extent_of_wcs(input: &Wcs, shape: [usize; 2], pad: f64, frame: &Fr
 }
 
 /// The sub-grids of an input: for every connected group of touched tiles, the rectangle of output pixels that contains
-/// all whose input coordinates lie within `pad` of the input of shape (ny, nx); 8 pixels wider at most than needed unless the
-/// map varies fast. A group in which nothing is covered has none.
+/// all pixels whose input coordinates lie within `pad` of the input of shape (ny, nx). It is at most 8 pixels too large on each side where the map is nearly
+/// linear. A group without such pixels has no rectangle.
 pub(crate) fn rectangles(
     map: &dyn PixelMap,
     tiles: &Tiles,
@@ -122,7 +122,7 @@ pub(crate) fn rectangles(
     groups(tiles, touched).iter().filter_map(|group| rectangle(map, tiles, group, input_shape, pad)).collect()
 }
 
-/// Works inwards from the four sides of the group: the tiles inside need not be looked at.
+/// The rectangle of one group. It proceeds inwards from the four sides of the group, so that inner tiles are not evaluated.
 fn rectangle(map: &dyn PixelMap, tiles: &Tiles, group: &[u32], input_shape: [usize; 2], pad: f64) -> Option<Window> {
     let mut known: BTreeMap<u32, Option<Window>> = BTreeMap::new();
     let mut sides = [None; 4];
@@ -153,11 +153,11 @@ fn rectangle(map: &dyn PixelMap, tiles: &Tiles, group: &[u32], input_shape: [usi
     Some(Window { x0, y0, nx: right.x0 + right.nx - x0, ny: high.y0 + high.ny - y0 })
 }
 
-/// Pixels along a side of the pieces of the output that are looked at together: four of the largest cells of a grid.
+/// Side, in pixels, of the pieces of the output that share one grid: four of its largest cells.
 const PIECE: usize = 2048;
 
-/// The tiles in which an input that only a map relates to the output may have samples of a kernel that interpolates; `pad` is the kernel's support radius for
-/// input pixels a step.
+/// The tiles in which an input that has a map but no WCS may have samples of an interpolating kernel. `pad` is the support radius of the kernel, in input pixels,
+/// for a window of the output.
 pub(crate) fn touched_by_map(
     map: &dyn PixelMap,
     tiles: &Tiles,

@@ -1,25 +1,24 @@
-//! Files that appear under their name only when they are whole.
+//! Files that get their name when they are whole.
 
 use std::{
     fs::{File, Permissions},
-    os::{fd::AsRawFd, unix::fs::PermissionsExt},
+    io::{self, ErrorKind},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-};
-
-use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags},
-    io::Errno,
 };
 
 use super::disk;
 use crate::Error;
 
-/// A file that is written without a name, and gets its name when it is whole: until then what was there stays as it is, and whatever happens, also to
-/// the process, nothing half-written is left.
+/// A file that appears under its name only when it is whole and has reached the disk.
 ///
-/// The file is created in the folder of its final name with `O_TMPFILE`. File systems that do not support this get a hidden file with a temporary name instead,
-/// which is removed if the file is not published, unless the process is killed. If the path is a symbolic link, the file that it leads to is replaced and
-/// the link stays.
+/// Until [`publish`](AtomicFile::publish) the path stays as it is: free, or the file that is going to be replaced. A file that
+/// is dropped unpublished leaves nothing behind. On Linux neither does a process that is killed, because the unfinished file
+/// has no name (`O_TMPFILE`); where the file system has no such files, it is a hidden one in the same folder, named
+/// `.skymosaic-….part`, and a process that is killed leaves it there.
+///
+/// If the path is a symbolic link, the file that it leads to is made or replaced, and the link stays. A file that replaces
+/// another has its permissions; a new one has what the umask leaves of reading and writing for all.
 ///
 /// ```
 /// use std::io::Write;
@@ -27,143 +26,207 @@ use crate::Error;
 ///
 /// let dir = tempfile::tempdir()?;
 /// let path = dir.path().join("report.txt");
-/// let new = AtomicFile::create(&path, false)?;
-/// new.file().write_all(b"all is well")?;
+/// let report = AtomicFile::create(&path, false)?;
+/// report.file().write_all(b"12 images, 3 rejected")?;
 /// assert!(!path.exists());
-/// new.publish()?;
-/// assert_eq!(std::fs::read(&path)?, b"all is well");
+/// report.publish()?;
+/// assert_eq!(std::fs::read(&path)?, b"12 images, 3 rejected");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct AtomicFile {
     file: File,
-    /// The temporary name, if it has one.
-    name: Option<tempfile::TempPath>,
-    /// With symbolic links followed.
+    /// The name of the unfinished file, if it has one.
+    temporary: Option<tempfile::TempPath>,
+    /// As the caller wrote it, for messages.
+    path: PathBuf,
+    /// As [`AtomicFile::resolve`] found it, so that a change of the current folder does not matter.
     target: PathBuf,
     overwrite: bool,
 }
 
 impl AtomicFile {
-    /// Creates the file. Its permissions are those of the file that it is going to replace, or what the umask leaves of read and write for all.
+    /// Creates the unfinished file, empty and open for reading and writing. An existing file is going to be replaced only if
+    /// `overwrite` is true.
     ///
     /// # Errors
-    /// [`Error::Output`] if the path is a folder, or exists and `overwrite` is false; [`Error::Io`] if it cannot be created.
+    /// [`Error::Output`] if the path exists and `overwrite` is false, or is no regular file; [`Error::Io`] if no file can be
+    /// created in its folder.
     pub fn create(path: impl AsRef<Path>, overwrite: bool) -> Result<AtomicFile, Error> {
-        Self::create_with(path.as_ref(), overwrite, true)
+        AtomicFile::create_with(path.as_ref(), overwrite, unnamed)
     }
 
-    /// `unnamed`: whether a file without a name is tried.
-    fn create_with(path: &Path, overwrite: bool, unnamed: bool) -> Result<AtomicFile, Error> {
-        let target = follow_links(path)?;
-        if target.file_name().is_none() {
-            return Err(Error::Output { path: path.to_owned(), problem: "is not the name of a file".to_owned() });
-        }
-        let mode = match target.metadata() {
-            Ok(metadata) if metadata.is_dir() => {
-                return Err(Error::Output { path: path.to_owned(), problem: "is a folder".to_owned() });
-            }
+    /// `unnamed` makes a file without a name in a folder, with a mode, if it can.
+    fn create_with(path: &Path, overwrite: bool, unnamed: fn(&Path, u32) -> Option<File>) -> Result<AtomicFile, Error> {
+        let target = AtomicFile::resolve(path)?;
+        let replaced = match target.metadata() {
+            Ok(found) if found.is_dir() => return Err(refusal(path, "is a folder")),
             Ok(_) if !overwrite => return Err(exists(path)),
-            Ok(metadata) => metadata.permissions().mode() & 0o777 | 0o600,
-            // The system takes the umask off.
-            Err(_) => 0o666,
+            Ok(found) if !found.is_file() => return Err(refusal(path, "is not a regular file")),
+            Ok(found) => Some(found.permissions().mode() & 0o777),
+            Err(_) => None,
         };
-        if unnamed {
-            let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-            match rustix::fs::openat(CWD, folder_of(&target), flags, Mode::from_bits_truncate(mode)) {
-                Ok(file) => return Ok(AtomicFile { file: file.into(), name: None, target, overwrite }),
-                // Not every file system can; old kernels take the flag for an attempt to write to a folder.
-                Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS) => {}
-                Err(error) => return Err(Error::io(path, "create", error.into())),
+        let io = |error| Error::io(path, "create", error);
+        // The system takes the umask off.
+        let mode = if replaced.is_some() { 0o600 } else { 0o666 };
+        let (file, temporary) = match unnamed(folder_of(&target), mode) {
+            Some(file) => (file, None),
+            None => {
+                let mut builder = hidden();
+                let named = builder.permissions(Permissions::from_mode(mode)).tempfile_in(folder_of(&target));
+                let (file, temporary) = named.map_err(io)?.into_parts();
+                (file, Some(temporary))
+            }
+        };
+        if let Some(mode) = replaced {
+            let permissions = file.metadata().map_err(io)?.permissions();
+            // A file system without permissions gives all files the same, and refuses to change them.
+            if permissions.mode() & 0o777 != mode {
+                file.set_permissions(Permissions::from_mode(mode)).map_err(io)?;
             }
         }
-        let (file, name) = hidden()
-            .permissions(Permissions::from_mode(mode))
-            .tempfile_in(folder_of(&target))
-            .map_err(|error| Error::io(path, "create", error))?
-            .into_parts();
-        Ok(AtomicFile { file, name: Some(name), target, overwrite })
+        Ok(AtomicFile { file, temporary, path: path.to_owned(), target, overwrite })
     }
 
-    /// The file, to be written.
+    /// The absolute path of the file that [`create`](AtomicFile::create) would make or replace for this path: symbolic links
+    /// are followed, also those that lead to no file yet. The file need not exist, its folder must.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the path does not end in a name or has too many symbolic links; [`Error::Io`] if the folder cannot
+    /// be found.
+    pub fn resolve(path: impl AsRef<Path>) -> Result<PathBuf, Error> {
+        let path = path.as_ref();
+        let mut target = path.to_owned();
+        let mut links = 0;
+        while let Ok(link) = std::fs::read_link(&target) {
+            links += 1;
+            // As many as the system follows.
+            if links > 40 {
+                return Err(refusal(path, "leads through too many symbolic links"));
+            }
+            target = folder_of(&target).join(link);
+        }
+        let name = target.file_name().ok_or_else(|| refusal(path, "is not the name of a file"))?;
+        let folder = folder_of(&target);
+        let found = folder.canonicalize();
+        let found = found.map_err(|error| Error::io(path, format!("find the folder {}", folder.display()), error))?;
+        Ok(found.join(name))
+    }
+
+    /// The unfinished file. What is written to it, also through a memory map, is part of what is published.
     #[must_use]
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// Where the file is going to be, symbolic links followed.
+    /// The absolute path that the file is going to have, symbolic links followed.
     #[must_use]
     pub fn target(&self) -> &Path {
         &self.target
     }
 
-    /// Checks that so many bytes of disk are free. `what` says in an error what they are for.
-    pub(crate) fn check_space(&self, bytes: u64, what: &str) -> Result<(), Error> {
-        disk::check(folder_of(&self.target), bytes, what)
-    }
-
-    /// Sets the length and reserves the disk space, so that no write to a map of the file can fail.
+    /// Sets the length and reserves the disk space, so that no write to a map of the file can fail for want of space.
     pub(crate) fn reserve(&self, bytes: u64, what: &str) -> Result<(), Error> {
-        disk::reserve(&self.file, &self.target, folder_of(&self.target), bytes, what)
+        disk::reserve(&self.file, self.folder(), bytes, what)
     }
 
-    /// Waits until the file has reached the disk, gives it its name, and returns it.
+    /// The folder that the file is in.
+    pub(crate) fn folder(&self) -> &Path {
+        folder_of(&self.target)
+    }
+
+    /// Waits until the contents have reached the disk, gives the file its name, and waits until the name has reached the disk.
+    /// Returns the file, still open.
     ///
     /// # Errors
-    /// [`Error::Io`] if it could not be written or named; [`Error::Output`] if a file of that name has appeared meanwhile and must not be
-    /// overwritten. Nothing is left then.
-    pub fn publish(mut self) -> Result<File, Error> {
-        self.file.sync_all().map_err(|error| Error::io(&self.target, "write to disk", error))?;
-        let name = self.name.take();
-        let target = &self.target;
-        let named = match name {
-            None => self.link(),
-            Some(name) if self.overwrite => name.persist(target).map_err(|failed| failed.error),
-            Some(name) => name.persist_noclobber(target).map_err(|failed| failed.error),
+    /// [`Error::Io`] if the contents could not be written or the file not be named; [`Error::Output`] if a file of that name
+    /// has appeared meanwhile and `overwrite` was false. Nothing is left then; only if the last wait fails the file is there,
+    /// and may be gone after a power cut.
+    pub fn publish(self) -> Result<File, Error> {
+        let AtomicFile { file, temporary, path, target, overwrite } = self;
+        let io = |action: &str| {
+            let action = action.to_owned();
+            |error| Error::io(&path, action, error)
+        };
+        file.sync_all().map_err(io("write it to the disk"))?;
+        let named = match temporary {
+            None => link(&file, &target, overwrite),
+            Some(temporary) if overwrite => temporary.persist(&target).map_err(|failed| failed.error),
+            Some(temporary) => temporary.persist_noclobber(&target).map_err(|failed| failed.error),
         };
         match named {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(exists(target)),
-            Err(error) => return Err(Error::io(target, "name the finished file", error)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(exists(&path)),
+            named => named.map_err(io("name the finished file"))?,
         }
-        // The name reaches the disk too. Not every file system can be asked for that.
-        if let Ok(folder) = File::open(folder_of(target)) {
-            let _ = folder.sync_all();
-        }
-        Ok(self.file)
-    }
-
-    /// Gives a file without a name the final one.
-    fn link(&self) -> std::io::Result<()> {
-        match self.link_as(&self.target) {
-            Err(Errno::EXIST) if self.overwrite => {}
-            done => return Ok(done?),
-        }
-        // A link replaces nothing, a rename does.
-        let linked =
-            hidden().make_in(folder_of(&self.target), |name| self.link_as(name).map_err(std::io::Error::from))?;
-        linked.into_temp_path().persist(&self.target).map_err(|failed| failed.error)
-    }
-
-    fn link_as(&self, name: &Path) -> Result<(), Errno> {
-        let own = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-        match rustix::fs::linkat(CWD, own, CWD, name, AtFlags::SYMLINK_FOLLOW) {
-            // Without /proc, the privileged can do it directly.
-            Err(Errno::NOENT) => rustix::fs::linkat(&self.file, "", CWD, name, AtFlags::EMPTY_PATH),
-            done => done,
-        }
+        sync_folder(folder_of(&target)).map_err(io("write its name to the disk"))?;
+        Ok(file)
     }
 }
 
-/// Names of hidden files.
+/// Makes a file without a name. `None` if the system or the file system has no such files, or if it could not get a name
+/// later; whatever else is wrong is found again when a file with a name is made.
+#[cfg(target_os = "linux")]
+fn unnamed(folder: &Path, mode: u32) -> Option<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(folder, flags, Mode::from_raw_mode(mode)).ok()?);
+    // Not every container has /proc.
+    proc_path(&file).exists().then_some(file)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unnamed(_folder: &Path, _mode: u32) -> Option<File> {
+    None
+}
+
+/// An open file as a path.
+fn proc_path(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// Gives a file without a name the name of the target.
+fn link(file: &File, target: &Path, overwrite: bool) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    let link = |name: &Path| linkat(CWD, proc_path(file), CWD, name, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from);
+    match link(target) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && overwrite => {}
+        done => return done,
+    }
+    // A link replaces nothing, a rename does.
+    let linked = hidden().make_in(folder_of(target), link)?;
+    linked.into_temp_path().persist(target).map_err(|failed| failed.error)
+}
+
+/// Waits until the names in a folder have reached the disk.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Not every file system can do it, and a folder that may be written but not read cannot be opened for it.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::PermissionDenied
+            ) =>
+        {
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+/// Names of unfinished files.
 fn hidden() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".skymosaic-").suffix(".part");
     builder
 }
 
+fn refusal(path: &Path, problem: &str) -> Error {
+    Error::Output { path: path.to_owned(), problem: problem.to_owned() }
+}
+
 fn exists(path: &Path) -> Error {
-    Error::Output { path: path.to_owned(), problem: "exists already; ask to overwrite it to replace it".to_owned() }
+    refusal(path, "exists already; ask to overwrite it to replace it")
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -173,88 +236,5 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Where a path leads, also through links to files that do not exist yet.
-fn follow_links(path: &Path) -> Result<PathBuf, Error> {
-    let mut path = path.to_owned();
-    // As many as the system follows.
-    for _ in 0..40 {
-        match std::fs::read_link(&path) {
-            Ok(link) => path = folder_of(&path).join(link),
-            Err(_) => return Ok(path),
-        }
-    }
-    Err(Error::Output { path, problem: "too many symbolic links".to_owned() })
-}
-
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    fn names(folder: &Path) -> Vec<std::ffi::OsString> {
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
-    }
-
-    /// Without a name, and with a temporary one.
-    #[test]
-    fn nothing_is_seen_until_it_is_whole() {
-        for unnamed in [true, false] {
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join("a");
-            let new = AtomicFile::create_with(&path, false, unnamed).unwrap();
-            new.file().write_all(b"one").unwrap();
-            assert_eq!(names(dir.path()).len(), usize::from(!unnamed));
-            drop(new);
-            assert!(names(dir.path()).is_empty());
-
-            let new = AtomicFile::create_with(&path, false, unnamed).unwrap();
-            new.file().write_all(b"two").unwrap();
-            new.publish().unwrap();
-            assert_eq!(std::fs::read(&path).unwrap(), b"two");
-            assert!(matches!(AtomicFile::create_with(&path, false, unnamed), Err(Error::Output { .. })));
-
-            std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
-            let new = AtomicFile::create_with(&path, true, unnamed).unwrap();
-            new.file().write_all(b"three").unwrap();
-            assert_eq!(std::fs::read(&path).unwrap(), b"two");
-            new.publish().unwrap();
-            assert_eq!(std::fs::read(&path).unwrap(), b"three");
-            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
-            assert_eq!(names(dir.path()), ["a"]);
-        }
-    }
-
-    #[test]
-    fn a_file_that_appears_meanwhile_is_kept() {
-        for unnamed in [true, false] {
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join("a");
-            let new = AtomicFile::create_with(&path, false, unnamed).unwrap();
-            std::fs::write(&path, b"another's").unwrap();
-            assert!(matches!(new.publish(), Err(Error::Output { .. })));
-            assert_eq!(std::fs::read(&path).unwrap(), b"another's");
-            assert_eq!(names(dir.path()), ["a"]);
-        }
-    }
-
-    #[test]
-    fn a_link_stays_a_link() {
-        for unnamed in [true, false] {
-            let dir = tempfile::tempdir().unwrap();
-            let link = dir.path().join("link");
-            std::os::unix::fs::symlink("there", &link).unwrap();
-            AtomicFile::create_with(&link, false, unnamed).unwrap().publish().unwrap();
-            assert!(link.symlink_metadata().unwrap().is_symlink());
-            assert!(dir.path().join("there").is_file());
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_a_file_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(AtomicFile::create(dir.path(), true), Err(Error::Output { .. })));
-        assert!(matches!(AtomicFile::create("/nonexistent/folder/file", true), Err(Error::Io { .. })));
-        assert!(matches!(AtomicFile::create("/", true), Err(Error::Output { .. })));
-    }
-}
+mod tests;

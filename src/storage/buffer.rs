@@ -1,78 +1,72 @@
-//! Scratch arrays in memory or in unnamed mapped files.
+//! Scratch arrays in memory or in mapped temporary files.
 
 use std::path::PathBuf;
 
+use bytemuck::Pod;
 use memmap2::MmapMut;
 
-use super::{disk::reserve, map::map_file_mut};
+use super::{disk, map::map_file_mut};
 use crate::Error;
-
-/// A number that scratch arrays are made of.
-pub(crate) trait Scratch: bytemuck::Pod + Default + Send + Sync {}
-
-impl<T: bytemuck::Pod + Default + Send + Sync> Scratch for T {}
 
 /// Where scratch arrays are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Storage {
-    /// In RAM.
+    /// In memory.
     Memory,
     /// In temporary files without a name, in this folder; `None` is the system's (`TMPDIR`).
     Mapped { dir: Option<PathBuf> },
 }
 
-/// A scratch array of fixed length, zeros at first, in memory or in a mapped temporary file. The file is unlinked
-/// when it is created: its disk space is free again once the buffer is dropped, or the process dies.
+/// A scratch array of fixed length, zeros at first, in memory or in a mapped temporary file. The file has no name: its disk
+/// space is free again once the buffer is dropped or the process dies.
 #[derive(Debug)]
 pub(crate) struct Buffer<T> {
-    bytes: Bytes<T>,
+    contents: Contents<T>,
 }
 
 #[derive(Debug)]
-enum Bytes<T> {
-    Memory(Vec<T>),
+enum Contents<T> {
+    Memory(Box<[T]>),
     // Page-aligned, of a whole number of T.
     Mapped(MmapMut),
 }
 
-impl<T: Scratch> Buffer<T> {
+impl<T: Pod> Buffer<T> {
     /// `what` says in an error what the buffer is for.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`]; [`Error::DiskFull`] and [`Error::Io`] for mapped files.
     pub(crate) fn new(len: usize, storage: &Storage, what: &str) -> Result<Buffer<T>, Error> {
-        let too_large = || Error::OutOfMemory {
-            what: what.to_owned(),
-            needed: (len as u64).saturating_mul(size_of::<T>() as u64),
-            remedy: "keep it in mapped files".to_owned(),
-        };
-        let bytes = len.checked_mul(size_of::<T>()).ok_or_else(too_large)?;
-        let bytes = match storage {
-            Storage::Mapped { dir } if bytes > 0 => {
+        // Where this saturates, no disk has the space.
+        let needed = (len as u64).saturating_mul(size_of::<T>() as u64);
+        let contents = match storage {
+            // Nothing can be mapped of an empty file.
+            Storage::Mapped { dir } if needed > 0 => {
                 let dir = dir.clone().unwrap_or_else(std::env::temp_dir);
                 let file = tempfile::tempfile_in(&dir)
                     .map_err(|error| Error::io(&dir, format!("create a temporary file for {what}"), error))?;
-                reserve(&file, &dir, &dir, bytes as u64, what)?;
-                Bytes::Mapped(map_file_mut(&file, &dir)?)
+                disk::reserve(&file, &dir, needed, what)?;
+                Contents::Mapped(map_file_mut(&file, &dir)?)
             }
-            _ => {
-                let mut numbers = Vec::new();
-                numbers.try_reserve_exact(len).map_err(|_| too_large())?;
-                numbers.resize(len, T::default());
-                Bytes::Memory(numbers)
-            }
+            _ => Contents::Memory(bytemuck::allocation::try_zeroed_slice_box(len).map_err(|()| {
+                let (what, remedy) = (what.to_owned(), "keep it in mapped files".to_owned());
+                Error::OutOfMemory { what, needed, remedy }
+            })?),
         };
-        Ok(Buffer { bytes })
+        Ok(Buffer { contents })
     }
 
     pub(crate) fn as_slice(&self) -> &[T] {
-        match &self.bytes {
-            Bytes::Memory(numbers) => numbers,
-            Bytes::Mapped(map) => bytemuck::try_cast_slice(map).unwrap_or_default(),
+        match &self.contents {
+            Contents::Memory(numbers) => numbers,
+            Contents::Mapped(map) => bytemuck::try_cast_slice(map).unwrap_or_default(),
         }
     }
 
     pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
-        match &mut self.bytes {
-            Bytes::Memory(numbers) => numbers,
-            Bytes::Mapped(map) => bytemuck::try_cast_slice_mut(map).unwrap_or_default(),
+        match &mut self.contents {
+            Contents::Memory(numbers) => numbers,
+            Contents::Mapped(map) => bytemuck::try_cast_slice_mut(map).unwrap_or_default(),
         }
     }
 }
@@ -81,19 +75,28 @@ impl<T: Scratch> Buffer<T> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_buffer_is_the_same_in_memory_and_mapped() {
-        for storage in [Storage::Memory, Storage::Mapped { dir: None }] {
-            let mut buffer = Buffer::<f64>::new(1000, &storage, "a test").unwrap();
-            assert!(buffer.as_slice().iter().all(|&value| value == 0.0));
-            buffer.as_mut_slice()[999] = 2.5;
-            assert_eq!(buffer.as_slice().len(), 1000);
-            assert_eq!(buffer.as_slice()[999], 2.5);
-            assert_eq!(Buffer::<u8>::new(0, &storage, "nothing").unwrap().as_slice(), &[] as &[u8]);
-        }
+    fn is_a_buffer(storage: &Storage) {
+        let mut buffer = Buffer::<f64>::new(1000, storage, "a test").unwrap();
+        assert!(buffer.as_slice().iter().all(|&value| value == 0.0));
+        buffer.as_mut_slice()[999] = 2.5;
+        assert_eq!(buffer.as_slice().len(), 1000);
+        assert_eq!(buffer.as_slice()[999], 2.5);
+        assert_eq!(Buffer::<u8>::new(0, storage, "nothing").unwrap().as_slice(), &[] as &[u8]);
     }
 
     #[test]
+    fn a_buffer_in_memory() {
+        is_a_buffer(&Storage::Memory);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri does not map files")]
+    fn a_buffer_in_a_mapped_file() {
+        is_a_buffer(&Storage::Mapped { dir: None });
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri does not map files")]
     fn a_mapped_buffer_leaves_no_file() {
         let dir = tempfile::tempdir().unwrap();
         let storage = Storage::Mapped { dir: Some(dir.path().to_owned()) };
@@ -102,12 +105,20 @@ mod tests {
     }
 
     #[test]
-    fn too_large_a_buffer_is_refused() {
+    fn more_than_the_memory_is_refused() {
+        for len in [1 << 60, usize::MAX] {
+            let error = Buffer::<f64>::new(len, &Storage::Memory, "the intermediates").unwrap_err();
+            assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri does not know disks")]
+    fn more_than_the_disk_is_refused() {
         let mapped = Storage::Mapped { dir: None };
-        let error = Buffer::<f64>::new(1 << 56, &mapped, "the intermediates").unwrap_err();
-        assert!(matches!(error, Error::DiskFull { .. }), "{error}");
-        for storage in [Storage::Memory, mapped] {
-            assert!(matches!(Buffer::<f64>::new(usize::MAX, &storage, "x"), Err(Error::OutOfMemory { .. })));
+        for len in [1 << 56, usize::MAX] {
+            let error = Buffer::<f64>::new(len, &mapped, "the intermediates").unwrap_err();
+            assert!(matches!(error, Error::DiskFull { .. }), "{error}");
         }
         let nowhere = Storage::Mapped { dir: Some("/nonexistent/folder".into()) };
         assert!(matches!(Buffer::<f64>::new(1, &nowhere, "x"), Err(Error::Io { .. })));

@@ -1,4 +1,4 @@
-//! Mapping of files: with the handles of cfitsio, the only `unsafe` of the crate.
+//! Memory maps of files.
 
 use std::{fs::File, path::Path};
 
@@ -6,16 +6,18 @@ use memmap2::{Mmap, MmapMut};
 
 use crate::Error;
 
-/// Maps a whole file for reading. The caller has a lock on it, or is the only one that knows it.
+/// Maps a whole file for reading. The caller has seen to it that this crate does not map it for writing meanwhile: the file is
+/// locked, or is never written once it has a name.
 pub(crate) fn map_file(file: &File, path: &Path) -> Result<Mmap, Error> {
-    // SAFETY: nobody of this crate writes to the file meanwhile: it is locked, and whoever maps it for writing takes the lock alone.
-    // The bytes are only ever viewed as numbers, for which all bits are valid. What other programs do to the file is their users' part, as
-    // the documentation of `MappedArray` says.
+    // SAFETY: the bytes are only viewed as types for which all bits are valid (`Pod`), and nothing of this crate changes them
+    // while they are mapped (above). What no program can rule out is that another one changes the file: views then have other
+    // values, and if it is shortened the system ends the process (`SIGBUS`). Whoever asks for a map is told so.
     unsafe { Mmap::map(file) }.map_err(|error| Error::io(path, "map", error))
 }
 
-/// Maps a whole file for reading and writing. The caller has the only lock on it, or is the only one that knows it, and has reserved its disk space.
+/// Maps a whole file for reading and writing. The caller has seen to it that this crate has no other map of it: the file is
+/// locked, or nobody else knows it; and that it has its disk space.
 pub(crate) fn map_file_mut(file: &File, path: &Path) -> Result<MmapMut, Error> {
-    // SAFETY: nobody else of this crate maps the file meanwhile, as above, so that the mutable view is the only one.
+    // SAFETY: as above; being the only map, it is the only way by which this crate reads or writes the bytes.
     unsafe { MmapMut::map_mut(file) }.map_err(|error| Error::io(path, "map for writing", error))
 }

@@ -3,33 +3,49 @@
 use std::{
     fs::{File, TryLockError},
     marker::PhantomData,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
 use memmap2::{Mmap, MmapMut};
-use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
-use ndarray_npy::{ViewElement, ViewMutElement, ViewMutNpyExt, ViewNpyExt, WritableElement, write_zeroed_npy};
+use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn, ShapeBuilder, StrideShape};
 
 use super::{
     AtomicFile,
     map::{map_file, map_file_mut},
+    npy_header::{self, Layout, MOST_AXES, data_bytes},
 };
 use crate::{Error, pixel::InputPixel};
 
-/// A number that an array in a file is made of: `u8`, `i16`, `i32`, `i64`, `f32`, `f64`.
-pub trait MappedElement: InputPixel + ViewElement + ViewMutElement + WritableElement {}
+/// A number that an array in a file can be made of: `u8`, `i16`, `i32`, `i64`, `f32`, `f64`.
+pub trait MappedElement: InputPixel {
+    /// The type as numpy writes it, without the byte order: `f4` for `f32`.
+    const NUMPY: &'static str;
+}
 
 macro_rules! mapped_element {
-    ($($number:ty),*) => { $(impl MappedElement for $number {})* };
+    ($($number:ty: $numpy:literal),*) => {
+        $(impl MappedElement for $number {
+            const NUMPY: &'static str = $numpy;
+        })*
+    };
 }
-mapped_element!(u8, i16, i32, i64, f32, f64);
+mapped_element!(u8: "u1", i16: "i2", i32: "i4", i64: "i8", f32: "f4", f64: "f8");
 
-/// An array in a memory-mapped `.npy` file of native byte order: it may be larger than memory, and numpy can map it at the same time
-/// (`numpy.load(path, mmap_mode="r")`).
+/// An array in a memory-mapped `.npy` file of native byte order. It may be larger than memory, and numpy can map the file at the
+/// same time (`numpy.load(path, mmap_mode="r")`).
 ///
-/// The file is locked while it is mapped (`flock`): one `MappedArray` can write to it, or several can read it, in all processes that use this crate. Other programs need
-/// not respect the lock. If one changes the file, values change under the views of this array; if one shortens it, the system ends this process
-/// with `SIGBUS`.
+/// # Locks
+///
+/// The file is locked while it is mapped: either one `MappedArray` has it open for writing or any number of them have it open
+/// for reading, whatever paths lead to it, in this process and in all others that use this crate. Opening it otherwise is the
+/// error [`Error::InUse`]. A file that [`create`](MappedArray::create) replaces is another file, whose lock does not matter.
+///
+/// The lock is advisory (`flock`), so it cannot stop whoever does not ask for it: numpy, or code that writes to the file by way
+/// of [`std::fs`]. **A file must not be changed in such ways while a `MappedArray` has it open**: values would change under
+/// references to them, which the compiler takes for impossible, so that anything may be computed from them; and if the file
+/// becomes shorter, the system ends the process (`SIGBUS`). Reading it in such ways does no harm, and replacing it by a rename
+/// neither.
 ///
 /// ```
 /// use skymosaic::MappedArray;
@@ -39,7 +55,7 @@ mapped_element!(u8, i16, i32, i64, f32, f64);
 /// let mut mosaic = MappedArray::<f32>::create(&path, &[100, 200], false)?;
 /// mosaic.view_mut()?[[99, 199]] = 1.5;
 /// mosaic.flush()?;
-/// drop(mosaic);
+/// drop(mosaic); // and with it the lock
 /// assert_eq!(MappedArray::<f32>::open(&path)?.view()[[99, 199]], 1.5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -47,8 +63,8 @@ mapped_element!(u8, i16, i32, i64, f32, f64);
 pub struct MappedArray<T> {
     path: PathBuf,
     map: Map,
-    shape: Vec<usize>,
-    /// Keeps the lock.
+    layout: Layout,
+    /// Has the lock. Dropped after the map.
     _file: File,
     element: PhantomData<T>,
 }
@@ -59,86 +75,80 @@ enum Map {
     Write(MmapMut),
 }
 
-impl Map {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Map::Read(map) => map,
-            Map::Write(map) => map,
-        }
-    }
-}
-
 impl<T: MappedElement> MappedArray<T> {
-    /// Creates the file with an array of zeros of this shape, slowest axis first. The disk space is reserved. An existing file is replaced only if
-    /// `overwrite` is true; an array that has it mapped keeps the old one. A symbolic link is followed.
+    /// Creates the file with an array of zeros of this shape, slowest axis first. The disk space is reserved. An existing file
+    /// is replaced only if `overwrite` is true; a `MappedArray` that has it open keeps it. A symbolic link is followed.
     ///
     /// # Errors
-    /// [`Error::Output`] if the file exists, [`Error::Shape`] if the array is too large for a file, [`Error::DiskFull`] and [`Error::Io`].
+    /// [`Error::Output`] if the file exists and `overwrite` is false, or is no regular file; [`Error::Shape`] if no file can be
+    /// so large, or numpy has no arrays of so many axes; [`Error::DiskFull`]; [`Error::Io`], also if the file system has no locks.
     pub fn create(path: impl AsRef<Path>, shape: &[usize], overwrite: bool) -> Result<MappedArray<T>, Error> {
         let path = path.as_ref();
-        let bytes = shape.iter().try_fold(size_of::<T>(), |bytes, &length| bytes.checked_mul(length));
-        if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
-            let expected = "fewer elements".to_owned();
-            return Err(Error::Shape { what: path.display().to_string(), got: shape.to_vec(), expected });
+        let refusal =
+            |expected: String| Error::Shape { what: path.display().to_string(), got: shape.to_vec(), expected };
+        if shape.len() > MOST_AXES {
+            return Err(refusal(format!("at most {MOST_AXES} axes")));
         }
+        let bytes = data_bytes::<T>(shape).ok_or_else(|| refusal("fewer elements".to_owned()))?;
+        let header = npy_header::write::<T>(shape);
+        let data = header.len()..header.len() + bytes;
         let new = AtomicFile::create(path, overwrite)?;
-        new.check_space(bytes.unwrap_or(0) as u64, "the array")?;
-        let io = |error| Error::io(path, "write", error);
-        write_zeroed_npy::<T, _>(new.file(), IxDyn(shape)).map_err(|error| npy(path, &error))?;
-        new.reserve(new.file().metadata().map_err(io)?.len(), "the array")?;
-        let file = new.publish()?;
-        lock(&file, path, true)?;
-        let map = Map::Write(map_file_mut(&file, path)?);
-        Ok(MappedArray { path: path.to_owned(), map, shape: shape.to_vec(), _file: file, element: PhantomData })
+        // Before it has a name by which it can be found.
+        lock(new.file(), path, true)?;
+        new.reserve(data.end as u64, "the array")?;
+        new.file().write_all_at(&header, 0).map_err(|error| Error::io(path, "write", error))?;
+        let map = Map::Write(map_file_mut(new.file(), path)?);
+        let layout = Layout { shape: shape.to_vec(), columns_first: false, data };
+        Ok(MappedArray { path: path.to_owned(), map, layout, _file: new.publish()?, element: PhantomData })
     }
 
     /// Opens an existing file for reading.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read; [`Error::Npy`] with what is wrong: not a `.npy` file, another type or byte order, truncated, or locked
-    /// by a [`MappedArray`] that can write to it.
+    /// [`Error::Npy`] with what is wrong: not a `.npy` file, another type or byte order, truncated; [`Error::InUse`] if a
+    /// `MappedArray` has it open for writing; [`Error::Io`], also if the file system has no locks.
     pub fn open(path: impl AsRef<Path>) -> Result<MappedArray<T>, Error> {
         let path = path.as_ref();
         let file = File::open(path).map_err(|error| Error::io(path, "open", error))?;
-        Self::opened(path, file, false)
+        MappedArray::map(path, file, false)
     }
 
     /// Opens an existing file for reading and writing in place.
     ///
     /// # Errors
-    /// As [`open`](MappedArray::open); it must not be open in any other [`MappedArray`].
+    /// As [`open`](MappedArray::open), and [`Error::InUse`] if any other `MappedArray` has it open.
     pub fn open_mut(path: impl AsRef<Path>) -> Result<MappedArray<T>, Error> {
         let path = path.as_ref();
-        let open = File::options().read(true).write(true).open(path);
-        Self::opened(path, open.map_err(|error| Error::io(path, "open for writing", error))?, true)
+        let file = File::options().read(true).write(true).open(path);
+        MappedArray::map(path, file.map_err(|error| Error::io(path, "open for writing", error))?, true)
     }
 
-    fn opened(path: &Path, file: File, write: bool) -> Result<MappedArray<T>, Error> {
+    fn map(path: &Path, file: File, write: bool) -> Result<MappedArray<T>, Error> {
+        let wrong = |problem| Error::Npy { path: path.to_owned(), problem };
         let metadata = file.metadata().map_err(|error| Error::io(path, "read", error))?;
         if !metadata.is_file() {
-            return Err(npy(path, &"not a regular file"));
+            return Err(wrong("not a regular file".to_owned()));
         }
         lock(&file, path, write)?;
         let map = if write { Map::Write(map_file_mut(&file, path)?) } else { Map::Read(map_file(&file, path)?) };
-        check_header(map.bytes()).map_err(|problem| npy(path, &problem))?;
-        let view = ArrayViewD::<T>::view_npy(map.bytes()).map_err(|error| {
-            npy(path, &format!("is no whole .npy file of {} numbers: {error}", std::any::type_name::<T>()))
-        })?;
-        let shape = view.shape().to_vec();
-        Ok(MappedArray { path: path.to_owned(), map, shape, _file: file, element: PhantomData })
+        let layout = npy_header::read::<T>(map.bytes()).map_err(wrong)?;
+        Ok(MappedArray { path: path.to_owned(), map, layout, _file: file, element: PhantomData })
     }
 
-    /// The shape, slowest axis first.
+    /// The shape, as numpy has it.
     #[must_use]
     pub fn shape(&self) -> &[usize] {
-        &self.shape
+        &self.layout.shape
     }
 
     /// The array.
     #[must_use]
     pub fn view(&self) -> ArrayViewD<'_, T> {
-        // The file was found to be whole when it was opened.
-        ArrayViewD::view_npy(self.map.bytes()).unwrap_or_else(|_| ndarray::aview1(&[]).into_dyn())
+        let data = self.map.bytes().get(self.layout.data.clone());
+        let numbers = data.and_then(|data| bytemuck::try_cast_slice(data).ok());
+        // There are as many numbers as the shape says, and they are aligned, since the layout was made.
+        let view = numbers.and_then(|numbers| ArrayViewD::from_shape(self.layout.strides(), numbers).ok());
+        view.unwrap_or_else(|| ndarray::aview1(&[]).into_dyn())
     }
 
     /// The array, for writing.
@@ -146,14 +156,20 @@ impl<T: MappedElement> MappedArray<T> {
     /// # Errors
     /// [`Error::Npy`] if the file was opened with [`open`](MappedArray::open).
     pub fn view_mut(&mut self) -> Result<ArrayViewMutD<'_, T>, Error> {
-        match &mut self.map {
-            Map::Read(_) => Err(npy(&self.path, &"the array was opened for reading; use MappedArray::open_mut")),
-            Map::Write(map) => ArrayViewMutD::view_mut_npy(map).map_err(|error| npy(&self.path, &error)),
-        }
+        let data = match &mut self.map {
+            Map::Read(_) => None,
+            Map::Write(map) => map.get_mut(self.layout.data.clone()),
+        };
+        let numbers = data.and_then(|data| bytemuck::try_cast_slice_mut(data).ok());
+        let view = numbers.and_then(|numbers| ArrayViewMutD::from_shape(self.layout.strides(), numbers).ok());
+        view.ok_or_else(|| Error::Npy {
+            path: self.path.clone(),
+            problem: "the array was opened for reading; use MappedArray::open_mut".to_owned(),
+        })
     }
 
-    /// Waits until everything written has reached the disk. Without it the system writes in its own time; other
-    /// programs see the values at once either way.
+    /// Waits until everything written has reached the disk. Without it the system writes in its own time; other programs see the
+    /// values at once either way.
     ///
     /// # Errors
     /// [`Error::Io`] if the disk fails.
@@ -165,27 +181,31 @@ impl<T: MappedElement> MappedArray<T> {
     }
 }
 
-fn npy(path: &Path, problem: &dyn std::fmt::Display) -> Error {
-    Error::Npy { path: path.to_owned(), problem: problem.to_string() }
-}
-
-fn lock(file: &File, path: &Path, write: bool) -> Result<(), Error> {
-    let locked = if write { file.try_lock() } else { file.try_lock_shared() };
-    match locked {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => {
-            let others = if write { "another MappedArray" } else { "a MappedArray that can write to it" };
-            Err(npy(path, &format!("is in use by {others}, in this or another process; drop that one first")))
+impl Map {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Map::Read(map) => map,
+            Map::Write(map) => map,
         }
-        Err(TryLockError::Error(error)) => Err(Error::io(path, "lock", error)),
     }
 }
 
-/// The header is read by a recursive parser, which must not be led too deep.
-fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
-    const LONGEST: usize = 1 << 16;
-    let header = bytes.get(..bytes.len().min(LONGEST)).unwrap_or_default();
-    let header = header.get(8..).unwrap_or_default().split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let open = header.iter().filter(|byte| matches!(byte, b'(' | b'[' | b'{')).count();
-    if open > 16 { Err("the header is not that of an array of numbers") } else { Ok(()) }
+impl Layout {
+    fn strides(&self) -> StrideShape<IxDyn> {
+        IxDyn(&self.shape).set_f(self.columns_first).into()
+    }
+}
+
+/// Takes the lock of a file, alone for writing, with others for reading. It lasts until the file is closed.
+fn lock(file: &File, path: &Path, write: bool) -> Result<(), Error> {
+    let locked = if write { file.try_lock() } else { file.try_lock_shared() };
+    locked.map_err(|error| match error {
+        TryLockError::WouldBlock => {
+            let how = if write { "" } else { " for writing" };
+            let problem =
+                format!("another MappedArray, of this or another process, has it open{how}; drop that one first");
+            Error::InUse { path: path.to_owned(), problem }
+        }
+        TryLockError::Error(error) => Error::io(path, "lock it, without which it must not be mapped", error),
+    })
 }

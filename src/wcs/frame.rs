@@ -7,32 +7,32 @@ use super::frame_matrix::{
     b1950_to_j2000, besselian_to_julian, e_terms, fk4_precession, fk5_precession, galactic_from_fk4, galactic_from_fk5,
     icrs_to_ecliptic, icrs_to_fk5, identity, julian_to_besselian, supergalactic, times,
 };
+use super::refusal::refuse;
 use crate::direction::{Matrix, Vector, dot, multiply, rotate, transpose, unit};
 use crate::error::Error;
 use crate::header::Header;
 
-/// The frame that celestial coordinates refer to.
+/// A celestial reference frame.
 ///
-/// Two frames are equal if their parameters are. Barycentric directions of sources without proper motion or parallax
-/// are meant throughout.
+/// Two frames are equal if their parameters are equal. Coordinates are barycentric directions of sources without proper motion and parallax.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Frame {
-    /// International Celestial Reference System.
+    /// The International Celestial Reference System.
     Icrs,
-    /// Mean equator and equinox of FK5, precessed by IAU 2006.
+    /// FK5: mean equator and equinox, with the precession of IAU 2006.
     Fk5 {
-        /// Equinox in Julian years.
+        /// The equinox as a Julian epoch, for example 2000.
         equinox: f64,
     },
-    /// Mean equator and equinox of FK4, precessed after Newcomb.
+    /// FK4: mean equator and equinox, with the precession of Newcomb. [`Frame::fk4`] creates it from an equinox.
     Fk4 {
-        /// Equinox in Besselian years.
+        /// The equinox as a Besselian epoch, for example 1950.
         equinox: f64,
-        /// Epoch in Julian years at which the slow rotation of FK4 against FK5 is taken (Murray 1989). A header's frame has
-        /// the time of the equinox here and not MJD-OBS, as in astropy's `wcs_to_celestial_frame`.
+        /// The Julian epoch of observation, for which the rotation of FK4 with respect to FK5 is computed (Murray 1989). For a frame read from a
+        /// header it is the time of the equinox and not MJD-OBS, as in astropy's `wcs_to_celestial_frame`.
         obstime: f64,
-        /// Whether the positions are free of the E-terms of aberration (FK4-NO-E).
+        /// Whether the E-terms of aberration have been removed from the positions (FK4-NO-E).
         no_e: bool,
     },
     /// Galactic longitude and latitude, IAU 1958.
@@ -44,11 +44,11 @@ pub enum Frame {
         /// Equinox in Julian years.
         equinox: f64,
     },
-    /// A pair of axes that has no relation to the sky frames (solar, planetary, terrestrial): maps onto its own kind only.
+    /// Axes of another kind, such as solar, planetary or terrestrial ones. They can be transformed only to axes of the same types.
     Unknown {
-        /// Longitude type, at most four letters, as in CTYPE ("HPLN").
+        /// The type of the longitude axis as in CTYPE, at most four letters, for example "HPLN".
         lon: String,
-        /// Latitude type ("HPLT").
+        /// The type of the latitude axis, for example "HPLT".
         lat: String,
     },
 }
@@ -57,10 +57,10 @@ pub enum Frame {
 const EQUINOX_RANGE: [f64; 2] = [1500.0, 2500.0];
 
 impl Frame {
-    /// FK5 at the mean equator and equinox J2000.
+    /// FK5 with equinox J2000.
     pub const FK5_J2000: Frame = Frame::Fk5 { equinox: 2000.0 };
 
-    /// FK4 with its E-terms at a Besselian equinox, observed at the time of the equinox.
+    /// Creates FK4, with E-terms, of a Besselian equinox; the epoch of observation is that of the equinox.
     #[must_use]
     pub fn fk4(equinox: f64) -> Frame {
         Frame::Fk4 { equinox, obstime: besselian_to_julian(equinox), no_e: false }
@@ -116,7 +116,7 @@ impl Frame {
                     "GAPPT" => "geocentric apparent positions depend on the time and cannot be mosaicked",
                     _ => "expected ICRS, FK5, FK4 or FK4-NO-E",
                 };
-                return Err(Error::Wcs { keyword: system_key, value: system, problem: problem.to_owned() });
+                return Err(refuse(system_key, system, problem));
             }
         };
         let year = equinox.unwrap_or(default);
@@ -124,7 +124,7 @@ impl Frame {
         let needs_equinox = ecliptic || system != "ICRS";
         if needs_equinox && !(EQUINOX_RANGE[0]..=EQUINOX_RANGE[1]).contains(&year) {
             let problem = format!("expected a year from {} to {}", EQUINOX_RANGE[0], EQUINOX_RANGE[1]);
-            return Err(Error::Wcs { keyword: equinox_key, value: year.to_string(), problem });
+            return Err(refuse(equinox_key, year, problem));
         }
         let besselian = system.starts_with("FK4");
         Ok(match (ecliptic, system.as_str()) {
@@ -169,16 +169,13 @@ impl Frame {
         if self == other {
             return Ok(FrameMap::Rotation(identity()));
         }
-        let refuse = || {
+        let unrelated = || {
             let ((lon, lat), (other_lon, other_lat)) = (self.axis_types(), other.axis_types());
-            Error::Wcs {
-                keyword: "CTYPE".to_owned(),
-                value: format!("{lon}/{lat}"),
-                problem: format!("has no known relation to {other_lon}/{other_lat}: both must be of the same kind"),
-            }
+            let problem = format!("has no known relation to {other_lon}/{other_lat}: both must be of the same kind");
+            refuse("CTYPE", format!("{lon}/{lat}"), problem)
         };
         let matrix = match (self, other) {
-            (Frame::Unknown { .. }, _) | (_, Frame::Unknown { .. }) => return Err(refuse()),
+            (Frame::Unknown { .. }, _) | (_, Frame::Unknown { .. }) => return Err(unrelated()),
             (Frame::Fk4 { equinox: from, .. }, Frame::Fk4 { equinox: to, .. }) => fk4_precession(*from, *to),
             (Frame::Fk4 { equinox, obstime, no_e }, _) => {
                 // astropy gives the intermediate FK4-NO-E frame the equinox of the target, if that has one.
@@ -195,7 +192,7 @@ impl Frame {
                 match other.galactic_rotation() {
                     Some(last) => times(&[&last, &galactic_from_fk4(), &to_b1950]),
                     None => {
-                        let last = transpose(&other.to_icrs().ok_or_else(refuse)?);
+                        let last = transpose(&other.to_icrs().ok_or_else(unrelated)?);
                         times(&[&last, &transpose(&icrs_to_fk5()), &b1950_to_j2000(*obstime), &to_b1950])
                     }
                 }
@@ -203,14 +200,14 @@ impl Frame {
             (_, Frame::Fk4 { equinox, obstime, .. }) => match self.galactic_rotation() {
                 Some(first) => transpose(&times(&[&first, &galactic_from_fk4(), &fk4_precession(*equinox, 1950.0)])),
                 None => {
-                    let first = self.to_icrs().ok_or_else(refuse)?;
+                    let first = self.to_icrs().ok_or_else(unrelated)?;
                     // astropy uses the transpose here although the matrix is not quite orthogonal.
                     let back = transpose(&b1950_to_j2000(*obstime));
                     times(&[&fk4_precession(1950.0, *equinox), &back, &icrs_to_fk5(), &first])
                 }
             },
             _ => {
-                let (first, last) = (self.to_icrs().ok_or_else(refuse)?, other.to_icrs().ok_or_else(refuse)?);
+                let (first, last) = (self.to_icrs().ok_or_else(unrelated)?, other.to_icrs().ok_or_else(unrelated)?);
                 multiply(&transpose(&last), &first)
             }
         };

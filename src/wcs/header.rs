@@ -5,6 +5,7 @@
 
 use super::linear::LinearTransform;
 use super::projection::{PARAMETERS, Projection, Refusal};
+use super::refusal::{finite, refuse};
 use super::rotation::{Impossible, Reference};
 use super::trig;
 use crate::direction::Matrix;
@@ -13,11 +14,6 @@ use crate::header::{Header, Value};
 
 /// Most axes that a description may have; a three-digit axis number does not fit the keywords.
 const MAX_AXES: usize = 99;
-
-/// Error about a keyword.
-pub(super) fn refuse(keyword: impl Into<String>, value: impl ToString, problem: impl Into<String>) -> Error {
-    Error::Wcs { keyword: keyword.into(), value: value.to_string(), problem: problem.into() }
-}
 
 /// Reader of the keywords of one description.
 struct Keywords<'h> {
@@ -32,11 +28,7 @@ impl Keywords<'_> {
 
     /// A finite number, or nothing.
     fn number(&self, stem: &str) -> Result<Option<f64>, Error> {
-        let keyword = self.name(stem);
-        match self.header.f64(&keyword)? {
-            Some(value) if !value.is_finite() => Err(refuse(keyword, value, "expected a finite number")),
-            value => Ok(value),
-        }
+        finite(self.header, &self.name(stem))
     }
 
     fn text(&self, stem: &str) -> Result<Option<String>, Error> {

@@ -5,7 +5,9 @@ mod hull;
 #[cfg(test)]
 mod tests;
 
-use super::{Frame, Wcs};
+use super::celestial::Wcs;
+use super::frame::Frame;
+use super::refusal::refuse;
 use crate::direction::Vector;
 use crate::error::Error;
 use crate::header::Header;
@@ -18,22 +20,22 @@ const SPARSE_PIXELS: f64 = (1_u64 << 28) as f64;
 /// Above [`SPARSE_PIXELS`], how many times the area of the inputs the mosaic may have.
 const SPARSE_RATIO: f64 = 1000.0;
 
-/// What the target WCS should be like.
+/// Options of [`find_optimal_celestial_wcs`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OptimalOptions {
-    /// Frame of the target. Default: `None`, that of the first input.
+    /// The celestial frame of the target. Default: `None`, the frame of the first input.
     pub frame: Option<Frame>,
-    /// Three-letter code of the projection. Default: `"TAN"`.
+    /// The three-letter code of the projection, as in CTYPE. Default: `"TAN"`.
     pub projection: String,
-    /// Degrees a pixel. Default: `None`, the smallest pixel side of any input at its reference pixel.
+    /// The pixel scale in degrees per pixel: above 0, at most 360. Default: `None`, the smallest pixel side of all inputs at their reference pixels.
     pub resolution: Option<f64>,
-    /// Longitude and latitude of the reference point in degrees of the target's frame. Default: `None`, the mean of the directions
-    /// of the inputs' reference pixels.
+    /// Longitude and latitude of the reference point in degrees of the target's frame. Default: `None`, the mean direction of the
+    /// reference pixels of the inputs.
     pub reference: Option<[f64; 2]>,
-    /// Turns the target so that its area is the smallest possible. Default: `false`, north up.
+    /// Whether the target is rotated to the orientation of smallest area. Default: `false`; latitude then increases along y.
     pub auto_rotate: bool,
-    /// Whether longitude grows to the left. Default: `None`, which is yes for RA, GLON, ELON, HLON and SLON and no for others
+    /// Whether longitude increases to the left, towards smaller x. Default: `None`, which means yes for RA, GLON, ELON, HLON and SLON and no for other axes
     /// (`'auto'` of reproject).
     pub negative_lon_cdelt: Option<bool>,
 }
@@ -52,42 +54,42 @@ impl Default for OptimalOptions {
 }
 
 impl OptimalOptions {
-    /// Frame of the target. Default: that of the first input.
+    /// Sets [`frame`](Self#structfield.frame).
     #[must_use]
     pub fn frame(mut self, frame: Frame) -> OptimalOptions {
         self.frame = Some(frame);
         self
     }
 
-    /// Three-letter code of the projection. Default: `"TAN"`.
+    /// Sets [`projection`](Self#structfield.projection).
     #[must_use]
     pub fn projection(mut self, code: &str) -> OptimalOptions {
         self.projection = code.to_owned();
         self
     }
 
-    /// Degrees a pixel. Default: the finest of the inputs.
+    /// Sets [`resolution`](Self#structfield.resolution).
     #[must_use]
     pub fn resolution(mut self, degrees: f64) -> OptimalOptions {
         self.resolution = Some(degrees);
         self
     }
 
-    /// Longitude and latitude of the reference point in degrees. Default: the mean direction of the inputs.
+    /// Sets [`reference`](Self#structfield.reference).
     #[must_use]
     pub fn reference(mut self, lon: f64, lat: f64) -> OptimalOptions {
         self.reference = Some([lon, lat]);
         self
     }
 
-    /// Turns the target to the smallest area. Default: `false`.
+    /// Sets [`auto_rotate`](Self#structfield.auto_rotate).
     #[must_use]
     pub fn auto_rotate(mut self, yes: bool) -> OptimalOptions {
         self.auto_rotate = yes;
         self
     }
 
-    /// Whether longitude grows to the left. Default: by the kind of the longitude axis.
+    /// Sets [`negative_lon_cdelt`](Self#structfield.negative_lon_cdelt).
     #[must_use]
     pub fn negative_lon_cdelt(mut self, yes: bool) -> OptimalOptions {
         self.negative_lon_cdelt = Some(yes);
@@ -95,19 +97,22 @@ impl OptimalOptions {
     }
 }
 
-/// The WCS and shape (ny, nx) of a target that holds all the inputs, given as WCS and shape (ny, nx).
+/// Computes a target for a set of images: a WCS, and the shape (ny, nx) of the smallest image with this WCS that contains all inputs. Each input is a WCS with the
+/// shape (ny, nx) of its image.
 ///
-/// As reproject's function of that name: reference point, resolution, rotation and the place of the reference pixel are the same to rounding
-/// wherever it is enough to look at the four corners of the inputs. Here their edges are followed, so that inputs whose edges curve
-/// (distortions, other projections) are held whole, and so are those that contain a pole of the target, cross its seam, or have
-/// pixels off the sky. Every pixel whose centre lies on an input is in the target; of the outermost half pixel of an
-/// input part may be cut off, as the size is rounded.
+/// The function is modelled on `find_optimal_celestial_wcs` of reproject. Reference point, resolution, rotation and reference pixel are equal to reproject's
+/// up to rounding wherever the four corners of the inputs determine the extent. Here the edges of the inputs are followed as well, so that the
+/// target also contains inputs with curved edges (from distortions or other projections), inputs that contain a pole of the target or cross its seam, and inputs with
+/// pixels that lie on no point of the sky. The target contains every pixel whose centre lies in an input; up to half a pixel at the border of an input may be outside,
+/// because the shape is rounded.
 ///
 /// # Errors
-/// [`Error::NoInputs`] without inputs; [`Error::Input`] for one that is empty, has no place on the sky, or whose frame is not related to the
-/// target's; [`Error::Wcs`] for a projection that is unknown or needs parameters; [`Error::Option`] for a resolution or a
-/// reference that makes no sense; [`Error::TooLarge`], naming the input that lies farthest out, if the target would have more than 2⁴⁰
-/// pixels, or more than 2²⁸ and more than 1000 times the area of the inputs, or if the projection cannot show an input.
+/// - [`Error::NoInputs`] if there are no inputs;
+/// - [`Error::Input`] for an input that has no pixels, lies on no point of the sky, or has a frame with no relation to the target's;
+/// - [`Error::Wcs`] if the projection is unknown or needs parameters;
+/// - [`Error::Option`] if the resolution or the reference point is out of range;
+/// - [`Error::TooLarge`], which names the outermost input, if the target would have more than 2⁴⁰ pixels, or more than 2²⁸ pixels and more than 1000 times the
+///   area of the inputs, or if the projection cannot show an input.
 pub fn find_optimal_celestial_wcs(
     inputs: &[(Wcs, [usize; 2])],
     options: &OptimalOptions,
@@ -115,7 +120,7 @@ pub fn find_optimal_celestial_wcs(
     find_optimal_celestial_wcs_of(inputs.iter().map(|(wcs, shape)| (wcs, *shape)), options)
 }
 
-/// [`find_optimal_celestial_wcs`] for anything that yields borrowed WCS with shapes (ny, nx).
+/// Computes a target as [`find_optimal_celestial_wcs`] does, from an iterator over borrowed WCS with the shapes (ny, nx) of their images.
 ///
 /// # Errors
 /// As [`find_optimal_celestial_wcs`].
@@ -228,8 +233,7 @@ fn directions(inputs: &[(&Wcs, [usize; 2])], frame: &Frame) -> Result<Vec<Vector
 
 fn off_sky(index: usize) -> Error {
     let problem = "neither the reference pixel nor the middle of the image, nor anything else found, lies on the sky";
-    Error::Wcs { keyword: "CRPIX1".to_owned(), value: "(image)".to_owned(), problem: problem.to_owned() }
-        .of_input(index, "image")
+    refuse("CRPIX1", "(image)", problem).of_input(index, "image")
 }
 
 fn resolution(inputs: &[(&Wcs, [usize; 2])], options: &OptimalOptions) -> Result<f64, Error> {

@@ -1,11 +1,11 @@
-//! A description written back as header cards.
+//! Writing a WCS as header cards.
 
-use super::Wcs;
+use super::celestial::Wcs;
 use super::distortion::is_card;
 use super::header::Description;
 use crate::header::Header;
 
-/// Stems of the keywords that are copied with a distortion, which is meant in their terms; the last rows are those of DSS plates.
+/// Stems of the keywords that are copied with a distortion, whose coefficients depend on them; the last rows are those of DSS plates.
 const STEMS: [&str; 26] = [
     "WCSAXES", "CTYPE", "CRPIX", "CRVAL", "CDELT", "CUNIT", "CROTA", "CD", "PC", "PV", "PROJP", "LONPOLE", "LATPOLE",
     "RADESYS", "RADECSYS", "EQUINOX", "EPOCH", "NAXIS", // and of plates:
@@ -21,11 +21,11 @@ fn is_wcs_card(keyword: &str) -> bool {
 }
 
 impl Wcs {
-    /// The description as header cards, in the standard's form: degrees, CDELTi or CDi_j, LONPOLE and LATPOLE as they
-    /// are in force, always as the primary description and of the two celestial axes only; with NAXISi if the shape is known.
+    /// Writes the WCS as header cards in the standard form: angles in degrees, CDELTi or CDi_j, and the values of LONPOLE and LATPOLE that are used. The cards
+    /// are a primary description of the two celestial axes, with NAXISi if the shape is known.
     ///
-    /// A description with distortions is given back in the words in which it was read, because their coefficients are
-    /// in the terms of its keywords; distortion tables stay in the file that they were read from.
+    /// A WCS with distortions is written with the cards that it was read from, because the distortion coefficients depend on the other keywords.
+    /// Distortion tables are not included; they remain in their file.
     #[must_use]
     pub fn to_header(&self) -> Header {
         if let Some(original) = &self.original {
@@ -44,7 +44,7 @@ impl Wcs {
             }
         }
         self.description.write(&mut header);
-        self.frame.write(&mut header);
+        self.frame().write(&mut header);
         header
     }
 }

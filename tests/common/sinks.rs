@@ -192,5 +192,5 @@ pub(crate) const COMBINATIONS: [Combine; 3] = [Combine::Mean, Combine::Last, Com
 
 /// The error of a source or sink.
 pub(crate) fn failure(name: &str) -> Error {
-    Error::Source { name: name.to_owned(), problem: "full".to_owned() }
+    Error::external(name, "full")
 }

@@ -1,6 +1,6 @@
 //! What part of the input a window needs, and what part of the window an input covers.
 
-use super::{Cell, CoordGrid, LEAF, Region, SAFETY, Square};
+use super::{Cell, CoordGrid, LEAF, SAFETY, Square};
 use crate::map::polynomial::Polynomial;
 use crate::map::rectangle::{Rectangle, enlarged, hull, intersection};
 use crate::window::Window;
@@ -9,8 +9,8 @@ use crate::window::Window;
 const PIECE: f64 = 8.0;
 
 impl CoordGrid<'_> {
-    /// The rectangle of pixels of the window that contains all whose centre falls into the padded input: at most 8 pixels too
-    /// wide on each side where the map hardly curves. `None` if there is none.
+    /// A rectangle of output pixels that contains all pixels of the window whose centres fall into the input and its pad; `None` if there are none. It is at most 8 pixels
+    /// too large on each side where the map is nearly linear.
     pub fn covered(&self) -> Option<Window> {
         self.covered_in(&self.region.window)
     }
@@ -83,42 +83,4 @@ fn cover_piece(fitted: &Polynomial, piece: &Rectangle, input: &Rectangle, found:
             cover_piece(fitted, &[x, y], input, found);
         }
     }
-}
-
-/// The input positions that lie in one smallest cell, from its pixel centres: what lies between them is at most a step away.
-pub(super) fn leaf_range(
-    region: &Region,
-    square: &Square,
-    part: &Rectangle,
-    xs: &[f64],
-    ys: &[f64],
-) -> Option<Rectangle> {
-    let size = [0, 1].map(|axis| region.input[axis][1] - region.input[axis][0]);
-    let mut step = [0.0_f64; 2];
-    for k in 0..LEAF * LEAF {
-        let right = (k % LEAF + 1 < LEAF).then_some(k + 1);
-        let above = (k / LEAF + 1 < LEAF).then_some(k + LEAF);
-        for other in [right, above].into_iter().flatten() {
-            for (axis, values) in [xs, ys].into_iter().enumerate() {
-                let jump = (values[other] - values[k]).abs();
-                // Across a seam the coordinate jumps by the size of the image; both sides have pixels of their own.
-                if jump < 0.5 * size[axis] {
-                    step[axis] = step[axis].max(jump);
-                }
-            }
-        }
-    }
-    let reach = 1.0 + 2.0 * step[0].max(step[1]);
-    let wide = enlarged(&region.input, reach);
-    let mut range: Option<Rectangle> = None;
-    for k in 0..LEAF * LEAF {
-        let out = [square.low[0] + 0.5 + (k % LEAF) as f64, square.low[1] + 0.5 + (k / LEAF) as f64];
-        // A position of the window may belong to a pixel whose centre is just outside of it.
-        let near = (0..2).all(|a| out[a] > part[a][0] - 1.0 && out[a] < part[a][1] + 1.0);
-        let here = [[xs[k]; 2], [ys[k]; 2]];
-        if near && intersection(&here, &wide).is_some() {
-            range = Some(range.map_or(here, |range| hull(&range, &here)));
-        }
-    }
-    range.map(|range| enlarged(&range, reach))
 }

@@ -2,9 +2,9 @@
 //! (draft WCS Paper IV, Calabretta et al. 2004, section 5.2).
 
 use super::polynomial::Polynomials;
-use super::problem;
 use crate::error::Error;
 use crate::header::Header;
+use crate::wcs::refusal::refuse;
 
 /// The polynomial part of a plate solution, on top of its linear part, which stands in CRPIX and CD.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,8 +26,8 @@ pub(crate) fn is_present(header: &Header) -> bool {
 pub(crate) fn translate(header: &mut Header) -> Result<Dss, Error> {
     let number = |keyword: &str| match header.f64(keyword)? {
         Some(value) if value.is_finite() => Ok(value),
-        Some(value) => Err(problem(keyword, value, "expected a finite number")),
-        None => Err(problem(keyword, "(missing)", "the plate solution needs it")),
+        Some(value) => Err(refuse(keyword, value, "expected a finite number")),
+        None => Err(refuse(keyword, "(missing)", "the plate solution needs it")),
     };
     let optional = |keyword: &str| if header.get(keyword).is_some() { number(keyword) } else { Ok(0.0) };
     let mut amd = [[0.0; 14]; 2];
@@ -39,7 +39,7 @@ pub(crate) fn translate(header: &mut Header) -> Result<Dss, Error> {
             let keyword = format!("{name}{m}");
             let value = optional(&keyword)?;
             if value != 0.0 {
-                return Err(problem(&keyword, value, "terms in magnitude and colour are not supported"));
+                return Err(refuse(&keyword, value, "terms in magnitude and colour are not supported"));
             }
         }
     }
@@ -47,7 +47,7 @@ pub(crate) fn translate(header: &mut Header) -> Result<Dss, Error> {
     // ξ = a1 x + a2 y + a3 + …, η = b1 y + b2 x + b3 + … in arcseconds, (x, y) in mm on the plate.
     let determinant = a[1] * b[1] - a[2] * b[2];
     if determinant == 0.0 || !determinant.is_finite() {
-        return Err(problem("AMDX1", a[1], "the linear part of the plate solution is singular"));
+        return Err(refuse("AMDX1", a[1], "the linear part of the plate solution is singular"));
     }
     let x0 = (a[2] * b[3] - a[3] * b[1]) / determinant;
     let y0 = (a[3] * b[2] - a[1] * b[3]) / determinant;
@@ -56,7 +56,7 @@ pub(crate) fn translate(header: &mut Header) -> Result<Dss, Error> {
     let (pixel_x, pixel_y) = (mm("XPIXELSZ")?, mm("YPIXELSZ")?);
     if pixel_x == 0.0 || pixel_y == 0.0 {
         let (keyword, value) = if pixel_x == 0.0 { ("XPIXELSZ", pixel_x) } else { ("YPIXELSZ", pixel_y) };
-        return Err(problem(keyword, value, "expected the size of a pixel in micrometres"));
+        return Err(refuse(keyword, value, "expected the size of a pixel in micrometres"));
     }
     let crpix1 = (centre_x - x0) / pixel_x - (number("CNPIX1")? - 0.5);
     let crpix2 = (centre_y + y0) / pixel_y - (number("CNPIX2")? - 0.5);

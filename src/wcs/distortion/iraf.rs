@@ -2,9 +2,9 @@
 //! (<https://fits.gsfc.nasa.gov/registry/tnx.html>, <https://fits.gsfc.nasa.gov/registry/zpxwcs.html>).
 
 use super::polynomial::Polynomials;
-use super::problem;
 use crate::error::Error;
 use crate::header::Header;
+use crate::wcs::refusal::refuse;
 
 /// Highest number of terms along an axis; IRAF's own fits stay far below.
 const MAX_ORDER: usize = 20;
@@ -71,7 +71,7 @@ pub(crate) fn radial_parameters(header: &Header, axis: usize) -> Result<Vec<(usi
     let (keyword, text) = attributes(header, axis)?;
     let mut parameters = Vec::new();
     for piece in text.split("projp").skip(1) {
-        let wrong = || problem(&keyword, format!("projp{piece:.20}"), "expected projpN = number, N up to 20");
+        let wrong = || refuse(&keyword, format!("projp{piece:.20}"), "expected projpN = number, N up to 20");
         let (m, rest) = piece.split_once('=').ok_or_else(wrong)?;
         let number = rest.split_whitespace().next().unwrap_or("");
         let m = m.trim().parse::<usize>().ok().filter(|m| *m <= 20).ok_or_else(wrong)?;
@@ -79,7 +79,7 @@ pub(crate) fn radial_parameters(header: &Header, axis: usize) -> Result<Vec<(usi
         parameters.push((m, value));
     }
     if parameters.is_empty() {
-        return Err(problem(&keyword, "(no projp)", "expected projp0, projp1, … for ZPX"));
+        return Err(refuse(&keyword, "(no projp)", "expected projp0, projp1, … for ZPX"));
     }
     Ok(parameters)
 }
@@ -93,7 +93,7 @@ fn attributes(header: &Header, axis: usize) -> Result<(String, String), Error> {
         text.push_str(&format!("{piece:<PIECE$}"));
     }
     if text.is_empty() {
-        return Err(problem(&first, "(missing)", "TNX and ZPX need it"));
+        return Err(refuse(&first, "(missing)", "TNX and ZPX need it"));
     }
     Ok((first, text))
 }
@@ -101,7 +101,7 @@ fn attributes(header: &Header, axis: usize) -> Result<(String, String), Error> {
 fn surface(header: &Header, axis: usize, name: &str) -> Result<Option<Surface>, Error> {
     let (keyword, text) = attributes(header, axis)?;
     let Some((_, rest)) = text.split_once(name) else { return Ok(None) };
-    let wrong = |what: &str| problem(&keyword, format!("{name} …"), what);
+    let wrong = |what: &str| refuse(&keyword, format!("{name} …"), what);
     let mut quoted = rest.split('"');
     let (Some(equals), Some(list), Some(_)) = (quoted.next(), quoted.next(), quoted.next()) else {
         return Err(wrong("expected a list of numbers in double quotes"));
@@ -113,7 +113,7 @@ fn surface(header: &Header, axis: usize, name: &str) -> Result<Option<Surface>, 
     for word in list.split_whitespace() {
         match word.replace(['d', 'D'], "e").parse::<f64>() {
             Ok(number) if number.is_finite() => numbers.push(number),
-            _ => return Err(problem(&keyword, word, "expected a number")),
+            _ => return Err(refuse(&keyword, word, "expected a number")),
         }
     }
     let Some(([kind, x_order, y_order, cross, x_min, x_max, y_min, y_max], coefficients)) = numbers.split_first_chunk()

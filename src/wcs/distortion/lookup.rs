@@ -1,18 +1,18 @@
 //! Distortion tables (draft WCS Paper IV, Calabretta et al. 2004): CPDISj and D2IMDISj, as astropy reads them.
 
-use super::problem;
 use crate::error::Error;
 use crate::header::{Header, Value};
+use crate::wcs::refusal::refuse;
 use ndarray::Array2;
 use std::sync::Arc;
 
-/// Where the tables that a header refers to come from: usually other HDUs of the same file.
+/// A source of distortion lookup tables, which a header refers to by name and version. They are usually image extensions of the same FITS file.
 pub trait LookupTables {
-    /// Header and data, shape (ny, nx), of the image extension with this EXTNAME and EXTVER (1 if it has none). An image of one
-    /// dimension is one row.
+    /// Returns the header and the data, of shape (ny, nx), of the image extension with the given EXTNAME and EXTVER; an extension without EXTVER has version 1.
+    /// A one-dimensional image has shape (1, nx).
     ///
     /// # Errors
-    /// If there is no such extension or it cannot be read.
+    /// Any [`Error`] if the extension does not exist or cannot be read; [`Error::external`] makes one.
     fn table(&self, extname: &str, extver: i64) -> Result<(Header, Array2<f64>), Error>;
 }
 
@@ -46,7 +46,7 @@ impl Lookup {
         match axis {
             1 => Ok(Some(Lookup { tables: [table, None] })),
             2 => Ok(Some(Lookup { tables: [None, table] })),
-            _ => Err(problem("AXISCORR", axis, "expected axis 1 or 2")),
+            _ => Err(refuse("AXISCORR", axis, "expected axis 1 or 2")),
         }
     }
 
@@ -60,14 +60,14 @@ impl Lookup {
             let keyword = format!("{kind}{axis}");
             let Some(name) = header.text(&keyword)? else { continue };
             if !name.trim().eq_ignore_ascii_case("lookup") {
-                return Err(problem(&keyword, name, "expected 'Lookup': no other distortion function is supported"));
+                return Err(refuse(&keyword, name, "expected 'Lookup': no other distortion function is supported"));
             }
             let field = |field: &str| record_field(header, &format!("{record}{axis}"), field);
             let extver = field("EXTVER")?.unwrap_or(1);
             // The axis of the table that runs along this axis of the image.
             let own = field(&format!("AXIS.{axis}"))?.unwrap_or(axis);
             if own != 1 && own != 2 {
-                return Err(problem(&format!("{record}{axis}"), format!("AXIS.{axis}: {own}"), "expected axis 1 or 2"));
+                return Err(refuse(&format!("{record}{axis}"), format!("AXIS.{axis}: {own}"), "expected axis 1 or 2"));
             }
             *slot = Some(Table::read(tables, &keyword, name, extname, extver, own != axis)?);
         }
@@ -103,11 +103,11 @@ impl Table {
     ) -> Result<Table, Error> {
         let Some(tables) = tables else {
             let what = format!("its table is in the extension {extname},{extver}: read the WCS from the file");
-            return Err(problem(keyword, value, &what));
+            return Err(refuse(keyword, value, &what));
         };
         let (header, mut values) = tables.table(extname, extver)?;
         if values.is_empty() {
-            return Err(problem(keyword, value, &format!("the table {extname},{extver} is empty")));
+            return Err(refuse(keyword, value, &format!("the table {extname},{extver} is empty")));
         }
         let (mut scale, mut offset) = ([1.0; 2], [0.0; 2]);
         for (axis, (scale, offset)) in (1..).zip(scale.iter_mut().zip(&mut offset)) {
@@ -117,11 +117,11 @@ impl Table {
                 if value.is_finite() {
                     return Ok(value);
                 }
-                Err(problem(&format!("{keyword} of {extname},{extver}"), value, "expected a finite number"))
+                Err(refuse(&format!("{keyword} of {extname},{extver}"), value, "expected a finite number"))
             };
             let (crpix, crval, cdelt) = (card("CRPIX", 0.0)?, card("CRVAL", 0.0)?, card("CDELT", 1.0)?);
             if cdelt == 0.0 {
-                return Err(problem(&format!("CDELT{axis} of {extname},{extver}"), 0.0, "expected a step"));
+                return Err(refuse(&format!("CDELT{axis} of {extname},{extver}"), 0.0, "expected a step"));
             }
             // FITS pixel f = x + 1 lies at (f - CRVAL) / CDELT + CRPIX, 1-based, of the table.
             (*scale, *offset) = (1.0 / cdelt, (1.0 - crval) / cdelt + crpix - 1.0);
@@ -169,7 +169,7 @@ fn record_field(header: &Header, keyword: &str, field: &str) -> Result<Option<i6
         }
         return match number.trim().parse::<f64>() {
             Ok(number) if number == number.round() && number.abs() < 1e9 => Ok(Some(number as i64)),
-            _ => Err(problem(keyword, text, "expected an integer after the colon")),
+            _ => Err(refuse(keyword, text, "expected an integer after the colon")),
         };
     }
     Ok(None)

@@ -12,6 +12,7 @@ mod polynomial;
 mod sip;
 mod tpv;
 
+use super::refusal::refuse;
 use crate::error::Error;
 use crate::header::Header;
 use dss::Dss;
@@ -54,7 +55,7 @@ pub(crate) fn interpret(
     }
     for keyword in ["CQDIS1", "CQDIS2"].map(|keyword| format!("{keyword}{suffix}")) {
         if let Some(name) = header.text(&keyword)? {
-            return Err(problem(
+            return Err(refuse(
                 &keyword,
                 name,
                 "distortion functions after the linear transformation are not supported",
@@ -150,7 +151,7 @@ fn plane_axes(header: &Header, suffix: &str) -> Result<Option<PlaneAxes>, Error>
     let [Some(lon), Some(lat)] = found else { return Ok(None) };
     if lon.2 != lat.2 && [&lon.2, &lat.2].iter().any(|code| matches!(code.as_str(), "TPV" | "TNX" | "ZPX")) {
         let (keyword, value) = (format!("CTYPE{}{suffix}", lat.0), format!("{}{}", lat.1, lat.2));
-        return Err(problem(&keyword, value, &format!("expected the projection {} of CTYPE{}{suffix}", lon.2, lon.0)));
+        return Err(refuse(&keyword, value, &format!("expected the projection {} of CTYPE{}{suffix}", lon.2, lon.0)));
     }
     Ok(Some(PlaneAxes { numbers: [lon.0, lat.0], names: [lon.1, lat.1], code: lon.2, sip: lon.3 && lat.3 }))
 }
@@ -161,18 +162,6 @@ pub(crate) fn is_card(keyword: &str) -> bool {
     let tables = ["CPDIS", "CPERR", "DP", "D2IMDIS", "D2IMERR", "D2IM"];
     let wat = keyword.strip_prefix("WAT").is_some_and(|rest| rest.len() == 5 && rest.as_bytes().get(1) == Some(&b'_'));
     sip::is_card(keyword) || tables.into_iter().any(indexed) || wat || keyword == "AXISCORR"
-}
-
-fn problem(keyword: &str, value: impl ToString, problem: &str) -> Error {
-    Error::Wcs { keyword: keyword.to_owned(), value: value.to_string(), problem: problem.to_owned() }
-}
-
-/// A coefficient: a finite number, or not there.
-fn coefficient(header: &Header, keyword: &str) -> Result<Option<f64>, Error> {
-    match header.f64(keyword)? {
-        Some(value) if !value.is_finite() => Err(problem(keyword, value, "expected a finite number")),
-        value => Ok(value),
-    }
 }
 
 /// From pixels to corrected pixels, both 0-based.

@@ -1,9 +1,9 @@
 //! SIP, the simple imaging polynomial (Shupe et al. 2005, ADASS XIV, 491).
 
 use super::polynomial::Polynomials;
-use super::{coefficient, problem};
 use crate::error::Error;
 use crate::header::Header;
+use crate::wcs::refusal::{finite, refuse};
 
 /// Highest order of the convention.
 const MAX_ORDER: i64 = 9;
@@ -67,7 +67,7 @@ fn pair(header: &Header, names: [&str; 2]) -> Result<Option<Polynomials<2>>, Err
         let keyword = format!("{name}_ORDER");
         let value = header.i64(&keyword)?;
         if let Some(value) = value.filter(|value| !(0..=MAX_ORDER).contains(value)) {
-            return Err(problem(&keyword, value, "expected an order from 2 to 9"));
+            return Err(refuse(&keyword, value, "expected an order from 2 to 9"));
         }
         *order = value.and_then(|value| usize::try_from(value).ok()).unwrap_or(0);
         if *order < 2 {
@@ -77,7 +77,7 @@ fn pair(header: &Header, names: [&str; 2]) -> Result<Option<Polynomials<2>>, Err
             });
             if let Some(stray) = stray {
                 let value = value.map_or("(missing)".to_owned(), |value| value.to_string());
-                return Err(problem(&keyword, value, &format!("expected an order from 2 to 9, as there is {stray}")));
+                return Err(refuse(&keyword, value, &format!("expected an order from 2 to 9, as there is {stray}")));
             }
         }
     }
@@ -87,7 +87,7 @@ fn pair(header: &Header, names: [&str; 2]) -> Result<Option<Polynomials<2>>, Err
             let (missing, there) = if a < 2 { (names[0], names[1]) } else { (names[1], names[0]) };
             let keyword = format!("{missing}_ORDER");
             let value = header.get(&keyword).map_or("(missing)".to_owned(), |_| a.min(b).to_string());
-            return Err(problem(&keyword, value, &format!("expected an order from 2 to 9, as there is {there}_ORDER")));
+            return Err(refuse(&keyword, value, &format!("expected an order from 2 to 9, as there is {there}_ORDER")));
         }
         _ => {}
     }
@@ -97,7 +97,7 @@ fn pair(header: &Header, names: [&str; 2]) -> Result<Option<Polynomials<2>>, Err
             if i + j > orders[axis] {
                 return 0.0;
             }
-            coefficient(header, &format!("{}_{i}_{j}", names[axis]))
+            finite(header, &format!("{}_{i}_{j}", names[axis]))
                 .unwrap_or_else(|error| {
                     failure.get_or_insert(error);
                     None

@@ -2,9 +2,9 @@
 //! (<https://fits.gsfc.nasa.gov/registry/tpvwcs/tpv.html>), as written by SCAMP.
 
 use super::polynomial::Polynomials;
-use super::{coefficient, problem};
 use crate::error::Error;
 use crate::header::Header;
+use crate::wcs::refusal::{finite, refuse};
 
 /// Highest m of PVi_m.
 const TERMS: usize = 39;
@@ -53,10 +53,10 @@ impl Tpv {
         let mut radial = [[0.0; 4]; 2];
         for (own, axis) in axes.into_iter().enumerate() {
             if let Some((keyword, m)) = cards(header, axis, suffix).find(|(_, m)| *m > TERMS) {
-                return Err(problem(&keyword, m, "expected PVi_m with m up to 39 for TPV"));
+                return Err(refuse(&keyword, m, "expected PVi_m with m up to 39 for TPV"));
             }
             for m in 0..=TERMS {
-                let given = coefficient(header, &format!("PV{axis}_{m}{suffix}"))?;
+                let given = finite(header, &format!("PV{axis}_{m}{suffix}"))?;
                 let value = given.unwrap_or(if m == 1 { 1.0 } else { 0.0 });
                 match term(m) {
                     // The polynomial of η counts its powers with η first.

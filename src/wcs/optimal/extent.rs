@@ -1,10 +1,12 @@
 //! How much of a target's plane an image covers.
 
-use super::super::projection::Projection;
-use super::super::{FrameMap, Wcs, trig};
 use super::hull::convex_hull;
 use crate::direction::{Vector, angle, rotate, transpose};
 use crate::error::Error;
+use crate::wcs::celestial::Wcs;
+use crate::wcs::frame::FrameMap;
+use crate::wcs::projection::Projection;
+use crate::wcs::trig;
 
 /// The least and greatest pixel coordinates in the target.
 #[derive(Clone, Debug)]
@@ -43,9 +45,9 @@ impl Bounds {
     }
 }
 
-/// Pieces that each edge of an ordinary image is looked at in; extrema between them are refined.
+/// Number of pieces that each edge of an ordinary image is sampled in; extrema between the samples are refined.
 const PIECES: usize = 16;
-/// Rows and columns that a wide image, or one with pixels off the sky, is looked at in.
+/// Number of rows and columns that a wide image, or one with pixels off the sky, is sampled in.
 const LINES: usize = 128;
 /// Images up to this radius are ordinary unless they meet a singularity of the target.
 const ORDINARY: f64 = 15.0;
@@ -102,7 +104,7 @@ impl<'w> Probe<'w> {
         fractions().any(|u| fractions().any(|v| self.vector([u, v]).is_some()))
     }
 
-    /// The bounds; with the convex hull of what was looked at if `keep_outline`.
+    /// The bounds, with the convex hull of the samples if `keep_outline`.
     pub(crate) fn bounds(&self, keep_outline: bool) -> Bounds {
         let mut bounds = Bounds::default();
         let mut outline = Vec::new();
@@ -128,7 +130,7 @@ impl<'w> Probe<'w> {
         bounds
     }
 
-    /// Whether the map to the target is smooth over the image, so that the edges tell all: the image is not wide, all on the sky, and
+    /// Whether the map to the target is smooth over the image, so that its edges determine the extent: the image is not wide, all on the sky, and
     /// neither near a pole or the seam nor near the rim of the target's projection.
     fn is_ordinary(&self) -> bool {
         let fractions = [0.0, 0.25, 0.5, 0.75, 1.0];
@@ -153,7 +155,7 @@ impl<'w> Probe<'w> {
         from_pole > radius && 180.0 - from_pole > radius && from_seam > radius && !has_facets(&self.target.projection)
     }
 
-    /// Looks along a curve and at its extrema between the points looked at, if it is seen all along.
+    /// Samples a curve, and its extrema between the samples if all of them are seen.
     fn follow(&self, pieces: usize, curve: &dyn Fn(f64) -> Place, see: &mut dyn FnMut(Place)) {
         let at = |i: usize| i as f64 / pieces as f64;
         let places: Vec<Place> = (0..=pieces).map(|i| curve(at(i))).collect();

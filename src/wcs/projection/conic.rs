@@ -3,7 +3,8 @@
 //! Parameters PVi_1 = θ_a (required) and PVi_2 = η on the latitude axis; the standard parallels are θ_a ± η. All share
 //! equations (113) to (118): X = R_θ sin(C φ), Y = Y_0 - R_θ cos(C φ).
 
-use super::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR, Vector, native};
+use super::project::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR, native};
+use crate::direction::Vector;
 use crate::wcs::trig::{DEGREES, RADIANS, cos, longitude_latitude, sin, tan};
 
 /// Cone of all four: the constant C, Y_0 in degrees, and whether the cone opens southwards.

@@ -1,7 +1,8 @@
 //! Cylindrical projections, Calabretta & Greisen (2002), section 5.2. CAR and CEA come from the `wcs` crate
 //! ([`library`](super::library)).
 
-use super::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR, Vector, native};
+use super::project::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR, native};
+use crate::direction::Vector;
 use crate::wcs::trig::{DEGREES, RADIANS, longitude_latitude};
 
 /// Cylindrical perspective, equations (79) to (82). Parameters PVi_1 = μ, PVi_2 = λ on the latitude axis, default 1.

@@ -1,6 +1,7 @@
 //! HEALPix projections, Calabretta & Roukema (2007): HPX and its polar form XPH, the "butterfly".
 
-use super::{Plane, Project, UNDEFINED_VECTOR, Vector, native};
+use super::project::{Plane, Project, UNDEFINED_VECTOR, native};
+use crate::direction::Vector;
 use crate::wcs::trig::DEGREES;
 use std::f64::consts::FRAC_1_SQRT_2;
 

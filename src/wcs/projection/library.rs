@@ -4,7 +4,9 @@
 //! identity, and unit scale. Its AIT, ARC, ZEA, MER and MOL lose digits at the central meridian, the horizon, the antipode or the
 //! poles by cancellation, which is why those are ours.
 
-use super::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR, Vector};
+use super::project::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR};
+use crate::direction::Vector;
+use crate::wcs::trig::DEGREES;
 use std::fmt;
 use std::sync::Arc;
 use wcs::{ImgXY, WCSParams, WCSProj};
@@ -38,7 +40,7 @@ impl Library {
         if !(lambda > 0.0 && lambda <= 1.0) {
             return None;
         }
-        let top = super::DEGREES / lambda;
+        let top = DEGREES / lambda;
         Some(Library { inner: projection("CEA", Some(lambda))?, top, tolerance: TOLERANCE * top })
     }
 }

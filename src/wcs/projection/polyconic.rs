@@ -1,6 +1,7 @@
 //! The polyconic projection PCO, Calabretta & Greisen (2002), section 5.5.2, equations (150) to (153).
 
-use super::{Plane, Project, UNDEFINED_VECTOR, Vector, native, solve};
+use super::project::{Plane, Project, UNDEFINED_VECTOR, native, solve};
+use crate::direction::Vector;
 use crate::wcs::trig::{DEGREES, RADIANS, longitude_latitude};
 
 #[derive(Clone, Debug)]

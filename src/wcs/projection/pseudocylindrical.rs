@@ -1,6 +1,7 @@
 //! Pseudocylindrical projections, Calabretta & Greisen (2002), section 5.3.
 
-use super::{Plane, Project, UNDEFINED_VECTOR, Vector, native, solve};
+use super::project::{Plane, Project, UNDEFINED_VECTOR, native, solve};
+use crate::direction::Vector;
 use crate::wcs::trig::{DEGREES, RADIANS, longitude_latitude};
 use std::f64::consts::{FRAC_PI_2, PI, SQRT_2};
 

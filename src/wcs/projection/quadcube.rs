@@ -3,7 +3,7 @@
 //! The six faces are squares of 90°, laid out as a T lying on its side: faces 1 to 4 along the equator from φ = 0,
 //! face 0 above and face 5 below face 1. Inside, face coordinates run over [-1, 1].
 
-use super::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR};
+use super::project::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR};
 use crate::direction::{Vector, dot};
 
 /// Degrees in a unit of the face coordinates.

@@ -3,7 +3,8 @@
 //! With the native unit vector (x, y, z) = (cos θ cos φ, cos θ sin φ, sin θ), equations (12) and (13), X = R_θ sin φ and
 //! Y = -R_θ cos φ, become X = g y and Y = -g x with g = R_θ / cos θ, which needs no trigonometry for most of them.
 
-use super::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR, Vector};
+use super::project::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR};
+use crate::direction::Vector;
 use crate::wcs::trig::{DEGREES, RADIANS};
 
 /// Distance of a native direction from the polar axis, cos θ, free of cancellation.

@@ -1,7 +1,8 @@
 //! The zenithal projections whose inverse has no closed form: ZPN and AIR (Calabretta & Greisen 2002, sections 5.1.7, 5.1.9).
 
+use super::project::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR, solve};
 use super::zenithal::{direction, place};
-use super::{Plane, Project, UNDEFINED_PLANE, UNDEFINED_VECTOR, Vector, solve};
+use crate::direction::Vector;
 use crate::wcs::trig::{DEGREES, RADIANS, sin_cos};
 use std::f64::consts::PI;
 
