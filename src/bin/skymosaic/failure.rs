@@ -60,6 +60,10 @@ impl From<Error> for Failure {
     }
 }
 
+/// What to do about a full disk.
+pub(crate) const MORE_SPACE: &str =
+    "free some space, or choose another disk with -o and --temp-dir, or a smaller target with --target";
+
 /// What to do about an error, in terms of this command line.
 fn help(error: &Error) -> Option<&'static str> {
     match error {
@@ -71,9 +75,7 @@ fn help(error: &Error) -> Option<&'static str> {
         Error::OutOfMemory { .. } => {
             Some("give a --memory-limit, lower --threads, or use --intermediate mapped or none")
         }
-        Error::DiskFull { .. } => {
-            Some("free some space, or choose another disk with -o and --temp-dir, or a smaller target with --target")
-        }
+        Error::DiskFull { .. } => Some(MORE_SPACE),
         Error::Keyword { .. } | Error::Wcs { .. } => Some("correct the header, or leave that image out"),
         _ => None,
     }

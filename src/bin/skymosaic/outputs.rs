@@ -9,7 +9,7 @@ use std::{
 
 use skymosaic::{AtomicFile, free_disk_space, same_file};
 
-use crate::Failure;
+use crate::{Failure, failure::MORE_SPACE};
 
 /// Checks every file to be written, by the option that names it, against each other and against those that are read.
 pub(crate) fn check(outputs: &[(&str, &Path)], sources: &[&Path], overwrite: bool) -> Result<(), Failure> {
@@ -48,10 +48,8 @@ pub(crate) fn check_space(files: &[(&Path, u64)]) -> Result<(), Failure> {
     for (dir, needed) in disks.into_values() {
         let free = free_disk_space(&dir)?;
         if needed > free {
-            return Err(Failure::new(format!(
-                "{}: {needed} bytes of disk are needed for all outputs but {free} are free",
-                dir.display()
-            )));
+            let counts = format!("{needed} bytes of disk are needed for all outputs but {free} are free");
+            return Err(Failure::new(format!("{}: {counts}", dir.display())).help(MORE_SPACE));
         }
     }
     Ok(())
