@@ -46,7 +46,8 @@ impl<T: Pod> Buffer<T> {
                 let file = tempfile::tempfile_in(&dir)
                     .map_err(|error| Error::io(&dir, format!("create a temporary file for {what}"), error))?;
                 disk::reserve(&file, &dir, needed, what)?;
-                Contents::Mapped(map_file_mut(&file, &dir)?)
+                // SAFETY: the file has no name, and this handle of it is closed here: nobody else can find it.
+                Contents::Mapped(unsafe { map_file_mut(&file, &dir) }?)
             }
             _ => Contents::Memory(bytemuck::allocation::try_zeroed_slice_box(len).map_err(|()| {
                 let (what, remedy) = (what.to_owned(), "keep it in mapped files".to_owned());

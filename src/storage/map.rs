@@ -6,18 +6,20 @@ use memmap2::{Mmap, MmapMut};
 
 use crate::Error;
 
-/// Maps a whole file for reading. The caller has seen to it that this crate does not map it for writing meanwhile: the file is
-/// locked, or is never written once it has a name.
-pub(crate) fn map_file(file: &File, path: &Path) -> Result<Mmap, Error> {
-    // SAFETY: the bytes are only viewed as types for which all bits are valid (`Pod`), and nothing of this crate changes them
-    // while they are mapped (above). What no program can rule out is that another one changes the file: views then have other
-    // values, and if it is shortened the system ends the process (`SIGBUS`). Whoever asks for a map is told so.
+/// Maps a whole file for reading.
+///
+/// # Safety
+/// While the map exists nothing writes to the file or shortens it.
+pub(super) unsafe fn map_file(file: &File, path: &Path) -> Result<Mmap, Error> {
+    // SAFETY: the caller's.
     unsafe { Mmap::map(file) }.map_err(|error| Error::io(path, "map", error))
 }
 
-/// Maps a whole file for reading and writing. The caller has seen to it that this crate has no other map of it: the file is
-/// locked, or nobody else knows it; and that it has its disk space.
-pub(crate) fn map_file_mut(file: &File, path: &Path) -> Result<MmapMut, Error> {
-    // SAFETY: as above; being the only map, it is the only way by which this crate reads or writes the bytes.
+/// Maps a whole file for reading and writing.
+///
+/// # Safety
+/// While the map exists it is the only way by which the file is read in this process, and by which it is written at all.
+pub(super) unsafe fn map_file_mut(file: &File, path: &Path) -> Result<MmapMut, Error> {
+    // SAFETY: the caller's.
     unsafe { MmapMut::map_mut(file) }.map_err(|error| Error::io(path, "map for writing", error))
 }

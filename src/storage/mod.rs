@@ -14,4 +14,5 @@ mod npy_header;
 pub use atomic_file::AtomicFile;
 pub(crate) use buffer::{Buffer, Storage};
 pub use disk::free_disk_space;
-pub use npy::{MappedArray, MappedElement};
+pub use npy::MappedArray;
+pub use npy_header::MappedElement;

@@ -11,26 +11,11 @@ use memmap2::{Mmap, MmapMut};
 use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn, ShapeBuilder, StrideShape};
 
 use super::{
-    AtomicFile,
+    atomic_file::AtomicFile,
     map::{map_file, map_file_mut},
-    npy_header::{self, Layout, MOST_AXES, data_bytes},
+    npy_header::{self, Layout, MOST_AXES, MappedElement, data_bytes},
 };
-use crate::{Error, pixel::InputPixel};
-
-/// A number that an array in a file can be made of: `u8`, `i16`, `i32`, `i64`, `f32`, `f64`.
-pub trait MappedElement: InputPixel {
-    /// The type as numpy writes it, without the byte order: `f4` for `f32`.
-    const NUMPY: &'static str;
-}
-
-macro_rules! mapped_element {
-    ($($number:ty: $numpy:literal),*) => {
-        $(impl MappedElement for $number {
-            const NUMPY: &'static str = $numpy;
-        })*
-    };
-}
-mapped_element!(u8: "u1", i16: "i2", i32: "i4", i64: "i8", f32: "f4", f64: "f8");
+use crate::Error;
 
 /// An array in a memory-mapped `.npy` file of native byte order. It may be larger than memory, and numpy can map the file at the
 /// same time (`numpy.load(path, mmap_mode="r")`).
@@ -93,11 +78,9 @@ impl<T: MappedElement> MappedArray<T> {
         let header = npy_header::write::<T>(shape);
         let data = header.len()..header.len() + bytes;
         let new = AtomicFile::create(path, overwrite)?;
-        // Before it has a name by which it can be found.
-        lock(new.file(), path, true)?;
         new.reserve(data.end as u64, "the array")?;
         new.file().write_all_at(&header, 0).map_err(|error| Error::io(path, "write", error))?;
-        let map = Map::Write(map_file_mut(new.file(), path)?);
+        let map = Map::new(new.file(), path, true)?;
         let layout = Layout { shape: shape.to_vec(), columns_first: false, data };
         Ok(MappedArray { path: path.to_owned(), map, layout, _file: new.publish()?, element: PhantomData })
     }
@@ -129,8 +112,7 @@ impl<T: MappedElement> MappedArray<T> {
         if !metadata.is_file() {
             return Err(wrong("not a regular file".to_owned()));
         }
-        lock(&file, path, write)?;
-        let map = if write { Map::Write(map_file_mut(&file, path)?) } else { Map::Read(map_file(&file, path)?) };
+        let map = Map::new(&file, path, write)?;
         let layout = npy_header::read::<T>(map.bytes()).map_err(wrong)?;
         Ok(MappedArray { path: path.to_owned(), map, layout, _file: file, element: PhantomData })
     }
@@ -182,6 +164,19 @@ impl<T: MappedElement> MappedArray<T> {
 }
 
 impl Map {
+    /// Maps a file that is locked for that as long as it is open.
+    fn new(file: &File, path: &Path, write: bool) -> Result<Map, Error> {
+        lock(file, path, write)?;
+        Ok(if write {
+            // SAFETY: nobody else has the lock, without which this crate neither maps such a file nor writes to it. That others
+            // do not either is asked of the user, in the documentation of `MappedArray`.
+            Map::Write(unsafe { map_file_mut(file, path) }?)
+        } else {
+            // SAFETY: whoever else has the lock only reads. For others, as above.
+            Map::Read(unsafe { map_file(file, path) }?)
+        })
+    }
+
     fn bytes(&self) -> &[u8] {
         match self {
             Map::Read(map) => map,

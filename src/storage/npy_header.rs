@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::MappedElement;
+use crate::pixel::InputPixel;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 const BYTE_ORDER: char = if cfg!(target_endian = "little") { '<' } else { '>' };
@@ -14,6 +14,21 @@ const BYTE_ORDER: char = if cfg!(target_endian = "little") { '<' } else { '>' };
 const ALIGNMENT: usize = 64;
 /// As many as arrays of numpy can have.
 pub(super) const MOST_AXES: usize = 64;
+
+/// A number that an array in a file can be made of: `u8`, `i16`, `i32`, `i64`, `f32`, `f64`.
+pub trait MappedElement: InputPixel {
+    /// The type as numpy writes it, without the byte order: `f4` for `f32`.
+    const NUMPY: &'static str;
+}
+
+macro_rules! mapped_element {
+    ($($number:ty: $numpy:literal),*) => {
+        $(impl MappedElement for $number {
+            const NUMPY: &'static str = $numpy;
+        })*
+    };
+}
+mapped_element!(u8: "u1", i16: "i2", i32: "i4", i64: "i8", f32: "f4", f64: "f8");
 
 /// Where the numbers are in a file, and in which order.
 #[derive(Debug, PartialEq, Eq)]
