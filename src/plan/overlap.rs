@@ -156,7 +156,8 @@ fn rectangle(map: &dyn PixelMap, tiles: &Tiles, group: &[u32], input_shape: [usi
 /// Pixels along a side of the pieces of the output that are looked at together: four of the largest cells of a grid.
 const PIECE: usize = 2048;
 
-/// The tiles in which an input that only a map relates to the output may have samples of a kernel that interpolates; `pad` is the kernel's support radius for
+/// The tiles in which an input that only a map relates to the output may have samples of a kernel that interpolates; `pad` is the kernel's
+/// support radius for
 /// input pixels a step.
 pub(crate) fn touched_by_map(
     map: &dyn PixelMap,
