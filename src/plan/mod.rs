@@ -166,7 +166,8 @@ impl<'a> Plan<'a> {
         !whole || self.inputs.iter().any(|input| input.weights.is_some())
     }
 
-    /// Takes backgrounds that have been measured already, by [`match_backgrounds`](Self::match_backgrounds) of the same plan elsewhere, for outputs of
+    /// Takes backgrounds that have been measured already, by [`match_backgrounds`](Self::match_backgrounds) of the same plan elsewhere,
+    /// for outputs of
     /// type `T`: nothing is measured then. Without effect on what this plan has measured or been given before.
     ///
     /// # Errors

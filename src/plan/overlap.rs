@@ -156,8 +156,8 @@ fn rectangle(map: &dyn PixelMap, tiles: &Tiles, group: &[u32], input_shape: [usi
 /// Side, in pixels, of the pieces of the output that share one grid: four of its largest cells.
 const PIECE: usize = 2048;
 
-/// The tiles in which an input that has a map but no WCS may have samples of an interpolating kernel. `pad` is the support radius of the kernel, in input pixels,
-/// for a window of the output.
+/// The tiles in which an input that only a map relates to the output may have samples of a kernel that interpolates; `pad` is the kernel's
+/// support radius for a window of the output, in input pixels.
 pub(crate) fn touched_by_map(
     map: &dyn PixelMap,
     tiles: &Tiles,

@@ -9,8 +9,9 @@
 //! ```
 //!
 //! The Gaussian, exp(-(a dx² + 2b dx dy + c dy²)), is a product of geometric series: in a box of n × m pixels five exponentials and two
-//! multiplications a pixel (series.rs). Equal to the definition to 5e-14 (boxes of 15 × 15), errors grow with n². reproject takes s1 with its sign, so that
-//! it pads mirrored maps wrongly; this is avoided here. Nothing depends on the system's mathematical library, whose last bits vary.
+//! multiplications a pixel (series.rs). Equal to the definition to 5e-14 (boxes of 15 × 15), errors grow with n². reproject takes s1 with
+//! its sign, so that it pads mirrored maps wrongly; this is avoided here. Nothing depends on the system's mathematical library, whose last
+//! bits vary.
 
 use std::f64::consts::SQRT_2;
 
@@ -61,7 +62,8 @@ fn limit(adaptive: &Adaptive, stretch: f64) -> f64 {
     }
 }
 
-/// The support radius: the limit, and a margin for the neighbours that a Jacobian is computed from. `scale` is the length of output pixels in a block.
+/// The support radius: the limit, and a margin for the neighbours that a Jacobian is computed from. `scale` is the length of output pixels
+/// in a block.
 fn pad(adaptive: &Adaptive, stretch: f64, scale: f64) -> f64 {
     if is_unbounded(adaptive) {
         return UNBOUNDED;
@@ -185,7 +187,8 @@ impl Requirements for FittedKernel<'_> {
         [self.adaptive.y_cyclic, self.adaptive.x_cyclic]
     }
 
-    /// The map is linearized in advance only where positions come from the exact map. Polynomials are evaluated again for each plane and few rows, which then stay in the cache.
+    /// The map is linearized in advance only where positions come from the exact map. Polynomials are evaluated again for each plane and
+    /// few rows, which then stay in the cache.
     fn linearize(
         &self,
         grid: &CoordGrid<'_>,
@@ -369,7 +372,8 @@ impl<P: Pixel> Sampling<'_, P> {
         if complete.is_some() { sum / valid * keep } else { f64::NAN }
     }
 
-    /// The part of a box that is visited pixel by pixel; `None` if none of it counts, or so much of it lies outside that visiting it would take too long.
+    /// The part of a box that is visited pixel by pixel; `None` if none of it counts, or so much of it lies outside that visiting it would
+    /// take too long.
     fn region(&self, whole: Region) -> Option<Region> {
         let inner = whole.clip(self.ends);
         let region = match self.adaptive.boundary {

@@ -1,4 +1,5 @@
-//! Drizzle (Fruchter & Hook 2002): shrunk input pixels, the drops, are distributed over output pixels. The results are those of the package drizzle 3.0.
+//! Drizzle (Fruchter & Hook 2002): shrunk input pixels, the drops, are distributed over output pixels. The results are those of the
+//! package drizzle 3.0.
 //!
 //! ```text
 //! for each input pixel i, row by row:  d_i = its value,  w_i = its weight,  its drop in the plane of the output's pixels

@@ -70,7 +70,8 @@ impl Sums {
         }
     }
 
-    /// Value and coverage for an output pixel of some area; none where the rule for missing pixels forbids a sample, or next to nothing of the pixel is covered.
+    /// Value and coverage for an output pixel of some area; none where the rule for missing pixels forbids a sample, or next to nothing of
+    /// the pixel is covered.
     fn sample(&self, area: f64, rules: &SampleRules) -> Option<(f64, f64)> {
         let enough = match rules.missing {
             Missing::Propagate => self.missing == 0.0,

@@ -124,8 +124,8 @@ pub(super) const RUN: usize = 32;
 /// Most taps of a kernel on an axis.
 pub(super) const MOST: usize = 10;
 
-/// A run of positions on its way to samples, as columns: each step is done for several positions at a time. Aligned, so that no vector lies across two lines
-/// of the cache. Memory for more taps than a kernel has is never touched.
+/// A run of positions on its way to samples, as columns: each step is done for several positions at a time. Aligned, so that no vector
+/// lies across two lines of the cache. Memory for more taps than a kernel has is never touched.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Run {

@@ -18,8 +18,8 @@ impl Jacobians {
     }
 
     /// Central differences between the edges of the output pixels (x0 + i, y), whose centres lie at (xs, ys). Across a seam, or where an edge has no
-    /// position in the input, twice the difference over the continuous half of the pixel is taken; NaN if neither half has one. `step` maps differences
-    /// of positions, for images that are periodic.
+    /// position in the input, twice the difference over the continuous half of the pixel is taken; NaN if neither half has one. `step`
+    /// maps differences of positions, for images that are periodic.
     pub(super) fn row(
         &mut self,
         grid: &CoordGrid<'_>,

@@ -16,8 +16,8 @@ use crate::{
 pub(crate) struct Scene<'s, P> {
     /// The map from output to input pixels, for the block and [`Requirements::output_margin`] pixels around it.
     pub(crate) grid: &'s CoordGrid<'s>,
-    /// Every input pixel within [`Requirements::support_radius`] and [`Requirements::prefilter_margin`] of a position in the block that can have a sample;
-    /// along a periodic axis the distance is taken across the edges too.
+    /// Every input pixel within [`Requirements::support_radius`] and [`Requirements::prefilter_margin`] of a position in the
+    /// block that can have a sample; along a periodic axis the distance is taken across the edges too.
     pub(crate) patch: Patch<'s, P>,
     /// Where pixels lie on the sky, for kernels that measure areas.
     pub(crate) sky: Option<&'s Sky>,
@@ -55,8 +55,8 @@ pub(super) trait Requirements {
     /// long. Positions farther outside of the image have no sample.
     fn support_radius(&self, scale: f64) -> f64;
 
-    /// The support radius for a block whose coordinates are known, at least `radius` unless the kernel knows better: a map may stretch more somewhere in
-    /// the block than where its scale was determined.
+    /// The support radius for a block whose coordinates are known, by default `radius`, that for the scale of the block: a map
+    /// may stretch more somewhere in the block than where its scale was determined.
     fn support_radius_on(
         &self,
         _grid: &CoordGrid<'_>,
@@ -80,9 +80,9 @@ pub(super) trait Requirements {
         None
     }
 
-    /// Whether a pixel of this value is missing.
-    fn is_missing(&self, pixel: f64) -> bool {
-        pixel.is_nan()
+    /// Whether infinite pixels are missing, as NaN is for every kernel.
+    fn is_infinite_missing(&self) -> bool {
+        false
     }
 
     /// The kernel that resamples an image's weights: one without negative lobes, which would make negative weights.

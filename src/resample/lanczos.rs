@@ -11,8 +11,9 @@
 //! w_i(t) = e_i(s²) + s o_i(s²),   w_(2n-1-i)(t) = e_i(s²) - s o_i(s²)
 //! ```
 //!
-//! where e and o are polynomials through the exact values at Chebyshev's nodes, and Σ_(i<n) e_i = 1/2. They are within 1e-9 of the exact weights for n = 2 to 5
-//! (measured by the tests below), and the sum of the weights, interpolated too, stays 1 to rounding; where t is 0 the weights
+//! where e and o are polynomials through the exact values at Chebyshev's nodes, and Σ_(i<n) e_i = 1/2. They are within 1e-9 of the exact
+//! weights for n = 2 to 5 (measured by the tests below), and the sum of the weights, interpolated too, stays 1 to rounding; where t is 0
+//! the weights
 //! are 1 and 0 by decree. All is made with additions, multiplications and divisions only, so it is the same on every machine.
 
 use std::array::from_fn;

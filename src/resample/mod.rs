@@ -40,6 +40,8 @@ use correlation::Correlation;
 use kernel::{BlockKernel, Requirements};
 use observer::WeightObserver;
 use prefilter::Horizon;
+use separable::Separable;
+use spline::Spline;
 
 /// A kernel with its parameters.
 #[derive(Clone, Copy, Debug)]
@@ -53,31 +55,19 @@ impl Kernel {
     fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
         let rules = &self.rules;
         match &self.resample {
-            Resample::Nearest => {
-                visitor.visit(&separable::Separable { taps: &nearest::Square, rules }, Scratch::separable)
-            }
+            Resample::Nearest => visitor.visit(&Separable { taps: &nearest::Square, rules }, Scratch::separable),
             Resample::Bilinear => {
-                visitor.visit(&separable::Separable { taps: &bilinear::BilinearTaps, rules }, Scratch::separable)
+                visitor.visit(&Separable { taps: &bilinear::BilinearTaps, rules }, Scratch::separable)
             }
             Resample::Biquadratic => {
-                visitor.visit(&spline::Spline { basis: &spline::Quadratic, degree: 2, rules }, Scratch::spline)
+                visitor.visit(&Spline { basis: &spline::Quadratic, degree: 2, rules }, Scratch::spline)
             }
-            Resample::Bicubic => {
-                visitor.visit(&spline::Spline { basis: &spline::Cubic, degree: 3, rules }, Scratch::spline)
-            }
-            Resample::Cubic => visitor.visit(&separable::Separable { taps: &cubic::Keys, rules }, Scratch::separable),
-            Resample::Lanczos2 => {
-                visitor.visit(&separable::Separable { taps: &*lanczos::LANCZOS2, rules }, Scratch::separable)
-            }
-            Resample::Lanczos3 => {
-                visitor.visit(&separable::Separable { taps: &*lanczos::LANCZOS3, rules }, Scratch::separable)
-            }
-            Resample::Lanczos4 => {
-                visitor.visit(&separable::Separable { taps: &*lanczos::LANCZOS4, rules }, Scratch::separable)
-            }
-            Resample::Lanczos5 => {
-                visitor.visit(&separable::Separable { taps: &*lanczos::LANCZOS5, rules }, Scratch::separable)
-            }
+            Resample::Bicubic => visitor.visit(&Spline { basis: &spline::Cubic, degree: 3, rules }, Scratch::spline),
+            Resample::Cubic => visitor.visit(&Separable { taps: &cubic::Keys, rules }, Scratch::separable),
+            Resample::Lanczos2 => visitor.visit(&Separable { taps: &*lanczos::LANCZOS2, rules }, Scratch::separable),
+            Resample::Lanczos3 => visitor.visit(&Separable { taps: &*lanczos::LANCZOS3, rules }, Scratch::separable),
+            Resample::Lanczos4 => visitor.visit(&Separable { taps: &*lanczos::LANCZOS4, rules }, Scratch::separable),
+            Resample::Lanczos5 => visitor.visit(&Separable { taps: &*lanczos::LANCZOS5, rules }, Scratch::separable),
             Resample::Exact => visitor.visit(&exact::Overlap { rules }, Scratch::exact),
             Resample::Adaptive(adaptive) => {
                 visitor.visit(&adaptive::FittedKernel { adaptive, rules }, Scratch::adaptive)
@@ -88,6 +78,7 @@ impl Kernel {
         }
     }
 
+    /// What the kernel answers to a question about what it needs.
     fn ask<R>(&self, question: impl FnOnce(&dyn Requirements) -> R) -> R {
         self.visit(Ask(question))
     }
@@ -98,9 +89,9 @@ impl Kernel {
         Kernel { resample: self.ask(|kernel| kernel.for_weights()), rules }
     }
 
-    /// See [`Requirements::is_missing`].
-    pub(crate) fn is_missing(&self, pixel: f64) -> bool {
-        self.ask(|kernel| kernel.is_missing(pixel))
+    /// See [`Requirements::is_infinite_missing`].
+    pub(crate) fn is_infinite_missing(&self) -> bool {
+        self.ask(|kernel| kernel.is_infinite_missing())
     }
 
     /// See [`Requirements::output_margin`].

@@ -1,6 +1,7 @@
 //! What the kernels report of their weights while they sample.
 
-/// Observes the kernel weights of the samples of a block as they are computed. What it is given of a sample that turns out to be missing is arbitrary.
+/// Observes the kernel weights of the samples of a block as they are computed. What it is given of a sample that turns out to be missing
+/// is arbitrary.
 pub(crate) trait WeightObserver {
     /// Whether weights are observed at all: where they are not, kernels do not compute what only an observer needs.
     const ACTIVE: bool = true;

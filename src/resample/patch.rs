@@ -48,8 +48,8 @@ impl PatchAuxiliary<'_> {
     }
 }
 
-/// Index of the pixel that replaces pixel `i`, which may lie outside of the image, on an axis of `n` pixels: the image is mirrored about the centres of
-/// its first and last pixel.
+/// Index of the pixel that replaces pixel `i`, which may lie outside of the image, on an axis of `n` pixels: the image is mirrored about
+/// the centres of its first and last pixel.
 pub(super) fn mirror(i: isize, n: usize) -> usize {
     let last = n as isize - 1;
     if last <= 0 {

@@ -126,7 +126,8 @@ impl Propagate<'_> {
         self.set(k, (variance, bits));
     }
 
-    /// The variance through a prefilter where pixels are missing: the sample ignores taps on these; the others see the values that they were filled with.
+    /// The variance through a prefilter where pixels are missing: the sample ignores taps on these; the others see the values that they
+    /// were filled with.
     fn through_filled(&self, first: [isize; 2], [wy, wx]: [&[f64]; 2], response: &[f64; RESPONSE]) -> f64 {
         const FAR: usize = RESPONSE - 1;
         let image = self.known.image;

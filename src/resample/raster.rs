@@ -28,7 +28,8 @@ impl Cover {
         self.cells.capacity() * size_of::<f64>()
     }
 
-    /// Overlays a quadrilateral given by its corners in order, in pixel coordinates plus a half; `false` if it overlaps no square of the frame, or a corner is NaN.
+    /// Overlays a quadrilateral given by its corners in order, in pixel coordinates plus a half; `false` if it overlaps no square of the
+    /// frame, or a corner is NaN.
     pub(super) fn lay(&mut self, corners: [[f64; 2]; 4], frame: [usize; 2]) -> bool {
         let [a, b, c, d] = corners;
         let doubled = (c[0] - a[0]) * (d[1] - b[1]) - (c[1] - a[1]) * (d[0] - b[0]);

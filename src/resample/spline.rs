@@ -63,8 +63,8 @@ impl<const N: usize, B: Taps<N>> Requirements for Spline<'_, N, B> {
         Some(prefilter::response(self.degree))
     }
 
-    fn is_missing(&self, pixel: f64) -> bool {
-        !pixel.is_finite()
+    fn is_infinite_missing(&self) -> bool {
+        true
     }
 }
 

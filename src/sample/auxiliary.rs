@@ -58,8 +58,10 @@ impl PlannedInput<'_> {
             }
         }
         if !needs.is_empty() {
+            let is_infinite_missing = self.kernel.is_infinite_missing();
+            let is_missing = |pixel: f64| pixel.is_nan() || is_infinite_missing && pixel.is_infinite();
             let known = variances.iter_mut().zip(&*pixels);
-            known.filter(|(_, pixel)| self.kernel.is_missing(pixel.to_f64())).for_each(|(known, _)| *known = f64::NAN);
+            known.filter(|(_, pixel)| is_missing(pixel.to_f64())).for_each(|(known, _)| *known = f64::NAN);
         }
         Ok(())
     }
