@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 mod card;
+mod escape;
 mod keywords;
 mod read;
 
 pub use card::Value;
+pub(crate) use escape::escaped;
 pub(crate) use keywords::{BLOCK, is_column, is_numbered, is_structural, is_tiling};
 
 use crate::Error;
@@ -43,8 +45,8 @@ impl Header {
     /// `CONTINUE` cards are joined. Keywords may be in lower case, the `=` may be in any column, and exponents may be written with `D`. Blank cards are
     /// ignored.
     ///
-    /// FITS headers consist of printable ASCII: white space and control characters of the text become blanks, and all other characters
-    /// outside of printable ASCII become `?`.
+    /// The text may contain any characters, although FITS allows printable ASCII only: a header is written with an escape such as `\u{e9}` in place of each
+    /// other character, and these escapes are read as the characters again. White space and control characters become blanks.
     ///
     /// # Errors
     /// [`Error::Card`] if a line is not a card, or its value is neither a string in quotes, a number nor a logical value.
@@ -53,7 +55,8 @@ impl Header {
     }
 
     /// Reads the 80-byte records of a FITS file. `None` without an `END` card. A card that is malformed does not
-    /// make the image useless: it is kept without a value, so that only its use is an error.
+    /// make the image useless: it is kept without a value, so that only its use is an error. Bytes outside ASCII are read as UTF-8 where a record is
+    /// UTF-8 and as Latin-1 elsewhere.
     pub(crate) fn parse_records(bytes: &[u8]) -> Option<Header> {
         read::records(bytes)
     }
@@ -111,8 +114,8 @@ impl Header {
     /// Sets the value of a keyword in its first card, or in a new card at the end of the header. An empty comment leaves an existing comment unchanged.
     /// `COMMENT` and `HISTORY` always get a new card.
     ///
-    /// Text becomes printable ASCII as in [`parse`](Header::parse), a comment is truncated to the length that fits on the card, and a number that is not finite becomes
-    /// [`Value::Undefined`]. A keyword that is not legal, or is too long for a card with its value, is written as a `COMMENT` instead.
+    /// White space and control characters of text become blanks, a comment is truncated to the length that fits on the card, and a number that is not finite
+    /// becomes [`Value::Undefined`]. A keyword that is not legal, or is too long for a card with its value, is written as a `COMMENT` instead.
     pub fn set(&mut self, keyword: &str, value: impl Into<Value>, comment: &str) {
         let keyword = name_of(keyword);
         let value = value.into();
@@ -213,7 +216,7 @@ impl Header {
 
 /// A keyword as it stands in [`Card`]: words in upper case with one blank between them.
 fn name_of(keyword: &str) -> String {
-    plain(keyword.trim()).split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase()
+    plain(escape::without_control(keyword).trim()).split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase()
 }
 
 /// A value as the text of commentary.
@@ -242,12 +245,6 @@ pub(crate) fn header_records(mandatory: Header, header: &Header) -> Vec<u8> {
     let mut cards = mandatory;
     cards.append(header.filtered(|keyword| !(is_structural(keyword) || names && keyword == "EXTNAME")));
     cards.to_records()
-}
-
-/// Text in the characters that FITS knows.
-pub(crate) fn printable(text: &str) -> String {
-    let plain = |c: char| c == ' ' || c.is_ascii_graphic();
-    text.chars().flat_map(|c| if plain(c) { vec![c] } else { c.escape_default().collect() }).collect()
 }
 
 #[cfg(test)]
