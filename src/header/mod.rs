@@ -18,7 +18,8 @@ use card::{CARD, Card, commentary, is_commentary, plain};
 /// A FITS header: an ordered list of cards, each with a keyword, a value and a comment.
 ///
 /// Keywords are not case-sensitive, and the word `HIERARCH` is not part of a keyword. If a keyword is repeated, the methods that return one value return that of its
-/// first card, and [`all`](Header::all) returns all of them. Texts are printable ASCII, as in FITS files, and what is written reads back to an equal header.
+/// first card, and [`all`](Header::all) returns all of them. What is written is printable ASCII, as in FITS
+/// files, and reads back to an equal header.
 ///
 /// ```
 /// use skymosaic::Header;
