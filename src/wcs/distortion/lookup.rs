@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 /// A source of distortion lookup tables, which a header refers to by name and version. They are usually image extensions of the same FITS file.
 pub trait LookupTables {
-    /// Returns the header and the data, of shape (ny, nx), of the image extension with the given EXTNAME and EXTVER; an extension without EXTVER has version 1.
-    /// A one-dimensional image has shape (1, nx).
+    /// Returns the header and the data, of shape (ny, nx), of the image extension with the given EXTNAME and EXTVER; an extension without EXTVER
+    /// has version 1. A one-dimensional image has shape (1, nx).
     ///
     /// # Errors
     /// Any [`Error`] if the extension does not exist or cannot be read; [`Error::external`] makes one.
