@@ -1,5 +1,6 @@
-//! One header card: its value, how it is read and how it is written.
+//! The cards of a header: their values, how they are read and how they are written.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::escape::{cut, escaped, unescaped, unit, without_control};
@@ -24,7 +25,8 @@ pub enum Value {
 }
 
 impl fmt::Display for Value {
-    /// Writes the value as in a card, without padding and escapes: strings in quotes, floats with as many digits as they need to be read back exactly.
+    /// Writes the value as in a card, without padding and escapes: strings in quotes, floats with as many digits as they need to be read back
+    /// exactly.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
@@ -283,7 +285,7 @@ fn long_string(name: &str, text: &str) -> Vec<String> {
 }
 
 /// The text of commentary in pieces that fit on a card each. An empty text is one empty piece.
-pub(super) fn commentary(text: &str) -> Vec<String> {
+fn commentary(text: &str) -> Vec<String> {
     let text = escaped(text);
     let mut pieces = Vec::new();
     let mut rest = text.trim_end();
@@ -294,5 +296,30 @@ pub(super) fn commentary(text: &str) -> Vec<String> {
         if rest.is_empty() {
             return pieces;
         }
+    }
+}
+
+/// Adds a card at the end, or several of commentary. What no card can hold becomes a comment.
+pub(super) fn push(cards: &mut Vec<Card>, keyword: &str, value: Value, comment: &str) {
+    if is_commentary(keyword) {
+        push_commentary(cards, keyword, &content(&value));
+    } else if let Some(card) = Card::new(keyword, value.clone(), comment) {
+        cards.push(card);
+    } else {
+        push_commentary(cards, "COMMENT", &format!("{keyword}={value}"));
+    }
+}
+
+fn push_commentary(cards: &mut Vec<Card>, keyword: &str, text: &str) {
+    // A card without keyword and text would be a blank one, which reading leaves out.
+    let pieces = commentary(text).into_iter().filter(|piece| !(keyword.is_empty() && piece.is_empty()));
+    cards.extend(pieces.map(|piece| Card { keyword: keyword.into(), value: Value::Text(piece), comment: "".into() }));
+}
+
+/// A value as the text of commentary.
+fn content(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Text(text) => Cow::Borrowed(text),
+        value => Cow::Owned(value.to_string()),
     }
 }

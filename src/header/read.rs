@@ -1,12 +1,11 @@
 //! Reading headers: lines of text or the records of a file, card by card.
 
-use super::card::{CARD, is_commentary, is_keyword_byte, keyword_before_equals, split_value};
+use super::card::{CARD, Card, Value, is_commentary, is_keyword_byte, keyword_before_equals, push, split_value};
 use super::escape::{to_ascii, unescaped};
-use super::{Header, Value};
 use crate::Error;
 
-/// See [`Header::parse`].
-pub(super) fn text(text: &str) -> Result<Header, Error> {
+/// See [`Header::parse`](super::Header::parse).
+pub(super) fn text(text: &str) -> Result<Vec<Card>, Error> {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let only_line = match (lines.next(), lines.next()) {
         (Some(line), None) => Some(line),
@@ -41,8 +40,8 @@ pub(super) fn text(text: &str) -> Result<Header, Error> {
     Ok(reader.finish())
 }
 
-/// See [`Header::parse_records`].
-pub(super) fn records(bytes: &[u8]) -> Option<Header> {
+/// See [`Header::parse_records`](super::Header::parse_records).
+pub(super) fn records(bytes: &[u8]) -> Option<Vec<Card>> {
     let mut reader = Reader::default();
     for record in bytes.chunks_exact(CARD) {
         // FITS does not allow bytes outside ASCII: where they are not UTF-8, they are most likely Latin-1, in which a byte is a character.
@@ -68,15 +67,15 @@ fn is_end(card: &str) -> bool {
 /// A header that is being read.
 #[derive(Default)]
 struct Reader {
-    header: Header,
+    cards: Vec<Card>,
     // Keyword, value and comment, with escapes, of a string that ends with "&": the next card may continue it.
     string: Option<(String, String, String)>,
 }
 
 impl Reader {
-    fn finish(mut self) -> Header {
+    fn finish(mut self) -> Vec<Card> {
         self.end_string();
-        self.header
+        self.cards
     }
 
     /// Takes up the string, which nothing continues any more.
@@ -92,7 +91,7 @@ impl Reader {
             Value::Text(text) => Value::Text(unescaped(&text).into_owned()),
             value => value,
         };
-        self.header.push(keyword, value, &unescaped(comment));
+        push(&mut self.cards, keyword, value, &unescaped(comment));
     }
 
     fn value(&mut self, keyword: String, value: Value, comment: &str) {

@@ -196,7 +196,9 @@ proptest! {
 
     #[test]
     fn what_is_set_comes_back(
-        keyword in prop_oneof![any_text(), "HIERARCH \\PC{0,20}", "[ -~]{0,80}", "[A-Z]{1,8}", "HIERARCH [A-Z= ]{0,80}", "(COMMENT|HISTORY|CONTINUE|END|HIERARCH)"],
+        keyword in prop_oneof![
+            any_text(), "HIERARCH \\PC{0,20}", "[ -~]{0,80}", "[A-Z]{1,8}", "HIERARCH [A-Z= ]{0,80}", "(COMMENT|HISTORY|CONTINUE|END|HIERARCH)",
+        ],
         value in prop_oneof![
             any::<f64>().prop_map(Value::Float), any::<i64>().prop_map(Value::Integer), any::<bool>().prop_map(Value::Logical),
             any_text().prop_map(Value::Text), "['& /=]{0,90}".prop_map(Value::Text), "[ -~]{0,300}".prop_map(Value::Text), Just(Value::Undefined),
