@@ -1,8 +1,6 @@
 //! What a mosaic says about itself: cards of its header, and a table of its inputs.
 
-use crate::{
-    Column, CoordinateError, Header, MatchBackground, Options, Plan, Summary, Value, Window, header::printable,
-};
+use crate::{Column, CoordinateError, Header, MatchBackground, Options, Plan, Summary, Value, Window};
 
 /// Keywords that [`common_cards`] is made for: what was observed, with what, in which unit.
 pub const COPIED_KEYWORDS: [&str; 7] = ["OBJECT", "TELESCOP", "INSTRUME", "FILTER", "OBSERVER", "BUNIT", "DATE-OBS"];
@@ -113,7 +111,7 @@ pub fn common_cards<K: AsRef<str>>(headers: &[&Header], keywords: &[K]) -> Heade
             };
             let dates: Option<Vec<String>> = headers.iter().map(date).collect();
             if let Some(earliest) = dates.and_then(|dates| dates.into_iter().min()) {
-                cards.set("DATE-BEG", printable(&earliest).as_str(), "earliest DATE-OBS of the inputs");
+                cards.set("DATE-BEG", earliest.as_str(), "earliest DATE-OBS of the inputs");
             }
         }
     }

@@ -30,8 +30,8 @@ pub struct Summary {
     /// Root mean square of the [noise correlations](InputSummary::noise_correlation) of the inputs, weighted by their numbers of samples.
     #[cfg_attr(feature = "serde", serde(with = "crate::floats::optional"))]
     pub noise_correlation: Option<f64>,
-    /// The most bytes that the run held at once, of all that [`Options::memory_limit`](crate::Options::memory_limit) limits: workspaces, decoded pixels, intermediates in
-    /// memory, buffers of sinks.
+    /// The most bytes that the run held at once, of all that [`Options::memory_limit`](crate::Options::memory_limit) limits: workspaces, decoded
+    /// pixels, intermediates in memory, buffers of sinks.
     pub peak_bytes: u64,
     /// The time spent in each stage, added up over the threads.
     pub stages: Stages,
@@ -70,9 +70,9 @@ pub struct InputSummary {
     #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
     pub max_coordinate_error: f64,
     /// The factor by which the noise of a sum over many output pixels exceeds that of independent pixels with the variances
-    /// [`Planes::variance`](crate::Planes::variance): √(Σ covariances of a sample with all samples / its variance), for independent noise in the input
-    /// pixels; R of Fruchter & Hook (2002, PASP 114, 144, eq. 9). It is computed from the kernel weights of 16 × 16 output pixels in the middle of the
-    /// input, if the variance is computed; `None` otherwise, and if there are no samples in the middle.
+    /// [`Planes::variance`](crate::Planes::variance): √(Σ covariances of a sample with all samples / its variance), for independent noise in the
+    /// input pixels; R of Fruchter & Hook (2002, PASP 114, 144, eq. 9). It is computed from the kernel weights of 16 × 16 output pixels in the
+    /// middle of the input, if the variance is computed; `None` otherwise, and if there are no samples in the middle.
     #[cfg_attr(feature = "serde", serde(with = "crate::floats::optional"))]
     pub noise_correlation: Option<f64>,
 }

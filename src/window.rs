@@ -168,8 +168,8 @@ impl Tiles {
     }
 }
 
-/// A tile cut into blocks of at most `area` pixels (but at least one), about as high as wide: rotated images have fewer pixels around those than around
-/// strips.
+/// A tile cut into blocks of at most `area` pixels (but at least one), about as high as wide: rotated images have fewer pixels around those than
+/// around strips.
 pub(crate) fn blocks(tile: Window, area: usize) -> Vec<Window> {
     if tile.is_empty() {
         return Vec::new();

@@ -154,8 +154,7 @@ fn inside(folder: &Path, absolute: &str, circles: &mut Vec<String>) {
         let mut found = BTreeSet::new();
         for file in files {
             let code = code(file);
-            let depth = file.strip_prefix(folder).unwrap().components().count();
-            found.extend(named(&code, &format!("{}", "super::".repeat(depth))));
+            found.extend(named(&code, &"super::".repeat(depth(folder, file))));
             found.extend(named(&code, absolute));
         }
         imports
@@ -181,6 +180,40 @@ fn inside(folder: &Path, absolute: &str, circles: &mut Vec<String>) {
         let below = folder.join(&name);
         if below.is_dir() {
             inside(&below, &format!("{absolute}{name}::"), circles);
+        }
+    }
+}
+
+/// How often a file has to say `super` to name what lies in a folder above it.
+fn depth(folder: &Path, file: &Path) -> usize {
+    file.strip_prefix(folder).unwrap().components().count() - usize::from(file.ends_with("mod.rs"))
+}
+
+/// In these modules a file lies on top of the files in its folder, which do not name what is its own or re-exported by it.
+#[test]
+fn no_file_imports_its_parent() {
+    let mut upward = Vec::new();
+    for module in ["header", "wcs", "map"] {
+        parents(&source().join(module), &format!("crate::{module}::"), &mut upward);
+    }
+    assert!(upward.is_empty(), "files that import their parent:\n{}", upward.join("\n"));
+}
+
+fn parents(folder: &Path, absolute: &str, upward: &mut Vec<String>) {
+    let mut below = Vec::new();
+    files(folder, &mut below);
+    let is_child = |name: &str| folder.join(name).is_dir() || folder.join(name).with_extension("rs").is_file();
+    for file in below.iter().filter(|file| **file != folder.join("mod.rs")) {
+        let code = code(file);
+        let mut names = named(&code, &"super::".repeat(depth(folder, file)));
+        names.extend(named(&code, absolute));
+        names.retain(|name| name != "super" && !is_child(name));
+        upward.extend(names.iter().map(|name| format!("{}: {name}", file.strip_prefix(source()).unwrap().display())));
+    }
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            parents(&path, &format!("{absolute}{}::", path.file_name().unwrap().to_str().unwrap()), upward);
         }
     }
 }

@@ -301,7 +301,7 @@ fn matched<'f>(
         .map(|(inputs, fit, pixels)| Link { inputs: *inputs, fit: *fit, weight: weight(*pixels) })
         .collect();
     let (solved, groups) = solve(inputs, &links, centre, matching.reference);
-    let about = |centre: [f64; 2], [offset, x, y]: [f64; 3]| Correction { offset, slope: [x, y], centre };
+    let about = |centre: [f64; 2], [offset, x, y]: [f64; 3]| Correction::new(offset, [x, y], centre);
     let corrections: Vec<Correction> = solved.into_iter().map(|solved| about(centre, solved)).collect();
     let pair = |(inputs, fit, pixels): ([usize; 2], Fit, u64)| {
         let [a, b] = inputs.map(|input| corrections[input].at(fit.centre[0], fit.centre[1]));

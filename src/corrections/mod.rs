@@ -28,6 +28,7 @@ pub struct PlaneBackgrounds {
 /// A plane over the pixels of the output; a constant has slope 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Correction {
     /// Value at `centre`, in the unit of the samples.
     #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
@@ -41,6 +42,12 @@ pub struct Correction {
 }
 
 impl Correction {
+    /// The plane with the value `offset` at the output position `centre`, and the change `slope` per output pixel in x and y.
+    #[must_use]
+    pub const fn new(offset: f64, slope: [f64; 2], centre: [f64; 2]) -> Correction {
+        Correction { offset, slope, centre }
+    }
+
     /// The value at output pixel (x, y).
     #[inline]
     pub fn at(&self, x: f64, y: f64) -> f64 {

@@ -1,15 +1,17 @@
 //! Binary tables: columns → header and rows (FITS standard 4.0, section 7.3).
 
+use std::borrow::Cow;
+
 use crate::{
     Error,
-    header::{BLOCK, Header, header_records, is_column, printable},
+    header::{BLOCK, Header, escaped, header_records, is_column},
 };
 
 /// A column of a binary table.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Column {
-    /// Text. What is not printable ASCII, which is all that FITS knows, is written as Rust writes it in a string: `\u{e9}`.
+    /// Text. Characters outside printable ASCII, which FITS does not allow, are written as escapes: `\u{e9}` for é.
     Text {
         /// Name of the column.
         name: String,
@@ -69,8 +71,8 @@ impl Column {
     fn encoded(&self) -> (&str, &str, String, Vec<u8>) {
         match self {
             Column::Text { name, rows } => {
-                let rows: Vec<String> = rows.iter().map(|text| printable(text)).collect();
-                let width = rows.iter().map(String::len).max().unwrap_or(0).max(1);
+                let rows: Vec<Cow<str>> = rows.iter().map(|text| escaped(text)).collect();
+                let width = rows.iter().map(|text| text.len()).max().unwrap_or(0).max(1);
                 let cells = rows.iter().flat_map(|text| text.bytes().chain(std::iter::repeat(b' ')).take(width));
                 (name, "", format!("{width}A"), cells.collect())
             }

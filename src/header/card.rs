@@ -1,7 +1,9 @@
-//! One header card: its value, how it is read and how it is written.
+//! The cards of a header: their values, how they are read and how they are written.
 
 use std::borrow::Cow;
 use std::fmt;
+
+use super::escape::{cut, escaped, unescaped, unit, without_control};
 
 /// Width of a card in characters.
 pub(crate) const CARD: usize = 80;
@@ -23,7 +25,8 @@ pub enum Value {
 }
 
 impl fmt::Display for Value {
-    /// Writes the value as in a card, without padding: strings in quotes, floats with as many digits as they need to be read back exactly.
+    /// Writes the value as in a card, without padding and escapes: strings in quotes, floats with as many digits as they need to be read back
+    /// exactly.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
@@ -111,7 +114,7 @@ fn is_short(keyword: &str) -> bool {
 fn is_hierarch(keyword: &str) -> bool {
     let reserved = is_commentary(keyword) || keyword == "CONTINUE";
     let legal = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'\'' && byte != b'=';
-    keyword.bytes().all(legal) && !reserved
+    escaped(keyword).bytes().all(legal) && !reserved
 }
 
 /// The keyword in upper case, if the card is of the form `KEYWORD = …` or `HIERARCH key words = …`.
@@ -125,7 +128,7 @@ pub(super) fn keyword_before_equals(card: &str) -> Option<String> {
     } else {
         words.len() == 1 && stripped.len() <= 8 && stripped.bytes().all(is_keyword_byte)
     };
-    legal.then(|| words.join(" ").to_ascii_uppercase())
+    legal.then(|| unescaped(&words.join(" ")).to_ascii_uppercase())
 }
 
 /// Value and comment of what follows `=`.
@@ -183,30 +186,27 @@ fn number(token: &str) -> Option<Value> {
 }
 
 impl Card {
-    /// A card in the form in which it is read back once it has been written: printable ASCII, no trailing blanks, a comment that fits.
+    /// A card in the form in which it is read back once it has been written: no control characters, no trailing blanks, a comment that fits.
     /// `None` if the keyword and the value cannot stand on one card, or if the keyword is for commentary.
     pub(super) fn new(keyword: &str, value: Value, comment: &str) -> Option<Card> {
         if !is_short(keyword) && !is_hierarch(keyword) {
             return None;
         }
         let value = match value {
-            Value::Text(text) => Value::Text(printable_ascii(&text).trim_end().to_owned()),
+            Value::Text(text) => Value::Text(without_control(&text).trim_end().to_owned()),
             Value::Float(number) if !number.is_finite() => Value::Undefined,
             value => value,
         };
-        let comment = printable_ascii(comment);
-        let mut card = Card { keyword: keyword.into(), value, comment: comment.trim().into() };
+        let mut card = Card { keyword: keyword.into(), value, comment: without_control(comment).trim().into() };
         let kept = card.layout()?.1;
-        if kept < card.comment.len() {
-            card.comment = card.comment[..kept].trim_end().into();
-        }
+        card.comment = unescaped(&escaped(&card.comment)[..kept]).trim_end().into();
         Some(card)
     }
 
     /// The card as one or more lines of at most 80 ASCII characters.
     pub(super) fn lines(&self) -> Vec<String> {
         match &self.value {
-            Value::Text(text) if is_commentary(&self.keyword) => vec![format!("{:<8}{text}", self.keyword)],
+            Value::Text(text) if is_commentary(&self.keyword) => vec![format!("{:<8}{}", self.keyword, escaped(text))],
             _ => self.layout().map_or_else(Vec::new, |(lines, _)| lines),
         }
     }
@@ -215,18 +215,20 @@ impl Card {
     /// otherwise. `None` if there is no room for the value.
     fn layout(&self) -> Option<(Vec<String>, usize)> {
         let short = is_short(&self.keyword);
+        let (keyword, comment) = (escaped(&self.keyword), escaped(&self.comment));
         let (name, dense_name) = if short {
-            (format!("{:<8}= ", self.keyword), format!("{:<8}=", self.keyword))
+            (format!("{keyword:<8}= "), format!("{keyword:<8}="))
         } else {
-            (format!("HIERARCH {} = ", self.keyword), format!("HIERARCH {}=", self.keyword))
+            (format!("HIERARCH {keyword} = "), format!("HIERARCH {keyword}="))
         };
-        let value = self.value.to_string();
-        let comment = &*self.comment;
-        let padded = match &self.value {
+        let (value, padded) = match &self.value {
             // Strings are padded to 8 characters, as the mandatory ones must be.
-            Value::Text(text) => format!("{:<20}", format!("'{:<8}'", text.replace('\'', "''"))),
-            _ if short => format!("{value:>20}"),
-            _ => value.clone(),
+            Value::Text(text) => {
+                let quoted = escaped(text).replace('\'', "''");
+                (format!("'{quoted}'"), format!("{:<20}", format!("'{quoted:<8}'")))
+            }
+            value if short => (value.to_string(), format!("{:>20}", value.to_string())),
+            value => (value.to_string(), value.to_string()),
         };
         let usual = format!("{name}{padded}");
         let usual_length = if comment.is_empty() { usual.trim_end().len() } else { usual.len() + 3 + comment.len() };
@@ -237,13 +239,15 @@ impl Card {
         // A keyword without "=": all that follows is its comment.
         let free = short && self.value == Value::Undefined && !comment.starts_with('=') && *self.keyword != *"HIERARCH";
         if free && comment.len() <= CARD - 8 {
-            return Some((vec![format!("{:<8}{comment}", self.keyword)], comment.len()));
+            return Some((vec![format!("{keyword:<8}{comment}")], comment.len()));
         }
         if dense_name.len() + value.len() <= CARD {
-            return Some(with_comment(vec![dense_name + &value], "/", comment));
+            return Some(with_comment(vec![dense_name + &value], "/", &comment));
         }
         match &self.value {
-            Value::Text(text) if name.len() + 3 < CARD => Some(with_comment(long_string(&name, text), " / ", comment)),
+            Value::Text(text) if name.len() + 3 < CARD => {
+                Some(with_comment(long_string(&name, &escaped(text)), " / ", &comment))
+            }
             _ => None,
         }
     }
@@ -252,7 +256,7 @@ impl Card {
 /// The lines with the comment, as far as it fits on the last one, and the length of what fits.
 fn with_comment(mut lines: Vec<String>, separator: &str, comment: &str) -> (Vec<String>, usize) {
     let room = lines.last().map_or(0, |last| CARD.saturating_sub(last.len() + separator.len()));
-    let kept = &comment[..room.min(comment.len())];
+    let kept = &comment[..cut(comment, room)];
     if let Some(last) = lines.last_mut().filter(|_| !kept.is_empty()) {
         last.push_str(separator);
         last.push_str(kept);
@@ -264,27 +268,30 @@ fn with_comment(mut lines: Vec<String>, separator: &str, comment: &str) -> (Vec<
 fn long_string(name: &str, text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = format!("{name}'");
-    for character in text.chars() {
-        let width = if character == '\'' { 2 } else { 1 };
-        // Room is kept for "&'".
-        if line.len() + width + 2 > CARD {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (part, after) = rest.split_at(unit(rest));
+        let part = if part == "'" { "''" } else { part };
+        // Space is kept for "&'".
+        if line.len() + part.len() + 2 > CARD {
             lines.push(line + "&'");
             line = "CONTINUE  '".to_owned();
         }
-        line.extend(std::iter::repeat_n(character, width));
+        line.push_str(part);
+        rest = after;
     }
     lines.push(line + "'");
     lines
 }
 
 /// The text of commentary in pieces that fit on a card each. An empty text is one empty piece.
-pub(super) fn commentary(text: &str) -> Vec<String> {
-    let text = printable_ascii(text);
+fn commentary(text: &str) -> Vec<String> {
+    let text = escaped(text);
     let mut pieces = Vec::new();
     let mut rest = text.trim_end();
     loop {
-        let (piece, after) = rest.split_at_checked(CARD - 8).unwrap_or((rest, ""));
-        pieces.push(piece.trim_end().to_owned());
+        let (piece, after) = rest.split_at(cut(rest, CARD - 8));
+        pieces.push(unescaped(piece.trim_end()).into_owned());
         rest = after;
         if rest.is_empty() {
             return pieces;
@@ -292,15 +299,27 @@ pub(super) fn commentary(text: &str) -> Vec<String> {
     }
 }
 
-/// The text in printable ASCII, one character for each: white space and control characters become blanks, others `?`.
-pub(super) fn printable_ascii(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return Cow::Borrowed(text);
+/// Adds a card at the end, or several of commentary. What no card can hold becomes a comment.
+pub(super) fn push(cards: &mut Vec<Card>, keyword: &str, value: Value, comment: &str) {
+    if is_commentary(keyword) {
+        push_commentary(cards, keyword, &content(&value));
+    } else if let Some(card) = Card::new(keyword, value.clone(), comment) {
+        cards.push(card);
+    } else {
+        push_commentary(cards, "COMMENT", &format!("{keyword}={value}"));
     }
-    let printable = |character: char| match character {
-        ' '..='~' => character,
-        _ if character.is_whitespace() || character < ' ' => ' ',
-        _ => '?',
-    };
-    Cow::Owned(text.chars().map(printable).collect())
+}
+
+fn push_commentary(cards: &mut Vec<Card>, keyword: &str, text: &str) {
+    // A card without keyword and text would be a blank one, which reading leaves out.
+    let pieces = commentary(text).into_iter().filter(|piece| !(keyword.is_empty() && piece.is_empty()));
+    cards.extend(pieces.map(|piece| Card { keyword: keyword.into(), value: Value::Text(piece), comment: "".into() }));
+}
+
+/// A value as the text of commentary.
+fn content(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Text(text) => Cow::Borrowed(text),
+        value => Cow::Owned(value.to_string()),
+    }
 }

@@ -1,22 +1,24 @@
 //! Headers as text: parsing, look-up, writing. No files and no meaning: what a keyword says is for others.
 
-use std::borrow::Cow;
 use std::fmt;
 
 mod card;
+mod escape;
 mod keywords;
 mod read;
 
 pub use card::Value;
+pub(crate) use escape::escaped;
 pub(crate) use keywords::{BLOCK, is_column, is_numbered, is_structural, is_tiling};
 
 use crate::Error;
-use card::{CARD, Card, commentary, is_commentary, plain};
+use card::{CARD, Card, is_commentary, plain, push};
 
 /// A FITS header: an ordered list of cards, each with a keyword, a value and a comment.
 ///
-/// Keywords are not case-sensitive, and the word `HIERARCH` is not part of a keyword. If a keyword is repeated, the methods that return one value return that of its
-/// first card, and [`all`](Header::all) returns all of them. Texts are printable ASCII, as in FITS files, and what is written reads back to an equal header.
+/// Keywords are not case-sensitive, and the word `HIERARCH` is not part of a keyword. If a keyword is repeated, the methods that return one
+/// value return that of its first card, and [`all`](Header::all) returns all of them. What is written is printable ASCII, as in FITS files, and
+/// reads back to an equal header.
 ///
 /// ```
 /// use skymosaic::Header;
@@ -39,23 +41,24 @@ impl Header {
         Header::default()
     }
 
-    /// Reads a header from text with one card per line, or from 80-character records without line ends, up to `END` or the end of the text. Long strings on
-    /// `CONTINUE` cards are joined. Keywords may be in lower case, the `=` may be in any column, and exponents may be written with `D`. Blank cards are
-    /// ignored.
+    /// Reads a header from text with one card per line, or from 80-character records without line ends, up to `END` or the end of the text. Long
+    /// strings on `CONTINUE` cards are joined. Keywords may be in lower case, the `=` may be in any column, and exponents may be written with
+    /// `D`. Blank cards are ignored.
     ///
-    /// FITS headers consist of printable ASCII: white space and control characters of the text become blanks, and all other characters
-    /// outside of printable ASCII become `?`.
+    /// The text may contain any characters, although FITS allows printable ASCII only: a header is written with an escape such as `\u{e9}` in
+    /// place of each other character, and these escapes are read as the characters again. White space and control characters become blanks.
     ///
     /// # Errors
     /// [`Error::Card`] if a line is not a card, or its value is neither a string in quotes, a number nor a logical value.
     pub fn parse(text: &str) -> Result<Header, Error> {
-        read::text(text)
+        Ok(Header { cards: read::text(text)? })
     }
 
     /// Reads the 80-byte records of a FITS file. `None` without an `END` card. A card that is malformed does not
-    /// make the image useless: it is kept without a value, so that only its use is an error.
+    /// make the image useless: it is kept without a value, so that only its use is an error. Bytes outside ASCII are read as UTF-8 where a record is
+    /// UTF-8 and as Latin-1 elsewhere.
     pub(crate) fn parse_records(bytes: &[u8]) -> Option<Header> {
-        read::records(bytes)
+        Some(Header { cards: read::records(bytes)? })
     }
 
     /// The value of the first card of a keyword; `None` without the keyword.
@@ -108,11 +111,12 @@ impl Header {
         }
     }
 
-    /// Sets the value of a keyword in its first card, or in a new card at the end of the header. An empty comment leaves an existing comment unchanged.
-    /// `COMMENT` and `HISTORY` always get a new card.
+    /// Sets the value of a keyword in its first card, or in a new card at the end of the header. An empty comment leaves an existing comment
+    /// unchanged. `COMMENT` and `HISTORY` always get a new card.
     ///
-    /// Text becomes printable ASCII as in [`parse`](Header::parse), a comment is truncated to the length that fits on the card, and a number that is not finite becomes
-    /// [`Value::Undefined`]. A keyword that is not legal, or is too long for a card with its value, is written as a `COMMENT` instead.
+    /// White space and control characters of text become blanks, a comment is truncated to the length that fits on the card, and a number that
+    /// is not finite becomes [`Value::Undefined`]. A keyword that is not legal, or is too long for a card with its value, is written as a
+    /// `COMMENT` instead.
     pub fn set(&mut self, keyword: &str, value: impl Into<Value>, comment: &str) {
         let keyword = name_of(keyword);
         let value = value.into();
@@ -124,10 +128,10 @@ impl Header {
                 }
                 match Card::new(&keyword, value.clone(), &card.comment) {
                     Some(card) => self.cards.insert(at, card),
-                    None => self.push(&keyword, value, ""),
+                    None => push(&mut self.cards, &keyword, value, ""),
                 }
             }
-            None => self.push(&keyword, value, comment),
+            None => push(&mut self.cards, &keyword, value, comment),
         }
     }
 
@@ -139,12 +143,12 @@ impl Header {
 
     /// Adds a `COMMENT` card, or several if the text is longer than 72 characters.
     pub fn push_comment(&mut self, text: &str) {
-        self.push("COMMENT", text.into(), "");
+        push(&mut self.cards, "COMMENT", text.into(), "");
     }
 
     /// Adds a `HISTORY` card, or several if the text is longer than 72 characters.
     pub fn push_history(&mut self, text: &str) {
-        self.push("HISTORY", text.into(), "");
+        push(&mut self.cards, "HISTORY", text.into(), "");
     }
 
     /// The keyword, value and comment of each card, in their order.
@@ -191,41 +195,16 @@ impl Header {
         };
         Error::Keyword { keyword, value, problem: expected.to_owned() }
     }
-
-    /// Adds a card at the end, or several of commentary. What no card can hold becomes a comment.
-    fn push(&mut self, keyword: &str, value: Value, comment: &str) {
-        if is_commentary(keyword) {
-            self.push_commentary(keyword, &content(&value));
-        } else if let Some(card) = Card::new(keyword, value.clone(), comment) {
-            self.cards.push(card);
-        } else {
-            self.push_commentary("COMMENT", &format!("{keyword}={value}"));
-        }
-    }
-
-    fn push_commentary(&mut self, keyword: &str, text: &str) {
-        // A card without keyword and text would be a blank one, which reading leaves out.
-        let pieces = commentary(text).into_iter().filter(|piece| !(keyword.is_empty() && piece.is_empty()));
-        let card = |piece| Card { keyword: keyword.into(), value: Value::Text(piece), comment: "".into() };
-        self.cards.extend(pieces.map(card));
-    }
 }
 
 /// A keyword as it stands in [`Card`]: words in upper case with one blank between them.
 fn name_of(keyword: &str) -> String {
-    plain(keyword.trim()).split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase()
-}
-
-/// A value as the text of commentary.
-fn content(value: &Value) -> Cow<'_, str> {
-    match value {
-        Value::Text(text) => Cow::Borrowed(text),
-        value => Cow::Owned(value.to_string()),
-    }
+    plain(escape::without_control(keyword).trim()).split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase()
 }
 
 impl fmt::Display for Header {
-    /// Writes the header as 80-character cards, one per line, with `END`. Long strings are continued on `CONTINUE` cards. Parsing the text gives an equal header.
+    /// Writes the header as 80-character cards, one per line, with `END`. Long strings are continued on `CONTINUE` cards. Parsing the text gives
+    /// an equal header.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for card in &self.cards {
             for line in card.lines() {
@@ -242,12 +221,6 @@ pub(crate) fn header_records(mandatory: Header, header: &Header) -> Vec<u8> {
     let mut cards = mandatory;
     cards.append(header.filtered(|keyword| !(is_structural(keyword) || names && keyword == "EXTNAME")));
     cards.to_records()
-}
-
-/// Text in the characters that FITS knows.
-pub(crate) fn printable(text: &str) -> String {
-    let plain = |c: char| c == ' ' || c.is_ascii_graphic();
-    text.chars().flat_map(|c| if plain(c) { vec![c] } else { c.escape_default().collect() }).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Reading headers: lines of text or the records of a file, card by card.
 
-use super::card::{CARD, is_commentary, is_keyword_byte, keyword_before_equals, printable_ascii, split_value};
-use super::{Header, Value};
+use super::card::{CARD, Card, Value, is_commentary, is_keyword_byte, keyword_before_equals, push, split_value};
+use super::escape::{to_ascii, unescaped};
 use crate::Error;
 
-/// See [`Header::parse`].
-pub(super) fn text(text: &str) -> Result<Header, Error> {
+/// See [`Header::parse`](super::Header::parse).
+pub(super) fn text(text: &str) -> Result<Vec<Card>, Error> {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let only_line = match (lines.next(), lines.next()) {
         (Some(line), None) => Some(line),
@@ -15,18 +15,18 @@ pub(super) fn text(text: &str) -> Result<Header, Error> {
     let mut number = 0;
     for line in text.lines() {
         let is_record = |length: usize| length > CARD && (only_line.is_some() || length.is_multiple_of(CARD));
-        // From here on a character is a byte.
-        let line = printable_ascii(line);
-        let width = if is_record(line.len()) { CARD } else { line.len().max(1) };
-        let mut rest = &*line;
+        let length = line.chars().count();
+        let width = if is_record(length) { CARD } else { length.max(1) };
+        let mut rest = line;
         loop {
             // An empty line counts in the numbering as any other.
             number += 1;
-            let (card, after) = rest.split_at(width.min(rest.len()));
-            if is_end(card) {
+            let (card, after) = rest.split_at(rest.char_indices().nth(width).map_or(rest.len(), |(at, _)| at));
+            let ascii = to_ascii(card);
+            if is_end(&ascii) {
                 return Ok(reader.finish());
             }
-            reader.card(card).map_err(|problem| Error::Card {
+            reader.card(&ascii).map_err(|problem| Error::Card {
                 line: number,
                 card: card.trim_end().to_owned(),
                 problem,
@@ -40,13 +40,16 @@ pub(super) fn text(text: &str) -> Result<Header, Error> {
     Ok(reader.finish())
 }
 
-/// See [`Header::parse_records`].
-pub(super) fn records(bytes: &[u8]) -> Option<Header> {
+/// See [`Header::parse_records`](super::Header::parse_records).
+pub(super) fn records(bytes: &[u8]) -> Option<Vec<Card>> {
     let mut reader = Reader::default();
     for record in bytes.chunks_exact(CARD) {
-        // Bytes outside ASCII are not allowed; each is read as one character.
-        let card: String = record.iter().map(|&byte| char::from(byte)).collect();
-        let card = printable_ascii(&card);
+        // FITS does not allow bytes outside ASCII: where they are not UTF-8, they are most likely Latin-1, in which a byte is a character.
+        let card = match std::str::from_utf8(record) {
+            Ok(card) => card.to_owned(),
+            Err(_) => record.iter().map(|&byte| char::from(byte)).collect(),
+        };
+        let card = to_ascii(&card);
         if is_end(&card) {
             return Some(reader.finish());
         }
@@ -64,28 +67,37 @@ fn is_end(card: &str) -> bool {
 /// A header that is being read.
 #[derive(Default)]
 struct Reader {
-    header: Header,
-    // Keyword, value and comment of a string that ends with "&": the next card may continue it.
+    cards: Vec<Card>,
+    // Keyword, value and comment, with escapes, of a string that ends with "&": the next card may continue it.
     string: Option<(String, String, String)>,
 }
 
 impl Reader {
-    fn finish(mut self) -> Header {
+    fn finish(mut self) -> Vec<Card> {
         self.end_string();
-        self.header
+        self.cards
     }
 
     /// Takes up the string, which nothing continues any more.
     fn end_string(&mut self) {
         if let Some((keyword, text, comment)) = self.string.take() {
-            self.header.push(&keyword, text.into(), &comment);
+            self.push(&keyword, text.into(), &comment);
         }
+    }
+
+    /// Adds a card whose text has escapes.
+    fn push(&mut self, keyword: &str, value: Value, comment: &str) {
+        let value = match value {
+            Value::Text(text) => Value::Text(unescaped(&text).into_owned()),
+            value => value,
+        };
+        push(&mut self.cards, keyword, value, &unescaped(comment));
     }
 
     fn value(&mut self, keyword: String, value: Value, comment: &str) {
         match value {
             Value::Text(text) if text.ends_with('&') => self.string = Some((keyword, text, comment.to_owned())),
-            value => self.header.push(&keyword, value, comment),
+            value => self.push(&keyword, value, comment),
         }
     }
 
@@ -102,7 +114,7 @@ impl Reader {
         }
         self.end_string();
         if is_commentary(&keyword) {
-            self.header.push(&keyword, rest.into(), "");
+            self.push(&keyword, rest.into(), "");
             return Ok(());
         }
         if let Some(name) = keyword_before_equals(card) {
@@ -115,7 +127,7 @@ impl Reader {
             return Err("expected KEYWORD = value / comment".to_owned());
         }
         // The standard's "keyword without value indicator": the rest is commentary.
-        self.header.push(&keyword, Value::Undefined, rest.trim());
+        self.push(&keyword, Value::Undefined, rest.trim());
         Ok(())
     }
 
@@ -136,7 +148,7 @@ impl Reader {
                 self.end_string();
                 continued?;
                 // A CONTINUE that continues nothing is commentary.
-                self.header.push_comment(&format!("CONTINUE{rest}"));
+                self.push("COMMENT", format!("CONTINUE{rest}").into(), "");
                 Ok(())
             }
         }
@@ -147,9 +159,9 @@ impl Reader {
         match keyword_before_equals(card) {
             Some(keyword) => {
                 let after = card.split_once('=').map_or("", |(_, after)| after);
-                self.header.push(&keyword, Value::Undefined, after);
+                self.push(&keyword, Value::Undefined, after);
             }
-            None => self.header.push_comment(card),
+            None => self.push("COMMENT", card.into(), ""),
         }
     }
 }

@@ -129,18 +129,45 @@ fn cards_are_written_in_fixed_format() {
     assert_eq!(lines[4].trim_end(), "END");
 }
 
+#[test]
+fn characters_outside_ascii_are_escaped_in_a_file_and_come_back() {
+    let record = |card: &[u8]| [card, &vec![b' '; CARD - card.len()]].concat();
+    let bytes = [
+        record("OBSERVER= 'Ren\u{e9} \u{2014} \u{1f52d}' / \u{e9}t\u{e9}".as_bytes()),
+        record(b"OBJECT  = 'Ren\xe9'"),
+        record(b"HISTORY \xe9\t\xa0."),
+        record(b"END"),
+    ];
+    let header = Header::parse_records(&bytes.concat()).unwrap();
+    assert_eq!(header.text("OBSERVER").unwrap(), Some("Ren\u{e9} \u{2014} \u{1f52d}"));
+    assert_eq!(header.cards().next().unwrap().2, "\u{e9}t\u{e9}");
+    assert_eq!(header.text("OBJECT").unwrap(), Some("Ren\u{e9}"));
+    assert_eq!(header.get("HISTORY"), Some(&"\u{e9}  .".into()));
+    let written = header.to_string();
+    assert!(written.starts_with("OBSERVER= 'Ren\\u{e9} \\u{2014} \\u{1f52d}' / \\u{e9}t\\u{e9}"), "{written}");
+    assert_eq!(Header::parse_records(&header.to_records()), Some(header.clone()));
+    assert_eq!(
+        parsed("OBSERVER= 'Ren\u{e9} \u{2014} \u{1f52d}' / \u{e9}t\u{e9}").get("OBSERVER"),
+        header.get("OBSERVER")
+    );
+    // An escape that somebody else has broken in two is still one.
+    assert_eq!(parsed("LONG    = 'Ren\\u{&'\nCONTINUE  'e9}'").text("LONG").unwrap(), Some("Ren\u{e9}"));
+}
+
 proptest! {
     #[test]
     fn what_is_written_reads_back(
-        text in "[ -~]{0,200}", number in any::<f64>(), integer in any::<i64>(), long in "[A-Z]{3,8}( [A-Z0-9]{1,10}){1,3}",
+        text in any_text(), number in any::<f64>(), integer in any::<i64>(), long in "[A-Z]{3,8}( [A-Z0-9]{1,10}){1,3}",
     ) {
         let mut header = Header::new();
+        let text = text.split(|c: char| c.is_whitespace() || c.is_control()).collect::<Vec<_>>().join(" ");
         header.set("TEXT", text.trim_end(), "a comment");
         header.set("NUMBER", if number.is_finite() { number } else { 0.0 }, "");
         header.set("INTEGER", integer, "");
         header.set(&long, text.trim_end(), "");
         header.push_history("done");
         let back = Header::parse(&header.to_string()).unwrap();
+        prop_assert_eq!(back.text("TEXT").unwrap(), Some(text.trim_end()));
         for keyword in ["TEXT", "NUMBER", "INTEGER", &long, "HISTORY"] {
             prop_assert_eq!(back.get(keyword), header.get(keyword));
         }
@@ -149,7 +176,7 @@ proptest! {
     #[test]
     fn what_is_read_comes_back(
         text in prop_oneof![
-            any::<String>(), "\\PC{0,300}", header_text(), proptest::collection::vec(header_text(), 0..6).prop_map(|cards| cards.concat()),
+            any_text(), "\\PC{0,300}", header_text(), proptest::collection::vec(header_text(), 0..6).prop_map(|cards| cards.concat()),
         ],
         bytes in proptest::collection::vec(any::<u8>(), 0..400),
     ) {
@@ -169,12 +196,14 @@ proptest! {
 
     #[test]
     fn what_is_set_comes_back(
-        keyword in prop_oneof![any::<String>(), "[ -~]{0,80}", "[A-Z]{1,8}", "HIERARCH [A-Z= ]{0,80}", "(COMMENT|HISTORY|CONTINUE|END|HIERARCH)"],
+        keyword in prop_oneof![
+            any_text(), "HIERARCH \\PC{0,20}", "[ -~]{0,80}", "[A-Z]{1,8}", "HIERARCH [A-Z= ]{0,80}", "(COMMENT|HISTORY|CONTINUE|END|HIERARCH)",
+        ],
         value in prop_oneof![
             any::<f64>().prop_map(Value::Float), any::<i64>().prop_map(Value::Integer), any::<bool>().prop_map(Value::Logical),
-            any::<String>().prop_map(Value::Text), "['& /=]{0,90}".prop_map(Value::Text), "[ -~]{0,300}".prop_map(Value::Text), Just(Value::Undefined),
+            any_text().prop_map(Value::Text), "['& /=]{0,90}".prop_map(Value::Text), "[ -~]{0,300}".prop_map(Value::Text), Just(Value::Undefined),
         ],
-        comment in prop_oneof![any::<String>(), "[ -~]{0,100}"],
+        comment in any_text(),
     ) {
         let mut header = Header::new();
         header.set("FIRST", 1, "");
@@ -184,6 +213,17 @@ proptest! {
         prop_assert_eq!(&Header::parse(&header.to_string()).unwrap(), &header);
         prop_assert_eq!(Header::parse_records(&header.to_records()), Some(header));
     }
+}
+
+/// Text of any length, with escapes and what looks like them.
+fn any_text() -> impl Strategy<Value = String> {
+    let piece =
+        prop_oneof!["\\\\u\\{[0-9a-f]{1,5}\\}", "\\\\{0,2}(u\\{5c\\})?", "\u{e9}{1,90}", "[ -~]{0,90}", "\\PC{0,9}"];
+    prop_oneof![
+        any::<String>(),
+        "[ -~]{0,300}",
+        proptest::collection::vec(piece, 0..9).prop_map(|pieces| pieces.concat())
+    ]
 }
 
 /// The header in records that may be malformed and have no `END`.

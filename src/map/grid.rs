@@ -11,77 +11,27 @@ use crate::stats::GridReport;
 use crate::window::Window;
 use std::sync::OnceLock;
 
+mod cells;
 mod cover;
 
-/// Side of the largest cells, output pixels.
-const LARGEST: f64 = 512.0;
-/// Side of the smallest cells, output pixels: sampling anything smaller costs more than evaluating its pixels exactly.
-const SMALLEST: f64 = 16.0;
-const LEAF: usize = SMALLEST as usize;
-/// The error at the check points has to be this many times smaller than the bound, so that what lies between them stays within.
-const SAFETY: f64 = 4.0;
+use cells::{Cell, CellTree, LEAF, Region, SAFETY, SMALLEST, Square, pixels};
+use cover::{covered, leaf_range};
+
 /// Cells sampled in one call of the map.
 const BATCH: usize = 64;
 /// Pixels of a window whose exact coordinates are kept: 4 MB.
 const MOST_AT_ONCE: usize = 1 << 18;
 
-#[derive(Clone, Copy, Debug)]
-enum Cell {
-    /// Does not meet the window.
-    Unbuilt,
-    /// Four quarters from this index on: (left, low), (right, low), (left, high), (right, high).
-    Split(usize),
-    Polynomial(usize),
-    /// Smallest cell; the exact coordinates of its pixel centres start at this index.
-    Exact(usize),
-    /// No position in it falls into the padded input.
-    Outside,
-}
-
-/// A cell's place: its low edges (half a pixel before the centre of its first pixel) and side, output pixels.
-#[derive(Clone, Copy)]
-struct Square {
-    low: [f64; 2],
-    size: f64,
-}
-
-impl Square {
-    fn x(&self) -> [f64; 2] {
-        [self.low[0], self.low[0] + self.size]
-    }
-
-    fn y(&self) -> [f64; 2] {
-        [self.low[1], self.low[1] + self.size]
-    }
-
-    fn quarter(&self, k: usize) -> Square {
-        let size = 0.5 * self.size;
-        let low = [self.low[0] + size * (k % 2) as f64, self.low[1] + size * (k / 2) as f64];
-        Square { low, size }
-    }
-
-    /// The part in an area, unless they share an edge at most.
-    fn clip(&self, area: &Rectangle) -> Option<Rectangle> {
-        intersection(&[self.x(), self.y()], area).filter(|part| part.iter().all(|range| range[0] < range[1]))
-    }
-}
-
 /// An approximation of a [`PixelMap`] over one window of the output, with a bound on its error that is checked against the exact map.
 ///
-/// In square cells of at most 512 × 512 output pixels the map is replaced by a pair of polynomials, if they differ from it by at most a quarter of the bound at
-/// check points between and around the interpolation nodes. A cell is divided if they differ by more, if the map reports that it is not smooth in the cell, or if it is
-/// undefined at a sample. Cells of 16 × 16 pixels that still fail are evaluated exactly. Cells are anchored to the first pixel of the output, so that
-/// coordinates do not depend on the window.
+/// In square cells of at most 512 × 512 output pixels the map is replaced by a pair of polynomials, if they differ from it by at most a quarter
+/// of the bound at check points between and around the interpolation nodes. A cell is divided if they differ by more, if the map reports that it
+/// is not smooth in the cell, or if it is undefined at a sample. Cells of 16 × 16 pixels that still fail are evaluated exactly. Cells are
+/// anchored to the first pixel of the output, so that coordinates do not depend on the window.
 pub struct CoordGrid<'m> {
     map: &'m dyn PixelMap,
     exact: bool,
-    /// First top cell along x and y, in units of cells, and their numbers.
-    origin: [f64; 2],
-    count: [usize; 2],
-    cells: Vec<Cell>,
-    polynomials: Vec<Polynomial>,
-    centres_x: Vec<f64>,
-    centres_y: Vec<f64>,
+    tree: CellTree,
     bounds: Option<Rectangle>,
     /// No √Σ J² of a polynomial in use is larger.
     steepest: f64,
@@ -91,23 +41,12 @@ pub struct CoordGrid<'m> {
     all: OnceLock<(Vec<f64>, Vec<f64>)>,
 }
 
-/// What a grid is for.
-#[derive(Clone, Copy)]
-struct Region {
-    /// Output positions that will be asked for.
-    area: Rectangle,
-    /// The same without the margin.
-    window: Rectangle,
-    /// The input enlarged by the pad.
-    input: Rectangle,
-    bound: f64,
-}
-
 impl<'m> CoordGrid<'m> {
-    /// Approximates `map` for the pixels of `window`, in output pixels, and for positions up to `margin` output pixels outside of it, with the error `bound`.
+    /// Approximates `map` for the pixels of `window`, in output pixels, and for positions up to `margin` output pixels outside of it, with the
+    /// error `bound`.
     ///
-    /// `input_shape` is the shape (ny, nx) of the input. Positions that are more than `pad` input pixels outside of the input may become NaN and are not part of
-    /// [`bounds`](Self::bounds). Memory and time grow with the area of the window.
+    /// `input_shape` is the shape (ny, nx) of the input. Positions that are more than `pad` input pixels outside of the input may become NaN and
+    /// are not part of [`bounds`](Self::bounds). Memory and time grow with the area of the window.
     pub fn new(
         map: &'m dyn PixelMap,
         window: Window,
@@ -128,31 +67,17 @@ impl<'m> CoordGrid<'m> {
                 CoordinateError::Exact => 1e-4,
             },
         };
-        let origin = region.area.map(|range| top_cell(range[0]));
-        let count = if window.is_empty() {
-            [0, 0]
-        } else {
-            [0, 1].map(|axis| {
-                let last = ((region.area[axis][1] + 0.5) / LARGEST).ceil();
-                (last - origin[axis]) as usize
-            })
-        };
         let mut grid = CoordGrid {
             map,
             exact: bound == CoordinateError::Exact,
-            origin,
-            count,
-            cells: vec![Cell::Unbuilt; count[0] * count[1]],
-            polynomials: Vec::new(),
-            centres_x: Vec::new(),
-            centres_y: Vec::new(),
+            tree: CellTree::new(&region.area, window.is_empty()),
             bounds: None,
             steepest: 0.0,
             region,
             report: GridReport::default(),
             all: OnceLock::new(),
         };
-        let mut level: Vec<_> = (0..grid.cells.len()).map(|k| (k, grid.top_square(k))).collect();
+        let mut level: Vec<_> = grid.tree.top().collect();
         let mut leaves = Vec::new();
         while !level.is_empty() {
             level = grid.refine(&region, &level, &mut leaves);
@@ -163,12 +88,6 @@ impl<'m> CoordGrid<'m> {
             grid.report = GridReport { exact_pixels: all, ..GridReport::default() };
         }
         grid
-    }
-
-    fn top_square(&self, cell: usize) -> Square {
-        let (column, row) = (cell % self.count[0], cell / self.count[0]);
-        let low = [self.origin[0] + column as f64, self.origin[1] + row as f64].map(|k| k * LARGEST - 0.5);
-        Square { low, size: LARGEST }
     }
 
     /// Settles the cells of one level; returns the quarters of those that have to be divided.
@@ -202,9 +121,9 @@ impl<'m> CoordGrid<'m> {
                 leaves.push((cell, square));
                 continue;
             }
-            let first = self.cells.len();
-            self.cells[cell] = Cell::Split(first);
-            self.cells.extend([Cell::Unbuilt; 4]);
+            let first = self.tree.cells.len();
+            self.tree.cells[cell] = Cell::Split(first);
+            self.tree.cells.extend([Cell::Unbuilt; 4]);
             next.extend((0..4).map(|k| (first + k, square.quarter(k))).filter(|(_, q)| q.clip(&region.area).is_some()));
         }
         next
@@ -221,7 +140,7 @@ impl<'m> CoordGrid<'m> {
         }
         // A rough fit proves nothing unless it has converged: its error must be small against what it describes.
         if (good || slack <= 0.25 * spread) && intersection(&enlarged(&range, slack), &region.input).is_none() {
-            self.cells[cell] = Cell::Outside;
+            self.tree.cells[cell] = Cell::Outside;
             self.report.outside_pixels += pixels(square.clip(&region.window));
             return true;
         }
@@ -236,22 +155,22 @@ impl<'m> CoordGrid<'m> {
         let here = pixels(square.clip(&region.window));
         self.report.approximated_pixels += here;
         self.report.max_error = self.report.max_error.max(fitted.error);
-        self.cells[cell] = Cell::Polynomial(self.polynomials.len());
-        self.polynomials.push(fitted);
+        self.tree.cells[cell] = Cell::Polynomial(self.tree.polynomials.len());
+        self.tree.polynomials.push(fitted);
         true
     }
 
     /// Evaluates the pixel centres of the smallest cells, all in one call.
     fn evaluate_leaves(&mut self, region: &Region, leaves: &[(usize, Square)]) {
         for (slot, (cell, square)) in leaves.iter().enumerate() {
-            self.cells[*cell] = Cell::Exact(slot * LEAF * LEAF);
+            self.tree.cells[*cell] = Cell::Exact(slot * LEAF * LEAF);
             self.report.exact_pixels += pixels(square.clip(&region.window));
             for k in 0..LEAF * LEAF {
-                self.centres_x.push(square.low[0] + 0.5 + (k % LEAF) as f64);
-                self.centres_y.push(square.low[1] + 0.5 + (k / LEAF) as f64);
+                self.tree.centres_x.push(square.low[0] + 0.5 + (k % LEAF) as f64);
+                self.tree.centres_y.push(square.low[1] + 0.5 + (k / LEAF) as f64);
             }
         }
-        self.map.to_input(&mut self.centres_x, &mut self.centres_y);
+        self.map.to_input(&mut self.tree.centres_x, &mut self.tree.centres_y);
         for (slot, (_, square)) in leaves.iter().enumerate() {
             let Some(part) = square.clip(&region.area) else { continue };
             let at = slot * LEAF * LEAF;
@@ -259,8 +178,8 @@ impl<'m> CoordGrid<'m> {
                 region,
                 square,
                 &part,
-                &self.centres_x[at..at + LEAF * LEAF],
-                &self.centres_y[at..at + LEAF * LEAF],
+                &self.tree.centres_x[at..at + LEAF * LEAF],
+                &self.tree.centres_y[at..at + LEAF * LEAF],
             );
             if let Some(range) = range {
                 self.include(region, &range);
@@ -277,11 +196,11 @@ impl<'m> CoordGrid<'m> {
         }
     }
 
-    /// Computes the input coordinates of the output positions `(x0 + i, y)` into `xs[i]` and `ys[i]`. Both are NaN where the map is undefined, and may be NaN where the
-    /// position is outside of the input and its pad.
+    /// Computes the input coordinates of the output positions `(x0 + i, y)` into `xs[i]` and `ys[i]`. Both are NaN where the map is undefined,
+    /// and may be NaN where the position is outside of the input and its pad.
     ///
-    /// `x0` is rounded to a multiple of 2⁻³² pixel, so that `x0 + i` is the same number whatever the first position of the row. The slices have the same length.
-    /// Positions outside of the window and its margin are evaluated exactly.
+    /// `x0` is rounded to a multiple of 2⁻³² pixel, so that `x0 + i` is the same number whatever the first position of the row. The slices have
+    /// the same length. Positions outside of the window and its margin are evaluated exactly.
     pub fn row(&self, x0: f64, y: f64, xs: &mut [f64], ys: &mut [f64]) {
         let n = xs.len().min(ys.len());
         let x0 = on_lattice(x0);
@@ -291,11 +210,12 @@ impl<'m> CoordGrid<'m> {
         let mut waiting = 0;
         let mut i = 0;
         while i < n {
-            let (cell, edge) = if self.exact { (Cell::Unbuilt, f64::INFINITY) } else { self.locate(x0 + i as f64, y) };
+            let (cell, edge) =
+                if self.exact { (Cell::Unbuilt, f64::INFINITY) } else { self.tree.locate(x0 + i as f64, y) };
             let end = run_end(x0, i, edge, n);
             let settled = match cell {
                 Cell::Polynomial(k) => {
-                    self.polynomials[k].row(x0 + i as f64, y, &mut xs[i..end], &mut ys[i..end]);
+                    self.tree.polynomials[k].row(x0 + i as f64, y, &mut xs[i..end], &mut ys[i..end]);
                     true
                 }
                 Cell::Outside => {
@@ -303,7 +223,7 @@ impl<'m> CoordGrid<'m> {
                     ys[i..end].fill(f64::NAN);
                     true
                 }
-                Cell::Exact(at) => self.centres(at, x0 + i as f64, y, &mut xs[i..end], &mut ys[i..end]),
+                Cell::Exact(at) => self.tree.centres(at, x0 + i as f64, y, &mut xs[i..end], &mut ys[i..end]),
                 Cell::Unbuilt | Cell::Split(_) => false,
             };
             if settled {
@@ -348,38 +268,19 @@ impl<'m> CoordGrid<'m> {
         self.map.to_input(&mut xs[run.clone()], &mut ys[run]);
     }
 
-    /// Copies the coordinates of pixel centres in a smallest cell; `false` if the positions are not pixel centres.
-    fn centres(&self, at: usize, x: f64, y: f64, xs: &mut [f64], ys: &mut [f64]) -> bool {
-        if x.fract() != 0.0 || y.fract() != 0.0 {
-            return false;
-        }
-        let from = at + y.rem_euclid(SMALLEST) as usize * LEAF + x.rem_euclid(SMALLEST) as usize;
-        xs.copy_from_slice(&self.centres_x[from..from + xs.len()]);
-        ys.copy_from_slice(&self.centres_y[from..from + ys.len()]);
-        true
+    /// A rectangle of output pixels that contains all pixels of the window whose centres fall into the input and its pad; `None` if there are none.
+    /// It is at most 8 pixels too large on each side where the map is nearly linear.
+    pub fn covered(&self) -> Option<Window> {
+        covered(&self.tree, &self.region.input, &self.region.window)
     }
 
-    /// The cell of a position and the cell's right edge.
-    fn locate(&self, x: f64, y: f64) -> (Cell, f64) {
-        let top = [top_cell(x), top_cell(y)];
-        let (column, row) = (top[0] - self.origin[0], top[1] - self.origin[1]);
-        let inside = |k: f64, n: usize| k >= 0.0 && k < n as f64;
-        if !inside(column, self.count[0]) || !inside(row, self.count[1]) {
-            return (Cell::Unbuilt, f64::NEG_INFINITY);
-        }
-        let mut cell = self.cells[row as usize * self.count[0] + column as usize];
-        let mut square = Square { low: top.map(|k| k * LARGEST - 0.5), size: LARGEST };
-        while let Cell::Split(first) = cell {
-            let half = 0.5 * square.size;
-            let k = usize::from(x >= square.low[0] + half) + 2 * usize::from(y >= square.low[1] + half);
-            square = square.quarter(k);
-            cell = self.cells[first + k];
-        }
-        (cell, square.low[0] + square.size)
+    /// The same for a part of the window.
+    pub(crate) fn covered_part(&self, part: Window) -> Option<Window> {
+        covered(&self.tree, &self.region.input, &part.edges())
     }
 
-    /// A rectangle `[xmin, xmax, ymin, ymax]` in input pixel coordinates that contains the images of all positions in the window and its margin that fall into
-    /// the input and its pad; `None` if there are none.
+    /// A rectangle `[xmin, xmax, ymin, ymax]` in input pixel coordinates that contains the images of all positions in the window and its margin
+    /// that fall into the input and its pad; `None` if there are none.
     pub fn bounds(&self) -> Option<[f64; 4]> {
         self.bounds.map(|[x, y]| [x[0], x[1], y[0], y[1]])
     }
@@ -387,7 +288,7 @@ impl<'m> CoordGrid<'m> {
     /// √Σ (∂x/∂u)² + (∂x/∂v)² + (∂y/∂u)² + (∂y/∂v)² is nowhere larger in the window and its margin; `None` if the exact map is asked for some of the
     /// positions there, or all of them lie outside.
     pub(crate) fn steepest(&self) -> Option<f64> {
-        let approximated = !self.exact && self.centres_x.is_empty() && !self.polynomials.is_empty();
+        let approximated = !self.exact && self.tree.centres_x.is_empty() && !self.tree.polynomials.is_empty();
         (approximated && self.steepest.is_finite()).then_some(self.steepest)
     }
 
@@ -404,13 +305,6 @@ fn on_lattice(x: f64) -> f64 {
     if rounded.is_finite() { rounded } else { x }
 }
 
-/// Index of the top cell of a position: the largest `k` with `k · LARGEST - 0.5 <= x`.
-fn top_cell(x: f64) -> f64 {
-    let k = ((x + 0.5) / LARGEST).floor();
-    // Adding a half may round up to the next cell's edge.
-    if x < k * LARGEST - 0.5 { k - 1.0 } else { k }
-}
-
 /// One past the last `i < n` for which `x0 + i` lies before the edge, but at least one past `from`.
 fn run_end(x0: f64, from: usize, edge: f64, n: usize) -> usize {
     // The cast saturates: NaN and negative become 0.
@@ -422,41 +316,4 @@ fn run_end(x0: f64, from: usize, edge: f64, n: usize) -> usize {
         end += 1;
     }
     end
-}
-
-/// Whole pixels in a part of a cell, both of which end between pixels.
-fn pixels(part: Option<Rectangle>) -> u64 {
-    part.map_or(0, |[x, y]| ((x[1] - x[0]) * (y[1] - y[0])) as u64)
-}
-
-/// The input positions that lie in one smallest cell, from its pixel centres: what lies between them is at most a step away.
-fn leaf_range(region: &Region, square: &Square, part: &Rectangle, xs: &[f64], ys: &[f64]) -> Option<Rectangle> {
-    let size = [0, 1].map(|axis| region.input[axis][1] - region.input[axis][0]);
-    let mut step = [0.0_f64; 2];
-    for k in 0..LEAF * LEAF {
-        let right = (k % LEAF + 1 < LEAF).then_some(k + 1);
-        let above = (k / LEAF + 1 < LEAF).then_some(k + LEAF);
-        for other in [right, above].into_iter().flatten() {
-            for (axis, values) in [xs, ys].into_iter().enumerate() {
-                let jump = (values[other] - values[k]).abs();
-                // Across a seam the coordinate jumps by the size of the image; both sides have pixels of their own.
-                if jump < 0.5 * size[axis] {
-                    step[axis] = step[axis].max(jump);
-                }
-            }
-        }
-    }
-    let reach = 1.0 + 2.0 * step[0].max(step[1]);
-    let wide = enlarged(&region.input, reach);
-    let mut range: Option<Rectangle> = None;
-    for k in 0..LEAF * LEAF {
-        let out = [square.low[0] + 0.5 + (k % LEAF) as f64, square.low[1] + 0.5 + (k / LEAF) as f64];
-        // A position of the window may belong to a pixel whose centre is just outside of it.
-        let near = (0..2).all(|a| out[a] > part[a][0] - 1.0 && out[a] < part[a][1] + 1.0);
-        let here = [[xs[k]; 2], [ys[k]; 2]];
-        if near && intersection(&here, &wide).is_some() {
-            range = Some(range.map_or(here, |range| hull(&range, &here)));
-        }
-    }
-    range.map(|range| enlarged(&range, reach))
 }

@@ -27,8 +27,8 @@ enum Path {
 impl WcsMap {
     /// Creates the map from the pixels of `target` to the pixels of `input`.
     ///
-    /// If the input has a cylindrical projection, extends beyond native longitude ±180° and spans at most 360°, longitudes wrap around to the position inside of its
-    /// image, provided that its shape is known. Pixels of a target beyond ±180° are undefined, as in wcslib.
+    /// If the input has a cylindrical projection, extends beyond native longitude ±180° and spans at most 360°, longitudes wrap around to the
+    /// position inside of its image, provided that its shape is known. Pixels of a target beyond ±180° are undefined, as in wcslib.
     ///
     /// # Errors
     /// [`Error::Wcs`] if the frames of the two have no known relation.

@@ -181,6 +181,7 @@ impl Options {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum CoordinateError {
     /// At most so many input pixels. A bound that is not above zero makes every pixel exact.
     Pixels(#[cfg_attr(feature = "serde", serde(with = "crate::floats"))] f64),

@@ -109,9 +109,9 @@ pub(crate) fn extent_of_wcs(input: &Wcs, shape: [usize; 2], pad: f64, frame: &Fr
     Ok(Extent::of_image(&|x, y| Some(frames.apply(input.pixel_to_vector(x, y)?)), shape, pad))
 }
 
-/// The sub-grids of an input: for every connected group of touched tiles, the rectangle of output pixels that contains
-/// all pixels whose input coordinates lie within `pad` of the input of shape (ny, nx). It is at most 8 pixels too large on each side where the map is nearly
-/// linear. A group without such pixels has no rectangle.
+/// The sub-grids of an input: for every connected group of touched tiles, the rectangle of output pixels that contains all pixels whose input
+/// coordinates lie within `pad` of the input of shape (ny, nx). It is at most 8 pixels too large on each side where the map is nearly linear. A
+/// group without such pixels has no rectangle.
 pub(crate) fn rectangles(
     map: &dyn PixelMap,
     tiles: &Tiles,
@@ -156,8 +156,8 @@ fn rectangle(map: &dyn PixelMap, tiles: &Tiles, group: &[u32], input_shape: [usi
 /// Side, in pixels, of the pieces of the output that share one grid: four of its largest cells.
 const PIECE: usize = 2048;
 
-/// The tiles in which an input that only a map relates to the output may have samples of a kernel that interpolates; `pad` is the kernel's
-/// support radius for a window of the output, in input pixels.
+/// The tiles in which an input that has a map but no WCS may have samples of an interpolating kernel. `pad` is the support radius of the kernel,
+/// in input pixels, for a window of the output.
 pub(crate) fn touched_by_map(
     map: &dyn PixelMap,
     tiles: &Tiles,

@@ -50,11 +50,12 @@ impl<'t> WcsOptions<'t> {
     }
 }
 
-/// A celestial world coordinate system (WCS): the transformation between the pixels of an image and celestial coordinates, as described by a FITS header.
+/// A celestial world coordinate system (WCS): the transformation between the pixels of an image and celestial coordinates, as described by a
+/// FITS header.
 ///
-/// Pixel coordinates are 0-based: (0, 0) is the centre of the first pixel, which is FITS pixel (1, 1). Celestial coordinates are longitude and latitude in
-/// degrees of [`frame`](Self::frame). All projections of the FITS standard and the distortions SIP, TPV, TNX, ZPX, CPDIS, D2IMDIS and DSS plate
-/// solutions are supported. Positions agree with wcslib's to 1e-9 degree and 1e-6 pixel. Clones share their data and are cheap.
+/// Pixel coordinates are 0-based: (0, 0) is the centre of the first pixel, which is FITS pixel (1, 1). Celestial coordinates are longitude and
+/// latitude in degrees of [`frame`](Self::frame). All projections of the FITS standard and the distortions SIP, TPV, TNX, ZPX, CPDIS, D2IMDIS
+/// and DSS plate solutions are supported. Positions agree with wcslib's to 1e-9 degree and 1e-6 pixel. Clones share their data and are cheap.
 ///
 /// ```
 /// use skymosaic::{Header, Wcs};

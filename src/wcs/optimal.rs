@@ -35,8 +35,8 @@ pub struct OptimalOptions {
     pub reference: Option<[f64; 2]>,
     /// Whether the target is rotated to the orientation of smallest area. Default: `false`; latitude then increases along y.
     pub auto_rotate: bool,
-    /// Whether longitude increases to the left, towards smaller x. Default: `None`, which means yes for RA, GLON, ELON, HLON and SLON and no for other axes
-    /// (`'auto'` of reproject).
+    /// Whether longitude increases to the left, towards smaller x. Default: `None`, which means yes for RA, GLON, ELON, HLON and SLON and no for
+    /// other axes (`'auto'` of reproject).
     pub negative_lon_cdelt: Option<bool>,
 }
 
@@ -97,22 +97,22 @@ impl OptimalOptions {
     }
 }
 
-/// Computes a target for a set of images: a WCS, and the shape (ny, nx) of the smallest image with this WCS that contains all inputs. Each input is a WCS with the
-/// shape (ny, nx) of its image.
+/// Computes a target for a set of images: a WCS, and the shape (ny, nx) of the smallest image with this WCS that contains all inputs. Each input
+/// is a WCS with the shape (ny, nx) of its image.
 ///
-/// The function is modelled on `find_optimal_celestial_wcs` of reproject. Reference point, resolution, rotation and reference pixel are equal to reproject's
-/// up to rounding wherever the four corners of the inputs determine the extent. Here the edges of the inputs are followed as well, so that the
-/// target also contains inputs with curved edges (from distortions or other projections), inputs that contain a pole of the target or cross its seam, and inputs with
-/// pixels that lie on no point of the sky. The target contains every pixel whose centre lies in an input; up to half a pixel at the border of an input may be outside,
-/// because the shape is rounded.
+/// The function is modelled on `find_optimal_celestial_wcs` of reproject. Reference point, resolution, rotation and reference pixel are equal to
+/// reproject's up to rounding wherever the four corners of the inputs determine the extent. Here the edges of the inputs are followed as well,
+/// so that the target also contains inputs with curved edges (from distortions or other projections), inputs that contain a pole of the target
+/// or cross its seam, and inputs with pixels that lie on no point of the sky. The target contains every pixel whose centre lies in an input; up
+/// to half a pixel at the border of an input may be outside, because the shape is rounded.
 ///
 /// # Errors
 /// - [`Error::NoInputs`] if there are no inputs;
 /// - [`Error::Input`] for an input that has no pixels, lies on no point of the sky, or has a frame with no relation to the target's;
 /// - [`Error::Wcs`] if the projection is unknown or needs parameters;
 /// - [`Error::Option`] if the resolution or the reference point is out of range;
-/// - [`Error::TooLarge`], which names the outermost input, if the target would have more than 2⁴⁰ pixels, or more than 2²⁸ pixels and more than 1000 times the
-///   area of the inputs, or if the projection cannot show an input.
+/// - [`Error::TooLarge`], which names the outermost input, if the target would have more than 2⁴⁰ pixels, or more than 2²⁸ pixels and more than
+///   1000 times the area of the inputs, or if the projection cannot show an input.
 pub fn find_optimal_celestial_wcs(
     inputs: &[(Wcs, [usize; 2])],
     options: &OptimalOptions,

@@ -21,8 +21,8 @@ fn is_wcs_card(keyword: &str) -> bool {
 }
 
 impl Wcs {
-    /// Writes the WCS as header cards in the standard form: angles in degrees, CDELTi or CDi_j, and the values of LONPOLE and LATPOLE that are used. The cards
-    /// are a primary description of the two celestial axes, with NAXISi if the shape is known.
+    /// Writes the WCS as header cards in the standard form: angles in degrees, CDELTi or CDi_j, and the values of LONPOLE and LATPOLE that are
+    /// used. The cards are a primary description of the two celestial axes, with NAXISi if the shape is known.
     ///
     /// A WCS with distortions is written with the cards that it was read from, because the distortion coefficients depend on the other keywords.
     /// Distortion tables are not included; they remain in their file.

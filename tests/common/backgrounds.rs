@@ -32,11 +32,11 @@ pub(crate) fn field(side: usize, pixels: usize, offset: f64, slope: f64, seed: u
     for k in 0..side * side {
         let at = |v: usize| (v as f64 - (side - 1) as f64 / 2.0) * 0.85 * pixels as f64 * scale;
         let wcs = tan(150.0 + at(k % side), at(k / side), [pixels; 2], scale, random.between(-3.0, 3.0));
-        let background = Correction {
-            offset: random.between(-offset, offset),
-            slope: [random.between(-slope, slope), random.between(-slope, slope)],
+        let background = Correction::new(
+            random.between(-offset, offset),
+            [random.between(-slope, slope), random.between(-slope, slope)],
             centre,
-        };
+        );
         // Where in the target each pixel lies, for the sky and the background.
         let (mut lon, mut lat): (Vec<f64>, Vec<f64>) =
             (0..pixels * pixels).map(|p| ((p % pixels) as f64, (p / pixels) as f64)).unzip();

@@ -292,7 +292,7 @@ impl Job<'_> {
     fn log(&self, plan: &Plan<'_>, summary: &Summary, used: usize) {
         let asked = match summary.coordinate_error {
             CoordinateError::Pixels(pixels) => format!("{pixels:.1e}"),
-            CoordinateError::Exact => "exact".to_owned(),
+            _ => "exact".to_owned(),
         };
         warn(&format!(
             "{}: {} pixels, {:.1} % covered by {used} of {} inputs; coordinates within {:.1e} pixel (asked: {asked}), {:.2} % of \

@@ -137,6 +137,6 @@ fn number(number: f64) -> Value {
 fn bound(bound: CoordinateError) -> Value {
     match bound {
         CoordinateError::Pixels(pixels) => number(pixels),
-        CoordinateError::Exact => Value::from("exact"),
+        _ => Value::from("exact"),
     }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 /// A source of distortion lookup tables, which a header refers to by name and version. They are usually image extensions of the same FITS file.
 pub trait LookupTables {
-    /// Returns the header and the data, of shape (ny, nx), of the image extension with the given EXTNAME and EXTVER; an extension without EXTVER has version 1.
-    /// A one-dimensional image has shape (1, nx).
+    /// Returns the header and the data, of shape (ny, nx), of the image extension with the given EXTNAME and EXTVER; an extension without EXTVER
+    /// has version 1. A one-dimensional image has shape (1, nx).
     ///
     /// # Errors
     /// Any [`Error`] if the extension does not exist or cannot be read; [`Error::external`] makes one.
@@ -67,7 +67,7 @@ impl Lookup {
             // The axis of the table that runs along this axis of the image.
             let own = field(&format!("AXIS.{axis}"))?.unwrap_or(axis);
             if own != 1 && own != 2 {
-                return Err(refuse(&format!("{record}{axis}"), format!("AXIS.{axis}: {own}"), "expected axis 1 or 2"));
+                return Err(refuse(format!("{record}{axis}"), format!("AXIS.{axis}: {own}"), "expected axis 1 or 2"));
             }
             *slot = Some(Table::read(tables, &keyword, name, extname, extver, own != axis)?);
         }
@@ -107,7 +107,7 @@ impl Table {
         };
         let (header, mut values) = tables.table(extname, extver)?;
         if values.is_empty() {
-            return Err(refuse(keyword, value, &format!("the table {extname},{extver} is empty")));
+            return Err(refuse(keyword, value, format!("the table {extname},{extver} is empty")));
         }
         let (mut scale, mut offset) = ([1.0; 2], [0.0; 2]);
         for (axis, (scale, offset)) in (1..).zip(scale.iter_mut().zip(&mut offset)) {
@@ -117,11 +117,11 @@ impl Table {
                 if value.is_finite() {
                     return Ok(value);
                 }
-                Err(refuse(&format!("{keyword} of {extname},{extver}"), value, "expected a finite number"))
+                Err(refuse(format!("{keyword} of {extname},{extver}"), value, "expected a finite number"))
             };
             let (crpix, crval, cdelt) = (card("CRPIX", 0.0)?, card("CRVAL", 0.0)?, card("CDELT", 1.0)?);
             if cdelt == 0.0 {
-                return Err(refuse(&format!("CDELT{axis} of {extname},{extver}"), 0.0, "expected a step"));
+                return Err(refuse(format!("CDELT{axis} of {extname},{extver}"), 0.0, "expected a step"));
             }
             // FITS pixel f = x + 1 lies at (f - CRVAL) / CDELT + CRPIX, 1-based, of the table.
             (*scale, *offset) = (1.0 / cdelt, (1.0 - crval) / cdelt + crpix - 1.0);

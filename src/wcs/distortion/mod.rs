@@ -151,7 +151,7 @@ fn plane_axes(header: &Header, suffix: &str) -> Result<Option<PlaneAxes>, Error>
     let [Some(lon), Some(lat)] = found else { return Ok(None) };
     if lon.2 != lat.2 && [&lon.2, &lat.2].iter().any(|code| matches!(code.as_str(), "TPV" | "TNX" | "ZPX")) {
         let (keyword, value) = (format!("CTYPE{}{suffix}", lat.0), format!("{}{}", lat.1, lat.2));
-        return Err(refuse(&keyword, value, &format!("expected the projection {} of CTYPE{}{suffix}", lon.2, lon.0)));
+        return Err(refuse(&keyword, value, format!("expected the projection {} of CTYPE{}{suffix}", lon.2, lon.0)));
     }
     Ok(Some(PlaneAxes { numbers: [lon.0, lat.0], names: [lon.1, lat.1], code: lon.2, sip: lon.3 && lat.3 }))
 }

@@ -77,7 +77,7 @@ fn pair(header: &Header, names: [&str; 2]) -> Result<Option<Polynomials<2>>, Err
             });
             if let Some(stray) = stray {
                 let value = value.map_or("(missing)".to_owned(), |value| value.to_string());
-                return Err(refuse(&keyword, value, &format!("expected an order from 2 to 9, as there is {stray}")));
+                return Err(refuse(&keyword, value, format!("expected an order from 2 to 9, as there is {stray}")));
             }
         }
     }
@@ -87,7 +87,7 @@ fn pair(header: &Header, names: [&str; 2]) -> Result<Option<Polynomials<2>>, Err
             let (missing, there) = if a < 2 { (names[0], names[1]) } else { (names[1], names[0]) };
             let keyword = format!("{missing}_ORDER");
             let value = header.get(&keyword).map_or("(missing)".to_owned(), |_| a.min(b).to_string());
-            return Err(refuse(&keyword, value, &format!("expected an order from 2 to 9, as there is {there}_ORDER")));
+            return Err(refuse(&keyword, value, format!("expected an order from 2 to 9, as there is {there}_ORDER")));
         }
         _ => {}
     }
