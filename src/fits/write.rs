@@ -124,7 +124,7 @@ impl<P: FitsElement> FitsOutput<P> {
         };
         let free = free_disk_space(output.new.folder())?;
         if length > free {
-            return Err(output.full(length, free));
+            return Err(output.full(free));
         }
         // All zeros, and on most file systems without any space yet.
         output.new.file().set_len(length).map_err(|error| output.failed("set the length", error))?;
@@ -287,15 +287,16 @@ impl<P: FitsElement> FitsOutput<P> {
     fn failed(&self, action: &str, error: io::Error) -> Error {
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                self.full(self.end, free_disk_space(self.new.folder()).unwrap_or(0))
+                // The system says that the disk is full for this user; the number is only for the message.
+                self.full(free_disk_space(self.new.folder()).unwrap_or(0))
             }
             _ => Error::io(&self.path, action, error),
         }
     }
 
-    fn full(&self, needed: u64, free: u64) -> Error {
+    fn full(&self, free: u64) -> Error {
         let dir = self.new.folder().to_owned();
-        Error::DiskFull { dir, what: self.path.display().to_string(), needed, free }
+        Error::DiskFull { dir, what: self.path.display().to_string(), needed: self.end, free }
     }
 }
 

@@ -90,22 +90,16 @@ impl<'a> Plan<'a> {
             let prepare = || {
                 input.validate(leading)?;
                 let map = input.map(target)?;
-                let drizzle = matches!(options.resample, Resample::Drizzle(_));
+                let stretch = input.wcs().map_or(f64::INFINITY, |wcs| stretch(target, wcs));
+                let Options { resample, missing, flux, antialias, .. } = *options;
+                let kernel = Kernel { resample, rules: SampleRules { missing, flux, antialias, stretch } };
                 Ok(PlannedInput {
                     input: input.clone(),
-                    inverse: drizzle.then(|| inverse(input, &map)).transpose()?,
+                    inverse: kernel.needs_inverse_map().then(|| inverse(input, &map)).transpose()?,
                     target: [window_of(shape).ny, window_of(shape).nx],
                     map,
                     weights_map: input.weights_map(target)?,
-                    kernel: Kernel {
-                        resample: options.resample,
-                        rules: SampleRules {
-                            missing: options.missing,
-                            flux: options.flux,
-                            antialias: options.antialias,
-                            stretch: input.wcs().map_or(f64::INFINITY, |wcs| stretch(target, wcs)),
-                        },
-                    },
+                    kernel,
                     coordinate_error: options.coordinate_error,
                     exclude_bits: options.exclude_bits,
                     sky: Default::default(),

@@ -1,16 +1,16 @@
-//! DeForest (2004): a kernel fitted to the output pixel, at each as large as the map makes it there. As reproject_adaptive.
+//! The adaptive kernel of DeForest (2004), as in reproject_adaptive: at each output pixel it is as large as the map makes that pixel in the input.
 //!
 //! ```text
 //! P, Ji = position and Jacobian (linearized.rs);  Ji = U diag(s0, s1) Vᵀ;  s = max(1, |s|), signs kept;  J = V diag(1/s) Uᵀ
 //! Hann:      w(d) = (1 + cos πu0) (1 + cos πu1), u = J d, where |u0|, |u1| < 1   box: of U s Vᵀ (±1, ±1) around P
 //! Gaussian:  w(d) = exp(-2 |J d|² / width²)                                      box: P ± region/2 · max(s)
 //! sample = Σ w p / Σ w over the pixels of the box, d from P to the pixel's centre; × |det Ji| to keep flux
-//! box not inside of the image: the boundary's rule, or across its edges where it is periodic;  missing pixels: what bad_fill or Options::missing says
+//! box not inside of the image: the boundary's rule, or across its edges where it is periodic;  missing pixels: by bad_fill or Options::missing
 //! ```
 //!
 //! The Gaussian, exp(-(a dx² + 2b dx dy + c dy²)), is a product of geometric series: in a box of n × m pixels five exponentials and two
 //! multiplications a pixel (series.rs). Equal to the definition to 5e-14 (boxes of 15 × 15), errors grow with n². reproject takes s1 with its sign, so that
-//! it pads mirrored maps wrongly; not so here. Nothing depends on the system's mathematical library, whose last bits vary.
+//! it pads mirrored maps wrongly; this is avoided here. Nothing depends on the system's mathematical library, whose last bits vary.
 
 use std::f64::consts::SQRT_2;
 
@@ -27,7 +27,7 @@ use crate::{
     Adaptive, AdaptiveKernel, Boundary, Flux, Missing, Pixel, Resample, map::CoordGrid, simd::dispatch, window::Window,
 };
 
-/// Sides of a box that reaches out of the image are at most so long where pixels outside count.
+/// The largest distance from the image, in pixels, up to which the pixels of a box outside of it are visited.
 const LONGEST: f64 = 16384.0;
 /// A distance that no position exceeds.
 const UNBOUNDED: f64 = 1e12;
@@ -61,7 +61,7 @@ fn limit(adaptive: &Adaptive, stretch: f64) -> f64 {
     }
 }
 
-/// The same with a margin for the neighbours that a Jacobian is taken from; `scale` is the length of output pixels in a block.
+/// The support radius: the limit, and a margin for the neighbours that a Jacobian is computed from. `scale` is the length of output pixels in a block.
 fn pad(adaptive: &Adaptive, stretch: f64, scale: f64) -> f64 {
     if is_unbounded(adaptive) {
         return UNBOUNDED;
@@ -116,7 +116,7 @@ enum Weighted {
     Outside,
 }
 
-/// How the pixels of a box make a sample.
+/// Computes samples from the pixels of boxes.
 struct Sampling<'s, P> {
     adaptive: &'s Adaptive,
     missing: Missing,
@@ -126,13 +126,13 @@ struct Sampling<'s, P> {
     image: [[f64; 2]; 2],
     /// The same, but infinite along a periodic axis.
     ends: [[f64; 2]; 2],
-    /// Input pixels that output pixels are long at most where positions outside of the image count.
+    /// See [`SampleRules::stretch`].
     stretch: f64,
     gaussians: &'s mut Gaussians,
     rows: &'s mut series::Buffers,
 }
 
-/// What is reused from block to block.
+/// Buffers that are reused from block to block.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     pub(super) linearized: linearized::Buffers,
@@ -146,7 +146,7 @@ impl Buffers {
     }
 }
 
-/// The kernel with its options.
+/// The adaptive kernel with its options.
 pub(super) struct FittedKernel<'k> {
     pub(super) adaptive: &'k Adaptive,
     pub(super) rules: &'k SampleRules,
@@ -185,7 +185,7 @@ impl Requirements for FittedKernel<'_> {
         [self.adaptive.y_cyclic, self.adaptive.x_cyclic]
     }
 
-    /// Only where positions come from the exact map. Polynomials are evaluated again for each plane and few rows, which then stay in the cache.
+    /// The map is linearized in advance only where positions come from the exact map. Polynomials are evaluated again for each plane and few rows, which then stay in the cache.
     fn linearize(
         &self,
         grid: &CoordGrid<'_>,

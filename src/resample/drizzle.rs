@@ -1,4 +1,4 @@
-//! Drizzle (Fruchter & Hook 2002): shrunk input pixels, the drops, are distributed over output pixels. As the package drizzle 3.0.
+//! Drizzle (Fruchter & Hook 2002): shrunk input pixels, the drops, are distributed over output pixels. The results are those of the package drizzle 3.0.
 //!
 //! ```text
 //! for each input pixel i, row by row:  d_i = its value,  w_i = its weight,  its drop in the plane of the output's pixels
@@ -19,9 +19,9 @@ use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, window::Window}
 
 /// Full width at half maximum of a Gaussian in standard deviations, to the digits of the package.
 const FWHM: f64 = 2.3548;
-/// Output pixels beyond which drops across a seam of the input are not looked for.
+/// The largest distance, in output pixels, at which drops across a seam of the input are looked for.
 const MAX_MARGIN: f64 = 512.0;
-/// Parts of a drop that are nothing but rounding.
+/// Parts of a drop that are due to rounding only.
 const NOTHING: f64 = 1e-12;
 
 /// Buffers of the kernel.
@@ -91,7 +91,7 @@ fn gaussian_radius(pixfrac: f64) -> f64 {
     (2.5 * pixfrac / FWHM).max(1.2)
 }
 
-/// The kernel with its options.
+/// The drizzle kernel with its options.
 pub(super) struct DropKernel<'k> {
     pub(super) drizzle: &'k Drizzle,
     pub(super) flux: Flux,
@@ -104,7 +104,7 @@ impl Requirements for DropKernel<'_> {
     }
 
     fn output_margin(&self, scale: f64) -> usize {
-        // Across a seam of the input nothing but the radius of the drops in the output tells that they touch a block.
+        // Across a seam of the input only the radius of the drops in the output shows that they touch a block.
         1 + (2.0 * radius(self.drizzle) / scale).ceil().min(MAX_MARGIN) as usize
     }
 
@@ -222,7 +222,7 @@ impl<O: WeightObserver> DropSums<'_, O> {
     }
 }
 
-/// An input pixel.
+/// The input pixel that a drop comes from.
 struct Source<'s> {
     grid: &'s CoordGrid<'s>,
     here: [f64; 2],
@@ -250,7 +250,7 @@ struct Drop {
 }
 
 impl Drop {
-    /// Output pixels that an input pixel is large.
+    /// Area of the input pixel in output pixels.
     fn area(&self) -> f64 {
         let [a, b, c, d] = self.quad;
         let doubled = (c[0] - a[0]) * (d[1] - b[1]) - (c[1] - a[1]) * (d[0] - b[0]);
@@ -317,7 +317,7 @@ impl Drop {
         }
     }
 
-    /// All of it into one pixel.
+    /// Adds the whole drop to the output pixel that holds its centre.
     fn point(&self, drop_sums: &mut DropSums<'_, impl WeightObserver>) {
         let [columns, rows] = self.within(0.0, drop_sums.block);
         for (x, y) in columns.zip(rows) {
@@ -325,7 +325,7 @@ impl Drop {
         }
     }
 
-    /// The quadrilateral between the corners.
+    /// Distributes the quadrilateral between the corners.
     fn square(&self, target: [usize; 2], cover: &mut Cover, drop_sums: &mut DropSums<'_, impl WeightObserver>) {
         let [columns, rows] = self.within(self.radius(), drop_sums.block);
         if columns.is_empty() || rows.is_empty() || !cover.lay(self.quad.map(|corner| corner.map(|c| c + 0.5)), target)
@@ -339,7 +339,7 @@ impl Drop {
         }
     }
 
-    /// A square along the axes of the output, as large as the drop.
+    /// Distributes a square along the axes of the output, as large as the drop.
     fn turbo(&self, area: f64, drop_sums: &mut DropSums<'_, impl WeightObserver>) {
         let half = 0.5 * self.pixfrac * area.sqrt();
         let shared = |axis: usize, k: usize| {
@@ -353,7 +353,7 @@ impl Drop {
         }
     }
 
-    /// A Gaussian with the drop's side as full width at half maximum, at the centres of the pixels of a square.
+    /// Distributes a Gaussian with the drop's side as full width at half maximum, at the centres of the pixels of a square.
     fn gaussian(&self, area: f64, drop_sums: &mut DropSums<'_, impl WeightObserver>) {
         let steepness = 0.5 * (FWHM / self.pixfrac).powi(2) / area;
         let along = |axis: usize, k: usize| {

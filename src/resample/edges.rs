@@ -1,4 +1,4 @@
-//! Means over quadrilaterals about as large as a unit square, quickly.
+//! Fast means over quadrilaterals about as large as a unit square.
 //!
 //! ```text
 //! W(x, y) = sum of the pixels to the left of (x, y) in its row, in proportion
@@ -8,8 +8,8 @@
 //! W is NaN in a pixel that is not finite and in the next two: one of them holds a piece of the quadrilateral's right side
 //! ```
 //!
-//! Each edge serves the two output pixels that it separates. What cannot be had this way is NaN: edges that are longer or do not lie in one
-//! tile, and so the means over what they enclose. Coordinates here are pixel coordinates plus a half: pixel (i, j) is
+//! Each edge serves the two output pixels that it separates. The result is NaN for edges that are longer or do not lie in one
+//! tile, and so for the means over the quadrilaterals that they enclose. Coordinates here are pixel coordinates plus a half: pixel (i, j) is
 //! `[i, i + 1] × [j, j + 1]`.
 
 use std::ops::Range;
@@ -23,7 +23,7 @@ pub(super) const TILE: usize = 128;
 const ROUND: f64 = 6_755_399_441_055_744.0;
 /// Corners, edges or quadrilaterals that are worked on together.
 const BATCH: usize = 32;
-/// Numbers of which the smallest and the largest are looked for side by side.
+/// Numbers whose smallest and largest are determined side by side.
 const LANES: usize = 8;
 /// A length along an axis below which an edge is level, so that it crosses no line.
 const LEVEL: f64 = 1e-100;
@@ -82,7 +82,7 @@ impl RowSums {
         self.sums.capacity() * size_of::<[f64; 2]>() + self.references.capacity() * size_of::<f64>()
     }
 
-    /// Turns to a patch, the window of which starts at multiples of [`TILE`].
+    /// Starts with a patch whose window begins at multiples of [`TILE`].
     pub(super) fn start<P: Pixel>(&mut self, patch: &Patch<'_, P>) {
         let Window { nx, ny, .. } = patch.window;
         self.window = patch.window;
@@ -257,7 +257,7 @@ impl Corners {
         );
     }
 
-    /// The first and the last row that a corner lies in, also where there is no image.
+    /// The first and the last row that a corner lies in, also outside of the image.
     fn rows(&self) -> [f64; 2] {
         let (mut low, mut high) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
         for rows in self.row.as_chunks::<LANES>().0 {
@@ -358,8 +358,8 @@ impl Means {
         self.between.capacity() * size_of::<f64>() + self.doubtful.capacity() * size_of::<usize>()
     }
 
-    /// The samples of the `values.len()` pixels between two lines of corners, as [`Flux`] wants them; not finite where they cannot be had
-    /// this way.
+    /// The samples of the `values.len()` pixels between two lines of corners, by the rule of [`Flux`]; not finite where this method does not
+    /// apply.
     pub(super) fn row<T: Pixel>(
         &mut self,
         sums: &mut RowSums,

@@ -1,4 +1,4 @@
-//! Area-weighted means over the overlap of pixels, as Montage's mProject and reproject_exact: conserves flux.
+//! Area-weighted means over the overlap of pixels, as in Montage's mProject and reproject_exact; they conserve flux.
 //!
 //! ```text
 //! a_i      = area that the output pixel shares with input pixel i
@@ -25,10 +25,10 @@ use crate::{
     window::Window,
 };
 
-/// Parts of an output pixel's area that are nothing but rounding.
+/// Parts of an output pixel's area that are due to rounding only.
 const NOTHING: f64 = 1e-9;
 
-/// What curved edges may stray from their chords, input pixels; see [`Flatness::Curved`].
+/// The largest distance of curved edges from their chords, input pixels; see [`Flatness::Curved`].
 const CURVED: f64 = 0.5;
 
 /// Buffers of the kernel.
@@ -87,7 +87,7 @@ impl Sums {
     }
 }
 
-/// The kernel with its options.
+/// The area-weighted kernel with its options.
 pub(super) struct Overlap<'k> {
     pub(super) rules: &'k SampleRules,
 }
@@ -246,7 +246,7 @@ impl<P: Pixel> Single<'_, P> {
     }
 }
 
-/// Whether the middle of an output pixel lies in the middle of its corners, so that no seam runs through it.
+/// Whether the centre of an output pixel lies in the middle of its corners, so that no seam runs through it.
 fn is_whole(quad: &[[f64; 2]; 4], grid: &CoordGrid<'_>, x: usize, y: usize) -> bool {
     let (mut middle_x, mut middle_y) = ([0.0], [0.0]);
     grid.row(x as f64, y as f64, &mut middle_x, &mut middle_y);

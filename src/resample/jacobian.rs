@@ -1,4 +1,4 @@
-//! How large an output pixel is in the input: derivatives of the map, from the same coordinates as the samples.
+//! The size of an output pixel in the input: derivatives of the map, from the same coordinates as the samples.
 
 use crate::map::CoordGrid;
 

@@ -135,7 +135,7 @@ pub(super) trait Requirements {
 
 /// A kernel that samples blocks.
 pub(super) trait BlockKernel: Requirements {
-    /// What is reused from block to block.
+    /// Buffers that are reused from block to block.
     type Buffers;
 
     /// Computes what the kernel needs of a patch before its rows are sampled.

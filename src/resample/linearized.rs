@@ -24,7 +24,7 @@ pub(crate) struct LinearizedMap {
     buffers: Buffers,
 }
 
-/// What is reused from block to block.
+/// Buffers that are reused from block to block.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     /// x, y, ∂x/∂u, ∂x/∂v, ∂y/∂u, ∂y/∂v; behind the last pixel some that are arbitrary, see [`LinearizedMap::lanes`].

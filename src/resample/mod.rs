@@ -49,7 +49,7 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// The only place where a kernel is chosen: hands the one that the options name to the visitor, and where its buffers are.
+    /// Passes the kernel that the options name, and the access to its buffers, to the visitor: the only place where a kernel is chosen.
     fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
         let rules = &self.rules;
         match &self.resample {
@@ -218,15 +218,15 @@ impl Kernel {
     }
 }
 
-/// What is done with a kernel once it is known which one it is: compiled for each of them.
+/// An operation on a kernel, compiled for each of them.
 trait Visitor {
     type Output;
 
-    /// `buffers` finds the kernel's own.
+    /// `buffers` returns those of the kernel.
     fn visit<K: BlockKernel>(self, kernel: &K, buffers: fn(&mut Scratch) -> &mut K::Buffers) -> Self::Output;
 }
 
-/// Asks what the kernel needs.
+/// Queries what the kernel needs.
 struct Ask<Q>(Q);
 
 impl<R, Q: FnOnce(&dyn Requirements) -> R> Visitor for Ask<Q> {

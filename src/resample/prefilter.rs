@@ -7,7 +7,7 @@
 //!     degree 2: z = √8 - 3, g = -8z / (1 - z²);    degree 3: z = √3 - 2, g = -6z / (1 - z²)
 //! ```
 //!
-//! The recursive filter of the literature is cut where z^K is a hundredth of what the samples' type can tell apart, 1e-18 and 1e-9 (which changes samples in
+//! The recursive filter of the literature is cut where z^K is a hundredth of the precision of the samples' type, 1e-18 and 1e-9 (which changes samples in
 //! f32 by at most 3e-9 of the pixels' values), and written as a product, which needs five steps or four and makes a coefficient a function of the 63 × 63 or
 //! 31 × 31 pixels around it, whatever else the patch holds:
 //!

@@ -99,7 +99,7 @@ impl Cover {
 fn across(cells: &mut [f64], x0: usize, frame: f64, low: f64, high: f64, height: f64) {
     let mut add = |column: usize, height: f64, middle: f64| {
         let beyond = height * (middle - column as f64);
-        // Rounding may put a piece just left of the first square or right of the last: there it is wholly to the left, or matters to none.
+        // Rounding may put a piece just left of the first square or right of the last: it then lies wholly to the left, or has no effect.
         match column.checked_sub(x0) {
             None => cells.iter_mut().take(1).for_each(|cell| *cell += height),
             Some(column) => {

@@ -1,4 +1,5 @@
-//! Kernels that are products of one along x and one along y, row by row: interpolation, antialiasing and the conservation of flux.
+//! Separable kernels, products of a kernel along x and one along y. A block is sampled row by row: interpolated, widened against aliasing, and
+//! multiplied by the area of the output pixels where flux is conserved.
 
 use super::{
     interpolate::{self, Row, Taps},
@@ -91,7 +92,7 @@ pub(super) fn needs_jacobians(rules: &SampleRules) -> bool {
     rules.antialias || rules.flux == Flux::Conserve
 }
 
-/// The support radius of a kernel that reaches `support` pixels far without antialiasing; see [`Requirements::support_radius`].
+/// The support radius of a kernel with support on `support` pixels on each side without antialiasing; see [`Requirements::support_radius`].
 pub(super) fn support_radius(rules: &SampleRules, support: f64, scale: f64) -> f64 {
     let wide = if rules.antialias { (support + 0.5) * scale.max(1.0) } else { support };
     wide + if needs_jacobians(rules) { scale } else { 0.0 }

@@ -88,7 +88,7 @@ impl Pixel {
     /// Area in steradians that it shares with an input pixel.
     pub(super) fn overlap(&self, corners: &[Vector; 4]) -> f64 {
         let [a, b, c, d] = *corners;
-        // Most candidates are far away. Nobody is farther from a corner than the longer diagonal, nearly.
+        // Most candidates are far away. No point of a pixel is much farther from a corner than the longer diagonal.
         if distance(a, self.middle) > 1.1 * (self.radius + distance(a, c).max(distance(b, d))) {
             return 0.0;
         }
