@@ -7,7 +7,7 @@ use std::{
 
 use ndarray::Array2;
 
-use super::{FinishedTile, SinkLayout, StopUnlessDone, TileSink};
+use super::tile_sink::{FinishedTile, SinkLayout, StopUnlessDone, TileSink};
 use crate::{Error, Pixel, PlaneSet, Window};
 
 /// Hands tiles to a sink one after the other. A tile that is finished before its turn waits in memory, and where too many wait, so does the thread: the

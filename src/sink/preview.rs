@@ -5,7 +5,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{FinishedTile, SinkLayout, TileSink, rows, sum::Sum};
+use super::{
+    sum::Sum,
+    tile_sink::{FinishedTile, SinkLayout, TileSink, rows},
+};
 use crate::{Error, Pixel, Window};
 
 /// Colours from the sky's black to white, in sRGB.

@@ -1,6 +1,9 @@
 //! Several sinks in one pass.
 
-use super::{FinishedTile, InOrder, SinkLayout, TileOrder, TileSink};
+use super::{
+    order::InOrder,
+    tile_sink::{FinishedTile, SinkLayout, TileOrder, TileSink},
+};
 use crate::{Error, Pixel, PlaneSet};
 
 /// Several sinks that get the tiles of one run: a mosaic file, its footprint, statistics.
@@ -9,11 +12,23 @@ use crate::{Error, Pixel, PlaneSet};
 /// and finished, and get each tile, in the order in which they were added. The first error of any of them stops the run.
 ///
 /// ```
-/// use skymosaic::{Sinks, Statistics, TileSink};
-/// let (mut first, mut second) = (Statistics::default(), Statistics::default());
-/// let sinks = Sinks::<f32>::new().with(&mut first).with(&mut second);
-/// assert_eq!(sinks.planes(), first.planes());
-/// # fn planes() {}
+/// # #[cfg(feature = "fits")] {
+/// # use skymosaic::{FitsOutput, Header, Input, Options, Plan, Sinks, Statistics, ValuePlane, Wcs};
+/// # let wcs = Wcs::from_header(&Header::parse(
+/// #     "CTYPE1 = 'RA---TAN'\nCTYPE2 = 'DEC--TAN'\nCRPIX1 = 5.5\nCRPIX2 = 5.5\nCDELT1 = -0.001\nCDELT2 = 0.001",
+/// # )?)?;
+/// # let image = ndarray::Array2::<f32>::zeros((10, 10));
+/// # let dir = tempfile::tempdir()?;
+/// # let (header, path) = (wcs.to_header(), |name: &str| dir.path().join(name));
+/// let plan = Plan::new(&[Input::from_array(image.view(), wcs.clone())], &wcs, &[10, 20], &Options::default())?;
+/// let mut mosaic = FitsOutput::<f32>::create(path("mosaic.fits"), &header, &[10, 20], false)?;
+/// let mut footprint = FitsOutput::<f32>::create(path("footprint.fits"), &header, &[10, 20], false)?.plane(ValuePlane::Footprint);
+/// let mut statistics = Statistics::default();
+/// plan.run_to(&mut Sinks::new().with(&mut mosaic).with(&mut footprint).with(&mut statistics))?;
+/// mosaic.publish()?;
+/// footprint.publish()?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Default)]
 pub struct Sinks<'s, T: Pixel> {

@@ -7,7 +7,10 @@ use std::{
 
 use ndarray::ArrayView2;
 
-use super::{FinishedTile, SinkLayout, TileSink, rows, sum::Sum};
+use super::{
+    sum::Sum,
+    tile_sink::{FinishedTile, SinkLayout, TileSink, rows},
+};
 use crate::{Error, Pixel, PlaneSet, simd::dispatch};
 
 /// Statistics of the values of a mosaic, plane by plane, gathered in the pass that makes it. The result does not depend on the number of threads.
