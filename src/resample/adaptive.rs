@@ -451,7 +451,7 @@ impl<P: Pixel> Sampling<'_, P> {
         };
         let ((x0, nx), (y0, ny)) = (range(region.x, 1), range(region.y, 0));
         let mut rows = std::mem::take(self.rows);
-        let weights = rows.square(nx * ny);
+        let weights = rows.zeros(nx * ny);
         let mut total = 0.0;
         self.visit_weights(position, &ellipse, region, |w, item| {
             match item {

@@ -1,34 +1,35 @@
-//! Fast means over quadrilaterals about as large as a unit square.
+//! Fast means of the image over output pixels that are about as large as an input pixel.
 //!
 //! ```text
-//! W(x, y) = sum of the pixels to the left of (x, y) in its row, in proportion
-//! ∬ v dx dy = ∮ W dy = ∫ along the lower + right - upper - left edge                               (Green)
-//! an edge crosses one line between pixels at most along each axis: three pieces, on each of which W is linear in x
-//! W is that of v - r, where r is one pixel of the tile, and r × area is added in the end: a constant stays what it is
-//! W is NaN in a pixel that is not finite and in the next two: one of them holds a piece of the quadrilateral's right side
+//! W(x, y) = integral of the image v along the row of (x, y), from its left end to x
+//! ∬ v dx dy = ∮ W dy = ∫ along the lower + right - upper - left edge of the output pixel           (Green's theorem)
+//! an edge crosses at most one line between pixels along each axis: three pieces, on each of which W is linear in x
+//! W is computed from v - r, where r is one pixel of the tile; r × area is added in the end: a constant image gives exact results
+//! W is NaN in a pixel that is not finite and in the two after it, one of which the right side of an affected output pixel crosses
 //! ```
 //!
-//! Each edge serves the two output pixels that it separates. The result is NaN for edges that are longer or do not lie in one
-//! tile, and so for the means over the quadrilaterals that they enclose. Coordinates here are pixel coordinates plus a half: pixel (i, j) is
-//! `[i, i + 1] × [j, j + 1]`.
+//! The integral along an edge is used for both output pixels that it separates. Integrals are NaN for edges that are longer or do not lie in one
+//! tile, and with them the means over the adjacent output pixels, which then have to be computed in another way. Coordinates in this file are pixel
+//! coordinates plus 0.5: pixel (i, j) is `[i, i + 1] × [j, j + 1]`.
 
 use std::ops::Range;
 
 use super::patch::Patch;
 use crate::{Flux, Pixel, map::CoordGrid, simd::dispatch, window::Window};
 
-/// Side of the tiles over which W is summed up, anchored to the image's first pixel: so small that sums stay small and little is lost in differences.
+/// Side of the tiles in which W is summed, which are anchored to the first pixel of the image. Small, so that sums stay small and their differences
+/// exact.
 pub(super) const TILE: usize = 128;
-/// 1.5 · 2⁵²: the sum of it and a number has that number, rounded to an integer, in its lowest bits.
+/// 1.5 · 2⁵²: adding a number rounds it to an integer, which is then in the lowest bits of the sum.
 const ROUND: f64 = 6_755_399_441_055_744.0;
-/// Corners, edges or quadrilaterals that are worked on together.
+/// Corners, edges or output pixels that are computed together.
 const BATCH: usize = 32;
-/// Numbers whose smallest and largest are determined side by side.
+/// Numbers whose minimum and maximum are computed side by side.
 const LANES: usize = 8;
-/// A length along an axis below which an edge is level, so that it crosses no line.
-const LEVEL: f64 = 1e-100;
-/// Pixels that a quadrilateral meets along an axis at most.
-const WIDEST: usize = 3;
+/// A length along an axis below which an edge is taken to be parallel to the other axis, so that it crosses no line.
+const PARALLEL: f64 = 1e-100;
+/// The largest number of pixels along an axis that an output pixel overlaps.
+const MAX_OVERLAPPED: usize = 3;
 
 /// The nearest integer; the even one halfway between two.
 #[inline(always)]
@@ -36,9 +37,9 @@ fn round(x: f64) -> f64 {
     (x + ROUND) - ROUND
 }
 
-/// The number in the lowest bits of the sum of it and [`ROUND`].
+/// The integer in the lowest bits of its sum with [`ROUND`].
 #[inline(always)]
-fn number(sum: f64) -> usize {
+fn rounded_integer(sum: f64) -> usize {
     sum.to_bits() as u32 as usize
 }
 
@@ -52,27 +53,28 @@ fn smaller(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
 }
 
-/// The length of a column with `n` numbers that matter, so that each of them and the next one begin a batch or lie in one.
+/// The length of an array for `n` numbers from which whole batches can be taken at every multiple of [`BATCH`] below `n`, and one index later.
 fn padded(n: usize) -> usize {
     n.next_multiple_of(BATCH) + 1
 }
 
-/// The batch of a [`padded`] column from an index on.
+/// The batch of a [`padded`] array from an index on.
 #[inline(always)]
 fn batch(column: &[f64], at: usize) -> &[f64; BATCH] {
     column.get(at..).and_then(<[f64]>::first_chunk).unwrap_or(&[f64::NAN; BATCH])
 }
 
-/// W over a patch.
+/// The integrals W along the rows of a patch.
 #[derive(Debug, Default)]
 pub(super) struct RowSums {
     window: Window,
-    /// Row by row W at the left side of each pixel, and how much it grows across it.
+    /// For each pixel, row by row: W at its left side, and the increase of W across it.
     sums: Vec<[f64; 2]>,
-    /// Tiles in a row, and the r of each.
+    /// Number of tiles in a row.
     tiles: usize,
+    /// The reference r of each tile.
     references: Vec<f64>,
-    /// The rows of the patch that have been summed up.
+    /// The rows of the patch for which W has been computed.
     rows: Range<usize>,
     cuts: Cuts,
 }
@@ -82,12 +84,12 @@ impl RowSums {
         self.sums.capacity() * size_of::<[f64; 2]>() + self.references.capacity() * size_of::<f64>()
     }
 
-    /// Starts with a patch whose window begins at multiples of [`TILE`].
+    /// Begins with a new patch, whose window must start at multiples of [`TILE`].
     pub(super) fn start<P: Pixel>(&mut self, patch: &Patch<'_, P>) {
         let Window { nx, ny, .. } = patch.window;
         self.window = patch.window;
         self.tiles = nx.div_ceil(TILE);
-        // Never made smaller, so that nothing is cleared only to be written over.
+        // Never made smaller: numbers that will be overwritten need not be cleared.
         self.sums.resize(self.sums.len().max(nx * ny), [0.0; 2]);
         self.rows = 0..0;
         let first = patch.pixels.chunks_exact(nx.max(1)).step_by(TILE).flat_map(|row| row.iter().step_by(TILE));
@@ -96,8 +98,8 @@ impl RowSums {
         self.references.extend(first.map(|pixel| finite(pixel.to_f64())));
     }
 
-    /// Sums up rows of the image so far as they are in the patch, and all between them and those that are summed up already: if this is done shortly
-    /// before they are needed, they are still in the processor's cache.
+    /// Computes W for the rows `low` to `high` of the image that are in the patch, and for those between them and the rows that are finished.
+    /// Called shortly before the rows are needed, so that they are still in the cache then.
     fn extend<P: Pixel>(&mut self, patch: &Patch<'_, P>, [low, high]: [f64; 2]) {
         let Window { y0, ny, .. } = self.window;
         // Saturating casts.
@@ -115,21 +117,21 @@ impl RowSums {
             let (Some(pixels), Some(sums)) = (patch.pixels.get(row.clone()), self.sums.get_mut(row)) else { continue };
             let references = self.references.iter().skip(y / TILE * self.tiles);
             for ((pixels, sums), reference) in pixels.chunks(TILE).zip(sums.chunks_mut(TILE)).zip(references) {
-                sum_up(pixels, *reference, sums);
+                accumulate(pixels, *reference, sums);
             }
         }
         self.rows = hull;
     }
 
-    /// ∫ W dy along the edges from each corner of `from` to the one `after` places later in `to`: at least the first `n`.
-    fn integrals(&mut self, from: &Corners, to: &Corners, after: usize, n: usize, integrals: &mut Vec<f64>) {
+    /// Computes ∫ W dy along at least the first `n` edges from corner k of `from` to corner k + `shift` of `to`.
+    fn integrals(&mut self, (from, to, shift): (&Corners, &Corners, usize), n: usize, integrals: &mut Vec<f64>) {
         let RowSums { sums, cuts, .. } = self;
         integrals.resize(padded(n), 0.0);
         dispatch(
             #[inline(always)]
             || {
                 for (at, integrals) in (0..).step_by(BATCH).zip(integrals.as_chunks_mut::<BATCH>().0) {
-                    cuts.cut(&from.ends(at), &to.ends(at + after));
+                    cuts.cut(&from.ends(at), &to.ends(at + shift));
                     for (k, integral) in integrals.iter_mut().enumerate() {
                         *integral = cuts.integral(sums, k);
                     }
@@ -139,9 +141,9 @@ impl RowSums {
     }
 }
 
-/// W over the pixels of one row in one tile.
+/// Computes W for the pixels of one row in one tile.
 #[inline]
-fn sum_up<P: Pixel>(pixels: &[P], reference: f64, sums: &mut [[f64; 2]]) {
+fn accumulate<P: Pixel>(pixels: &[P], reference: f64, sums: &mut [[f64; 2]]) {
     let mut sum = 0.0;
     for (pixel, entry) in pixels.iter().zip(&mut *sums) {
         let next = sum + (pixel.to_f64() - reference);
@@ -149,34 +151,34 @@ fn sum_up<P: Pixel>(pixels: &[P], reference: f64, sums: &mut [[f64; 2]]) {
         sum = next;
     }
     if !sum.is_finite() {
-        sum_up_finite(pixels, reference, sums);
+        accumulate_finite(pixels, reference, sums);
     }
 }
 
-/// W where not all pixels are finite: these count as r.
+/// The same if some pixels are not finite: these are replaced by r, and W is NaN where they matter.
 #[cold]
-fn sum_up_finite<P: Pixel>(pixels: &[P], reference: f64, sums: &mut [[f64; 2]]) {
+fn accumulate_finite<P: Pixel>(pixels: &[P], reference: f64, sums: &mut [[f64; 2]]) {
     let (mut sum, mut affected) = (0.0, 0_usize);
     for (pixel, entry) in pixels.iter().zip(sums) {
         let value = pixel.to_f64();
-        affected = if value.is_finite() { affected.saturating_sub(1) } else { WIDEST };
+        affected = if value.is_finite() { affected.saturating_sub(1) } else { MAX_OVERLAPPED };
         let next = if value.is_finite() { sum + (value - reference) } else { sum };
         *entry = [if affected > 0 { f64::NAN } else { sum }, next - sum];
         sum = next;
     }
 }
 
-/// The corners along a line between rows of output pixels, column by column, and the edges between them.
+/// The corners on a line between two rows of output pixels, as one array per quantity, and the edges between neighbouring corners.
 #[derive(Debug, Default)]
 pub(super) struct Corners {
     x: Vec<f64>,
     y: Vec<f64>,
-    /// The pixel that a corner lies in, the even one on a line between two.
+    /// Column and row of the pixel that the corner lies in; on a line between two pixels, the even one.
     column: Vec<f64>,
     row: Vec<f64>,
-    /// Its place in the patch, and [`ROUND`].
+    /// Index of this pixel in the patch, plus [`ROUND`].
     place: Vec<f64>,
-    /// The tile that it lies in; NaN if it is not in the patch.
+    /// Number of the tile that the corner lies in; NaN if it is not in the patch.
     tile: Vec<f64>,
     /// ∫ W dy from each corner to the next.
     edges: Vec<f64>,
@@ -198,8 +200,8 @@ impl Corners {
         [x, y, column, row, place, tile, edges].iter().map(|numbers| numbers.capacity() * size_of::<f64>()).sum()
     }
 
-    /// The lower left corners of `n` pixels from position (x, y) of the output on, and the last one's lower right.
-    pub(super) fn fill<P: Pixel>(
+    /// Computes `n + 1` corners, one output pixel apart, from position (x, y) of the output on, and the integrals along the edges between them.
+    pub(super) fn compute<P: Pixel>(
         &mut self,
         grid: &CoordGrid<'_>,
         patch: &Patch<'_, P>,
@@ -221,11 +223,11 @@ impl Corners {
         self.locate(sums);
         sums.extend(patch, self.rows());
         let mut edges = std::mem::take(&mut self.edges);
-        sums.integrals(self, self, 1, n, &mut edges);
+        sums.integrals((self, self, 1), n, &mut edges);
         self.edges = edges;
     }
 
-    /// Finds the pixels that the corners lie in.
+    /// Finds the pixels and tiles that the corners lie in.
     fn locate(&mut self, sums: &RowSums) {
         dispatch(
             #[inline(always)]
@@ -233,7 +235,7 @@ impl Corners {
                 let [x0, y0, nx, ny] =
                     [sums.window.x0, sums.window.y0, sums.window.nx, sums.window.ny].map(|n| n as f64);
                 let tiles = sums.tiles as f64;
-                // A pixel's number over a tile's side, rounded down.
+                // The number of a pixel divided by the side of a tile, rounded down.
                 let tile_of = |n: f64| round((n - 0.5 * (TILE - 1) as f64) * (1.0 / TILE as f64));
                 let positions = self.x.as_chunks::<BATCH>().0.iter().zip(self.y.as_chunks::<BATCH>().0);
                 let [columns, rows, places, tile_column] =
@@ -257,7 +259,7 @@ impl Corners {
         );
     }
 
-    /// The first and the last row that a corner lies in, also outside of the image.
+    /// The first and the last row that a corner lies in, inside or outside of the image.
     fn rows(&self) -> [f64; 2] {
         let (mut low, mut high) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
         for rows in self.row.as_chunks::<LANES>().0 {
@@ -267,6 +269,7 @@ impl Corners {
         [low.into_iter().fold(f64::INFINITY, smaller), high.into_iter().fold(f64::NEG_INFINITY, larger)]
     }
 
+    /// The batch of corners from one of them on.
     #[inline(always)]
     fn ends(&self, at: usize) -> Ends<'_> {
         let Corners { x, y, column, row, place, tile, .. } = self;
@@ -274,19 +277,20 @@ impl Corners {
         Ends { x, y, column, row, place, tile }
     }
 
-    /// Corner `k`.
+    /// The position of corner `k`.
     pub(super) fn at(&self, k: usize) -> [f64; 2] {
         [&self.x, &self.y].map(|column| column.get(k).map_or(f64::NAN, |c| *c))
     }
 }
 
-/// A batch of edges cut into three pieces each.
+/// A batch of edges, each cut into three pieces at the lines between pixels.
 #[derive(Debug)]
 struct Cuts {
+    /// Length of a piece along y.
     height: [[f64; BATCH]; 3],
-    /// Middle of a piece, from the left side of the pixel that it lies in.
+    /// Distance of the middle of a piece from the left side of the pixel that it lies in.
     beyond: [[f64; BATCH]; 3],
-    /// The place of the pixel in the patch, and [`ROUND`].
+    /// Index of this pixel in the patch, plus [`ROUND`].
     place: [[f64; BATCH]; 3],
 }
 
@@ -298,7 +302,7 @@ impl Default for Cuts {
 }
 
 impl Cuts {
-    /// Cuts the edges between two corners each; the same operations for all of them, without branches, so that they are done several at a time.
+    /// Cuts the edges from the corners `a` to the corners `b`. Without branches, so that several edges are computed at a time.
     #[inline(always)]
     fn cut(&mut self, a: &Ends<'_>, b: &Ends<'_>) {
         for k in 0..BATCH {
@@ -306,15 +310,15 @@ impl Cuts {
             let d = [b.x[k] - x, b.y[k] - y];
             let (from, to) = ([a.column[k], a.row[k]], [b.column[k], b.row[k]]);
             let apart = [(to[0] - from[0]).abs(), (to[1] - from[1]).abs()];
-            // Where on the edge it crosses a line, from 0 to 1; 1 if it does not.
-            let safe = d.map(|d| if d.abs() < LEVEL { LEVEL } else { d });
+            // Where the edge crosses a line between columns and one between rows: from 0 at its start to 1 at its end; 1 if it crosses none.
+            let safe = d.map(|d| if d.abs() < PARALLEL { PARALLEL } else { d });
             let inverse = 1.0 / (safe[0] * safe[1]);
             let crossing = [
                 1.0 - apart[0] * (1.0 - (larger(from[0], to[0]) - x) * safe[1] * inverse),
                 1.0 - apart[1] * (1.0 - (larger(from[1], to[1]) - y) * safe[0] * inverse),
             ];
             let (first, second) = (smaller(crossing[0], crossing[1]), larger(crossing[0], crossing[1]));
-            // The pixel of the first piece, that of the last, and that between: in the column of one and the row of the other.
+            // The middle piece lies in a pixel that has the column of one end and the row of the other.
             let across = crossing[0] < crossing[1];
             let step = to[0] - from[0];
             // False for NaN.
@@ -337,63 +341,63 @@ impl Cuts {
     fn integral(&self, sums: &[[f64; 2]], k: usize) -> f64 {
         let mut integral = 0.0;
         for piece in 0..3 {
-            let Some([left, growth]) = sums.get(number(self.place[piece][k])) else { return f64::NAN };
+            let Some([left, growth]) = sums.get(rounded_integer(self.place[piece][k])) else { return f64::NAN };
             integral += self.height[piece][k] * (left + self.beyond[piece][k] * growth);
         }
         integral
     }
 }
 
-/// Means over the output pixels of one row.
+/// Means of the image over the output pixels of a row.
 #[derive(Debug, Default)]
 pub(super) struct Means {
     /// ∫ W dy along the edges between the row's pixels.
     between: Vec<f64>,
-    /// The pixels whose mean is not finite.
-    pub(super) doubtful: Vec<usize>,
+    /// The output pixels of the last row whose mean is not finite.
+    pub(super) unresolved: Vec<usize>,
 }
 
 impl Means {
     pub(super) fn bytes(&self) -> usize {
-        self.between.capacity() * size_of::<f64>() + self.doubtful.capacity() * size_of::<usize>()
+        self.between.capacity() * size_of::<f64>() + self.unresolved.capacity() * size_of::<usize>()
     }
 
-    /// The samples of the `values.len()` pixels between two lines of corners, by the rule of [`Flux`]; not finite where this method does not
-    /// apply.
-    pub(super) fn row<T: Pixel>(
+    /// Computes the samples of the `values.len()` output pixels between two lines of corners; not finite where they have to be computed in another
+    /// way.
+    pub(super) fn compute_row<T: Pixel>(
         &mut self,
         sums: &mut RowSums,
-        below: &Corners,
-        above: &Corners,
+        (below, above): (&Corners, &Corners),
         flux: Flux,
         values: &mut [T],
     ) {
-        sums.integrals(below, above, 0, values.len() + 1, &mut self.between);
-        self.doubtful.clear();
+        sums.integrals((below, above, 0), values.len() + 1, &mut self.between);
+        self.unresolved.clear();
         dispatch(
             #[inline(always)]
             || {
                 for (at, values) in (0..).step_by(BATCH).zip(values.chunks_mut(BATCH)) {
-                    let samples = self.batch(sums, below, above, flux, at);
+                    let samples = self.batch(sums, (below, above), flux, at);
                     values.copy_from_slice(&samples.map(T::from_f64)[..values.len()]);
-                    // As is_finite(), which is not done in vectors.
+                    // The same as is_finite(), which the compiler does not vectorise.
                     if !samples.iter().fold(true, |finite, sample| finite & (0.0 * sample == 0.0)) {
                         let samples = (at..).zip(&samples).take(values.len());
-                        self.doubtful.extend(samples.filter(|(_, sample)| !sample.is_finite()).map(|(k, _)| k));
+                        self.unresolved.extend(samples.filter(|(_, sample)| !sample.is_finite()).map(|(k, _)| k));
                     }
                 }
             },
         )
     }
 
+    /// The samples of a batch of output pixels, from one of them on.
     #[inline(always)]
-    fn batch(&self, sums: &RowSums, below: &Corners, above: &Corners, flux: Flux, at: usize) -> [f64; BATCH] {
+    fn batch(&self, sums: &RowSums, (below, above): (&Corners, &Corners), flux: Flux, at: usize) -> [f64; BATCH] {
         let (a, b, c, d) = (below.ends(at), below.ends(at + 1), above.ends(at + 1), above.ends(at));
         let (low, high) = (batch(&below.edges, at), batch(&above.edges, at));
         let (left, right) = (batch(&self.between, at), batch(&self.between, at + 1));
         let mut samples = [0.0; BATCH];
         for (reference, tile) in samples.iter_mut().zip(a.tile) {
-            *reference = sums.references.get(number(tile + ROUND)).map_or(f64::NAN, |reference| *reference);
+            *reference = sums.references.get(rounded_integer(tile + ROUND)).map_or(f64::NAN, |reference| *reference);
         }
         for (k, sample) in samples.iter_mut().enumerate() {
             let area = 0.5 * ((c.x[k] - a.x[k]) * (d.y[k] - b.y[k]) - (c.y[k] - a.y[k]) * (d.x[k] - b.x[k]));

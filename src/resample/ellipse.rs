@@ -1,5 +1,5 @@
-//! The shape of the adaptive kernel at one output pixel, and its weights. Nothing here calls the system's mathematical library, whose
-//! last bits differ from machine to machine.
+//! The adaptive kernel fitted to one output pixel: its shape and its weights. The mathematical library of the system is not used, because the last
+//! bits of its results differ between systems.
 
 use std::f64::consts::{FRAC_PI_2, LOG2_E};
 
@@ -7,12 +7,12 @@ use crate::{Adaptive, AdaptiveKernel};
 
 /// A kernel fitted to an output pixel.
 pub(super) enum Ellipse {
-    Gaussian(Form),
-    Hann(Matrix),
+    Gaussian(QuadraticForm),
+    Hann(HannMatrix),
 }
 
-/// The weight exp(-(a dx² + 2b dx dy + c dy²)).
-pub(super) struct Form {
+/// The Gaussian kernel exp(-(a dx² + 2b dx dy + c dy²)).
+pub(super) struct QuadraticForm {
     pub(super) a: f64,
     pub(super) b: f64,
     pub(super) c: f64,
@@ -20,10 +20,10 @@ pub(super) struct Form {
     pub(super) radius: f64,
 }
 
-/// From the input to the padded output pixel: J = [[j0, j1], [j2, j3]].
-pub(super) struct Matrix {
+/// The Hann kernel, by the matrix J = [[j0, j1], [j2, j3]] from distances in the input to distances in padded output pixels.
+pub(super) struct HannMatrix {
     pub(super) j: [f64; 4],
-    /// Largest |dx|, |dy|.
+    /// Largest |dx| and |dy|.
     radii: [f64; 2],
 }
 
@@ -33,14 +33,14 @@ impl Ellipse {
     pub(super) fn new(jacobian: [f64; 4], adaptive: &Adaptive) -> Option<Ellipse> {
         match adaptive.kernel {
             AdaptiveKernel::Gaussian => {
-                let form = Form::new(jacobian, adaptive);
+                let form = QuadraticForm::new(jacobian, adaptive);
                 form.radius.is_finite().then_some(Ellipse::Gaussian(form))
             }
-            AdaptiveKernel::Hann => Matrix::new(jacobian).map(Ellipse::Hann),
+            AdaptiveKernel::Hann => HannMatrix::new(jacobian).map(Ellipse::Hann),
         }
     }
 
-    /// Largest |dx| and |dy| of the pixels that count.
+    /// Largest |dx| and |dy| of pixels with weight.
     #[inline(always)]
     pub(super) fn radii(&self) -> [f64; 2] {
         match self {
@@ -50,12 +50,13 @@ impl Ellipse {
     }
 }
 
-impl Form {
-    /// JᵀJ = U s⁻² Uᵀ is a function of Ji Jiᵀ = U s² Uᵀ: its eigenvalues are enough. The radius is not finite if the Jacobian is not.
+impl QuadraticForm {
+    /// JᵀJ = U s⁻² Uᵀ is a function of Ji Jiᵀ = U s² Uᵀ, so that the eigenvalues of the latter are sufficient. The radius is not finite if the
+    /// Jacobian is not.
     ///
-    /// All cases are computed and one is chosen, so that a loop over pixels needs no branches.
+    /// All cases are computed and one is chosen, so that a loop over pixels has no branches.
     #[inline(always)]
-    pub(super) fn new([xu, xv, yu, yv]: [f64; 4], adaptive: &Adaptive) -> Form {
+    pub(super) fn new([xu, xv, yu, yv]: [f64; 4], adaptive: &Adaptive) -> QuadraticForm {
         let k = 2.0 / (adaptive.kernel_width * adaptive.kernel_width);
         let half = 0.5 * adaptive.sample_region_width;
         let (p, q, r) = (xu * xu + xv * xv, xu * yu + xv * yv, yu * yu + yv * yv);
@@ -64,7 +65,8 @@ impl Form {
         let (high, low) = (middle + away, middle - away);
         let radius = half * high.sqrt();
         let area = xu * yv - xv * yu;
-        // Both singular values above 1: the inverse. One of them: 1 - slope (s² - low), which is 1/high at high and, low padded to 1, 1 at low.
+        // If both singular values are above 1, the inverse matrix. If one is, the function 1 - slope (s² - low), which is 1/high at s² = high and,
+        // since the other singular value is raised to 1, 1 at s² = low.
         let both = low >= 1.0;
         let choose = |both_above: f64, one_above: f64| if both { both_above } else { one_above };
         let scale = k / choose(area * area, high * (2.0 * away));
@@ -73,7 +75,7 @@ impl Form {
         let b = choose(-scale * q, -slope * q);
         let c = choose(scale * p, k - slope * (r - low));
         let fine = high <= 1.0;
-        Form {
+        QuadraticForm {
             a: if fine { k } else { a },
             b: if fine { 0.0 } else { b },
             c: if fine { k } else { c },
@@ -82,9 +84,10 @@ impl Form {
     }
 }
 
-impl Matrix {
-    /// With E, F, G, H the even and odd parts of Ji, s0 = Q + R and s1 = Q - R where Q = |(E, H)|, R = |(F, G)|: padding s scales (E, H) and (F, G).
-    fn new([xu, xv, yu, yv]: [f64; 4]) -> Option<Matrix> {
+impl HannMatrix {
+    /// With E, F, G, H the even and odd parts of Ji, the singular values are s0 = Q + R and s1 = Q - R where Q = |(E, H)| and R = |(F, G)|. Raising
+    /// them to 1 therefore scales (E, H) and (F, G). `None` if the Jacobian is not finite.
+    fn new([xu, xv, yu, yv]: [f64; 4]) -> Option<HannMatrix> {
         let (e, f, g, h) = (0.5 * (xu + yv), 0.5 * (xu - yv), 0.5 * (yu + xv), 0.5 * (yu - xv));
         let (q, r) = ((e * e + h * h).sqrt(), (f * f + g * g).sqrt());
         let (s0, s1) = (q + r, q - r);
@@ -93,29 +96,29 @@ impl Matrix {
         }
         let (t0, t1) = (s0.max(1.0), s1.abs().max(1.0).copysign(s1));
         let (even, odd) = (0.5 * (t0 + t1), 0.5 * (t0 - t1));
-        // A zero vector points along its first axis, as atan2 has it.
+        // A zero vector is taken to point along the first axis, as by atan2.
         let along = |x: f64, y: f64, length: f64, new: f64| {
             if length > 0.0 { [x / length * new, y / length * new] } else { [new, 0.0] }
         };
         let ([e, h], [f, g]) = (along(e, h, q, even), along(f, g, r, odd));
         let [xu, xv, yu, yv] = [e + f, g - h, g + h, e - f];
         let area = t0 * t1;
-        Some(Matrix {
+        Some(HannMatrix {
             j: [yv / area, -xv / area, -yu / area, xu / area],
             radii: [xu.abs() + xv.abs(), yu.abs() + yv.abs()],
         })
     }
 }
 
-/// The weight of a pixel at a distance, but for a constant factor.
+/// The weight of a pixel at a distance (dx, dy), except for a constant factor.
 pub(super) fn weight(ellipse: &Ellipse, [dx, dy]: [f64; 2]) -> f64 {
     match ellipse {
-        Ellipse::Gaussian(Form { a, b, c, .. }) => exp(-(a * dx * dx + 2.0 * b * dx * dy + c * dy * dy)),
-        Ellipse::Hann(Matrix { j, .. }) => hann_window(j[0] * dx + j[1] * dy) * hann_window(j[2] * dx + j[3] * dy),
+        Ellipse::Gaussian(QuadraticForm { a, b, c, .. }) => exp(-(a * dx * dx + 2.0 * b * dx * dy + c * dy * dy)),
+        Ellipse::Hann(HannMatrix { j, .. }) => hann_window(j[0] * dx + j[1] * dy) * hann_window(j[2] * dx + j[3] * dy),
     }
 }
 
-/// (1 + cos πu)/2 = cos²(πu/2), to 3e-16; 0 for |u| >= 1.
+/// (1 + cos πu)/2 = cos²(πu/2) with an error below 3e-16; 0 for |u| >= 1.
 #[inline(always)]
 pub(super) fn hann_window(u: f64) -> f64 {
     // cos v = 1 - v²/(1·2) (1 - v²/(3·4) (1 - …)), v² <= 2.5.
@@ -134,10 +137,10 @@ pub(super) fn hann_window(u: f64) -> f64 {
     if u.abs() < 1.0 { cos * cos } else { 0.0 }
 }
 
-/// 2^x for |x| <= 1000, to 1e-14 relative.
+/// 2^x for |x| <= 1000, with a relative error below 1e-14.
 #[inline(always)]
 pub(super) fn exp2(x: f64) -> f64 {
-    /// 1.5 · 2⁵²: a number added to it is rounded to a whole one, which is then in the lowest bits.
+    /// 1.5 · 2⁵²: adding a number rounds it to an integer, which is then in the lowest bits of the sum.
     const ROUND: f64 = 6_755_399_441_055_744.0;
     /// Polynomial through 2^(x/8) at the Chebyshev nodes of |x| <= 1/2, highest power first.
     const FACTORS: [f64; 7] = [
@@ -154,11 +157,11 @@ pub(super) fn exp2(x: f64) -> f64 {
     let root = FACTORS.iter().skip(1).fold(FACTORS[0], |sum, factor| sum * rest + factor);
     let square = root * root;
     let fourth = square * square;
-    // Times a power of 2: added to the exponent.
+    // The multiplication by a power of 2 adds to the exponent.
     f64::from_bits((fourth * fourth).to_bits().wrapping_add(rounded.to_bits() << 52))
 }
 
-/// e^x; 0 below -690, and not to be used above.
+/// e^x for x <= 0; 0 below -690.
 fn exp(x: f64) -> f64 {
     if x < -690.0 { 0.0 } else { exp2(x * LOG2_E) }
 }

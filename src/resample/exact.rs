@@ -136,14 +136,14 @@ impl BlockKernel for Overlap<'_> {
         let Buffers { sums, below, above, means, cover } = buffers;
         sums.start(&scene.patch);
         let x0 = block.x0 as f64 - 0.5;
-        below.fill(scene.grid, &scene.patch, sums, [x0, block.y0 as f64 - 0.5], block.nx);
+        below.compute(scene.grid, &scene.patch, sums, [x0, block.y0 as f64 - 0.5], block.nx);
         let means_suffice = !is_active(observer) && scene.sky.is_none_or(|sky| sky.is_all(Flatness::Flat));
         let rows = values.chunks_exact_mut(block.nx).zip(coverage.chunks_exact_mut(block.nx));
         for (y, (values, coverage)) in (block.y0..).zip(rows) {
-            above.fill(scene.grid, &scene.patch, sums, [x0, y as f64 + 0.5], block.nx);
+            above.compute(scene.grid, &scene.patch, sums, [x0, y as f64 + 0.5], block.nx);
             coverage.fill(T::from_f64(1.0));
-            means.row(sums, below, above, rules.flux, values);
-            let (all, some) = if means_suffice { (0..0, &*means.doubtful) } else { (0..block.nx, [].as_slice()) };
+            means.compute_row(sums, (below, above), rules.flux, values);
+            let (all, some) = if means_suffice { (0..0, &*means.unresolved) } else { (0..block.nx, [].as_slice()) };
             for k in all.chain(some.iter().copied()) {
                 let quad = [below.at(k), below.at(k + 1), above.at(k + 1), above.at(k)];
                 let mean = values[k].to_f64();
@@ -202,7 +202,7 @@ impl<P: Pixel> Single<'_, P> {
     fn spherical(&self, near: Option<&[[f64; 2]; 4]>, observer: &mut impl WeightObserver) -> Option<((f64, f64), f64)> {
         let sky = self.scene.sky?;
         let corners = sky.output_corners(self.x, self.y)?;
-        let pixel = sphere::Pixel::new(&corners)?;
+        let pixel = sphere::SphericalPixel::new(&corners)?;
         let near = near.map_or(Near::Cap(&corners), Near::Quad);
         let sums = self.sums_on_sphere(sky, &pixel, near, observer);
         Some((sums.sample(pixel.area, self.rules)?, sums.area))
@@ -212,7 +212,7 @@ impl<P: Pixel> Single<'_, P> {
     fn sums_on_sphere(
         &self,
         sky: &Sky,
-        pixel: &sphere::Pixel,
+        pixel: &sphere::SphericalPixel,
         near: Near<'_>,
         observer: &mut impl WeightObserver,
     ) -> Sums {

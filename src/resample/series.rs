@@ -1,17 +1,23 @@
-//! Sums of the adaptive kernel over a box inside of the image.
+//! Sums of pixels weighted by the adaptive kernel, over boxes that lie in the image.
+//!
+//! ```text
+//! Gaussian: the logarithm of the weight is a quadratic polynomial of the position, so the ratio of the weights of neighbours
+//!           grows by a constant factor from pixel to pixel, along x and along y: every weight follows by multiplication
+//! Hann:     every weight is computed by itself
+//! ```
 
 use std::f64::consts::LOG2_E;
 
 use super::{
-    ellipse::{Form, Matrix, exp2, hann_window},
+    ellipse::{HannMatrix, QuadraticForm, exp2, hann_window},
     patch::Patch,
 };
 use crate::{Adaptive, Pixel, window::Window};
 
-/// Largest exponent of the Gaussian in a box that is summed as a product of series: none of their terms then leaves the range of numbers.
-const STEEPEST: f64 = 150.0;
+/// Largest exponent of the Gaussian in a box that is summed as a product of series: all of their terms are then finite and above 0.
+const MAX_EXPONENT: f64 = 150.0;
 
-/// Weights of a row, and Σwp and Σw of the columns.
+/// Buffers for the weights of a row, and Σwp and Σw of the columns.
 #[derive(Debug, Default)]
 pub(super) struct Buffers([Vec<f64>; 3]);
 
@@ -20,13 +26,13 @@ impl Buffers {
         self.0.iter().map(|buffer| buffer.capacity() * size_of::<f64>()).sum()
     }
 
-    /// Zeros, one for each of `n` pixels.
-    pub(super) fn square(&mut self, n: usize) -> &mut [f64] {
+    /// `n` zeros.
+    pub(super) fn zeros(&mut self, n: usize) -> &mut [f64] {
         let [buffer, ..] = self.rows(n);
         buffer
     }
 
-    /// Zeros.
+    /// `n` zeros in each of the buffers.
     fn rows(&mut self, n: usize) -> [&mut [f64]; 3] {
         self.0.each_mut().map(|buffer| {
             buffer.clear();
@@ -38,21 +44,22 @@ impl Buffers {
 
 /// Pixels whose kernels are computed side by side.
 pub(super) const LANES: usize = 32;
-/// Columns of a box that are summed side by side.
+/// Columns of a box whose sums are computed side by side.
 const STRIP: usize = 4;
 
-/// The Gaussian kernels of a few output pixels whose boxes lie in the image.
+/// The Gaussian kernels of neighbouring output pixels whose boxes lie in the image.
 #[derive(Debug)]
 pub(super) struct Gaussians {
-    /// Numbers of columns and rows, and where in the patch the first pixel is. No columns: to be summed in another way.
+    /// Numbers of columns and rows of each box, and the index of its first pixel in the patch. 0 columns if the box has to be summed in another way.
     boxes: [[u64; LANES]; 3],
-    /// What weights gain from the first column to the next, and that from one such step to the next; what steps to the next row gain from
-    /// column to column; such a step in the first column, and what it gains from row to row.
+    /// The factors, in this order, by which: the first weight grows from the first column to the next; this step grows from column to column; the
+    /// step to the next row grows from column to column; the weight in the first column grows from the first row to the next; this step grows from
+    /// row to row.
     ratios: [[f64; LANES]; 5],
-    /// Of the first columns: weights in the first row, and steps to the second.
+    /// Weights of the first row in the first columns, and the factors by which they grow to the second row.
     weights: [[f64; STRIP]; LANES],
     steps: [[f64; STRIP]; LANES],
-    /// Σwp and Σw of columns.
+    /// Σwp and Σw, each in `STRIP` parts.
     sums: [[[f64; STRIP]; LANES]; 2],
 }
 
@@ -65,7 +72,7 @@ impl Default for Gaussians {
 }
 
 impl Gaussians {
-    /// Takes the kernels of the output pixels whose positions and Jacobians are given.
+    /// Fits kernels to the output pixels whose positions and Jacobians are given.
     #[inline(always)]
     pub(super) fn fit<P>(
         &mut self,
@@ -73,22 +80,22 @@ impl Gaussians {
         adaptive: &Adaptive,
         patch: &Patch<'_, P>,
     ) {
-        // A box in the image is in the patch.
+        // The patch holds every box that lies in the image.
         let Window { x0, y0, nx, ny } = patch.window;
         let [x_first, x_last, y_first, y_last] = [x0, x0 + nx - 1, y0, y0 + ny - 1].map(|n| n as f64);
         let stride = nx as f64;
         let [columns, rows, firsts] = &mut self.boxes;
         let [step_x, bend_x, twist, step_y, bend_y] = &mut self.ratios;
         for k in 0..LANES {
-            let Form { a, b, c, radius } = Form::new([xu[k], xv[k], yu[k], yv[k]], adaptive);
+            let QuadraticForm { a, b, c, radius } = QuadraticForm::new([xu[k], xv[k], yu[k], yv[k]], adaptive);
             let (x0, x1) = ((x[k] - radius).ceil(), (x[k] + radius).floor());
             let (y0, y1) = ((y[k] - radius).ceil(), (y[k] + radius).floor());
             // |b| <= (a + c)/2. NaN compares false.
-            let gentle = 2.0 * (a + c) * radius * radius <= STEEPEST;
-            let inside = (x0 >= x_first) & (x1 <= x_last) & (y0 >= y_first) & (y1 <= y_last) & gentle;
-            columns[k] = if inside { whole(x1 - x0 + 1.0) } else { 0 };
-            rows[k] = whole(y1 - y0 + 1.0);
-            firsts[k] = whole((y0 - y_first) * stride + (x0 - x_first));
+            let in_range = 2.0 * (a + c) * radius * radius <= MAX_EXPONENT;
+            let inside = (x0 >= x_first) & (x1 <= x_last) & (y0 >= y_first) & (y1 <= y_last) & in_range;
+            columns[k] = if inside { as_integer(x1 - x0 + 1.0) } else { 0 };
+            rows[k] = as_integer(y1 - y0 + 1.0);
+            firsts[k] = as_integer((y0 - y_first) * stride + (x0 - x_first));
             // As powers of 2.
             let [a, b, c] = [-LOG2_E * a, -2.0 * LOG2_E * b, -LOG2_E * c];
             let (dx, dy) = (x0 - x[k], y0 - y[k]);
@@ -115,7 +122,7 @@ impl Gaussians {
         }
     }
 
-    /// Σwp / Σw of the first `n`; NaN where a box does not lie in the image or is too steep for this way of summing.
+    /// Σwp / Σw of the first `n` output pixels; NaN where the box does not lie in the image or the exponent is out of range.
     #[inline(always)]
     pub(super) fn means<P: Pixel>(&mut self, patch: &Patch<'_, P>, n: usize, means: &mut [f64; LANES]) {
         for k in 0..n.min(LANES) {
@@ -140,7 +147,7 @@ impl Gaussians {
         }
     }
 
-    /// Adds the columns beyond the first strip, or all of a box that is narrower.
+    /// Adds the columns beyond the first strip, or all columns of a box that is narrower than a strip.
     #[inline(always)]
     fn rest<P: Pixel>(&mut self, k: usize, patch: &Patch<'_, P>) -> Option<()> {
         let [width, height, first] = self.boxes.each_ref().map(|numbers| numbers[k] as usize);
@@ -150,7 +157,7 @@ impl Gaussians {
         let (mut sums, mut left) = ([[0.0; STRIP]; 2], width);
         if width >= STRIP {
             sums = [self.sums[0][k], self.sums[1][k]];
-            // From these columns to those a strip farther on: weights gain x⁴ bend⁶ bend⁴ⁿ in column n, steps twist⁴.
+            // From column n of one strip to that of the next, weights grow by x⁴ bend⁶ bend⁴ⁿ and their steps by twist⁴.
             let [x2, bend2, twist2] = [x * x, bend_x * bend_x, twist * twist];
             let (bend4, twist4) = (bend2 * bend2, twist2 * twist2);
             let (gain, bend8) = ((x2 * bend2) * (x2 * bend4), bend4 * bend4);
@@ -178,7 +185,7 @@ impl Gaussians {
     }
 }
 
-/// Adds columns to those before them, in this order from left to right.
+/// Adds the sums of columns to those of the columns before them, from left to right.
 #[inline(always)]
 fn add<const N: usize>(sums: &mut [[f64; STRIP]; 2], columns: [[f64; N]; 2]) {
     for n in 0..N {
@@ -187,8 +194,9 @@ fn add<const N: usize>(sums: &mut [[f64; STRIP]; 2], columns: [[f64; N]; 2]) {
     }
 }
 
-/// The columns of a box that are left, and more beside them.
+/// The columns of a box from one of them on.
 struct Columns<'r, P> {
+    /// The patch from the first pixel of these columns on.
     pixels: &'r [P],
     stride: usize,
     rows: usize,
@@ -218,27 +226,28 @@ impl<P: Pixel> Columns<'_, P> {
     }
 }
 
-/// A whole number below 2⁵².
+/// Converts an integer from 0 to 2⁵².
 #[inline(always)]
-fn whole(x: f64) -> u64 {
-    // Beside 2⁵² the lowest bits of a number are the number; a cast would check its range.
-    const BESIDE: f64 = 4_503_599_627_370_496.0;
-    (x + BESIDE).to_bits().wrapping_sub(BESIDE.to_bits())
+fn as_integer(x: f64) -> u64 {
+    // Added to 2⁵² it is in the lowest bits of the sum; a cast would check its range.
+    const OFFSET: f64 = 4_503_599_627_370_496.0;
+    (x + OFFSET).to_bits().wrapping_sub(OFFSET.to_bits())
 }
 
-/// Σwp and Σw of a Hann kernel over the box of `size` pixels (columns, rows), in the image, whose first is `first`.
+/// Σwp and Σw of a Hann kernel at (x, y) over the box of `size` pixels (columns, rows) from the pixel `first` (column, row) on. `None` if the box
+/// is not in the patch.
 pub(super) fn hann<P: Pixel>(
     patch: &Patch<'_, P>,
-    matrix: &Matrix,
+    matrix: &HannMatrix,
     [x, y]: [f64; 2],
     first: [f64; 2],
     size: [usize; 2],
     buffers: &mut Buffers,
 ) -> Option<[f64; 2]> {
-    let run = Run::new(patch, first.map(|first| first as usize), size)?;
+    let pixels = PixelBox::new(patch, first.map(|first| first as usize), size)?;
     let [weights, sums, totals] = buffers.rows(size[0]);
     let [j0, j1, j2, j3] = matrix.j;
-    for (k, row) in run.rows() {
+    for (k, row) in pixels.rows() {
         let dy = first[1] + k as f64 - y;
         for (k, weight) in weights.iter_mut().enumerate() {
             let dx = first[0] + k as f64 - x;
@@ -250,13 +259,13 @@ pub(super) fn hann<P: Pixel>(
 }
 
 /// The pixels of a box.
-struct Run<'r, P> {
+struct PixelBox<'r, P> {
     pixels: &'r [P],
     stride: usize,
     size: [usize; 2],
 }
 
-impl<'r, P: Pixel> Run<'r, P> {
+impl<'r, P: Pixel> PixelBox<'r, P> {
     #[inline(always)]
     fn new(patch: &'r Patch<'_, P>, [column, row]: [usize; 2], size: [usize; 2]) -> Option<Self> {
         let x = column.checked_sub(patch.window.x0)?;
@@ -264,7 +273,7 @@ impl<'r, P: Pixel> Run<'r, P> {
         if x + size[0] > patch.window.nx || y + size[1] > patch.window.ny {
             return None;
         }
-        Some(Run { pixels: patch.pixels.get(y * patch.window.nx + x..)?, stride: patch.window.nx, size })
+        Some(PixelBox { pixels: patch.pixels.get(y * patch.window.nx + x..)?, stride: patch.window.nx, size })
     }
 
     #[inline(always)]
@@ -273,7 +282,7 @@ impl<'r, P: Pixel> Run<'r, P> {
     }
 }
 
-/// Adds a row to the sums of the columns.
+/// Adds the pixels of a row and their weights to the sums of the columns.
 #[inline(always)]
 fn add_row<P: Pixel>(row: &[P], weights: &[f64], sums: &mut [f64], totals: &mut [f64]) {
     for (((pixel, weight), sum), total) in row.iter().zip(weights).zip(sums).zip(totals) {

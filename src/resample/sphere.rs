@@ -1,40 +1,42 @@
-//! The overlap of pixels on the sphere, their corners joined by great circles.
+//! Areas of the overlap of pixels on the sphere, whose corners are joined by great circles.
 //!
 //! ```text
-//! gnomonic plane about the middle of the output pixel: great circles are straight there
+//! gnomonic projection about the middle of the output pixel: great circles become straight lines
 //! overlap = input quadrilateral clipped by the edges of the output quadrilateral (Sutherland & Hodgman 1974)
 //! area    = sum over its edges (p, q) of the excess E of the triangle (centre, p, q):
 //!           tan(E/2) = p × q / (|P||Q| + |P| + |Q| + P·Q),  P = (p, 1), Q = (q, 1)          (Eriksson 1990)
 //! ```
 //!
-//! Nothing cancels where pixels are small: positions in the plane come from differences of vectors.
+//! Positions in the plane are computed from differences of vectors, so that no digits are lost for small pixels.
 
-use crate::direction::{self, Vector, cross, dot, minus};
+use crate::direction::{self, Vector, chord, cross, dot, minus};
 
 type Point = [f64; 2];
 
-/// Corners of an input pixel farther than this cosine from the middle of an output pixel: no pixel in use is as large.
-const FAR: f64 = 0.1;
-/// Edges whose square is a smaller part of the longest's are those of a pixel that ends in a point, such as at a pole.
-const POINTED: f64 = 1e-12;
+/// Cosine of the distance from the middle of an output pixel beyond which corners of input pixels are not projected. Pixels in use are much smaller.
+const MIN_COSINE: f64 = 0.1;
+/// An edge whose square is less than this part of the longest edge's is taken for a point: two corners of a pixel coincide at a pole, for instance.
+const POINT: f64 = 1e-12;
 
-/// An output pixel in its tangent plane.
-pub(super) struct Pixel {
+/// An output pixel in the gnomonic plane about its middle.
+pub(super) struct SphericalPixel {
     middle: Vector,
+    /// Directions of the plane's axes.
     axes: [Vector; 2],
-    /// Its edges that are more than a point: where they start and where they go, with the inside to the left.
+    /// The first `sides` of these are its edges that are not points: start, and vector to the end. The inside is to their left.
     edges: [(Point, Point); 4],
     sides: usize,
+    /// Smallest and largest coordinates of the corners.
     range: [Point; 2],
-    /// Largest distance of a corner from the middle, chord.
+    /// Largest distance of a corner from the middle, as a chord.
     radius: f64,
-    /// Steradians.
+    /// In steradians.
     pub(super) area: f64,
 }
 
-impl Pixel {
+impl SphericalPixel {
     /// `None` if the pixel has no area, or is as large as a hemisphere.
-    pub(super) fn new(corners: &[Vector; 4]) -> Option<Pixel> {
+    pub(super) fn new(corners: &[Vector; 4]) -> Option<SphericalPixel> {
         let sum = direction::sum(corners.iter().copied());
         let length = dot(sum, sum).sqrt();
         if length.is_nan() || length <= 0.5 {
@@ -46,8 +48,8 @@ impl Pixel {
         let length = dot(across, across).sqrt();
         let first = across.map(|c| c / length);
         let axes = [first, cross(middle, first)];
-        let mut pixel =
-            Pixel { middle, axes, edges: Default::default(), sides: 0, range: [[0.0; 2]; 2], radius: 0.0, area: 0.0 };
+        let (edges, zero) = (Default::default(), [[0.0; 2]; 2]);
+        let mut pixel = SphericalPixel { middle, axes, edges, sides: 0, range: zero, radius: 0.0, area: 0.0 };
         let mut quad = pixel.project(corners)?;
         pixel.area = excess(&quad);
         if pixel.area < 0.0 {
@@ -55,23 +57,23 @@ impl Pixel {
             pixel.area = -pixel.area;
         }
         pixel.range = range(&quad);
-        pixel.radius = corners.iter().map(|corner| distance(*corner, middle)).fold(0.0, f64::max);
+        pixel.radius = corners.iter().map(|corner| chord(*corner, middle)).fold(0.0, f64::max);
         let edges = || sides(&quad).map(|(a, b)| (a, [b[0] - a[0], b[1] - a[1]]));
         let square = |d: Point| d[0] * d[0] + d[1] * d[1];
         let longest = edges().map(|(_, along)| square(along)).fold(0.0, f64::max);
-        for (slot, edge) in pixel.edges.iter_mut().zip(edges().filter(|(_, along)| square(*along) > POINTED * longest))
-        {
+        for (slot, edge) in pixel.edges.iter_mut().zip(edges().filter(|(_, along)| square(*along) > POINT * longest)) {
             *slot = edge;
             pixel.sides += 1;
         }
         (pixel.area > 0.0).then_some(pixel)
     }
 
+    /// Positions of the corners of a pixel in the plane; `None` if one is undefined or too far away.
     fn project(&self, corners: &[Vector; 4]) -> Option<[Point; 4]> {
         let mut out = [[0.0; 2]; 4];
         for (corner, point) in corners.iter().zip(&mut out) {
             let height = dot(*corner, self.middle);
-            if height.is_nan() || height <= FAR {
+            if height.is_nan() || height <= MIN_COSINE {
                 return None;
             }
             let away = minus(*corner, self.middle);
@@ -80,16 +82,16 @@ impl Pixel {
         Some(out)
     }
 
-    /// Area in steradians of an input pixel close by.
+    /// Area in steradians of an input pixel nearby; NaN if it cannot be projected.
     pub(super) fn area_of(&self, corners: &[Vector; 4]) -> f64 {
         self.project(corners).map_or(f64::NAN, |quad| excess(&quad).abs())
     }
 
-    /// Area in steradians that it shares with an input pixel.
+    /// Area in steradians of the overlap with an input pixel.
     pub(super) fn overlap(&self, corners: &[Vector; 4]) -> f64 {
         let [a, b, c, d] = *corners;
-        // Most candidates are far away. No point of a pixel is much farther from a corner than the longer diagonal.
-        if distance(a, self.middle) > 1.1 * (self.radius + distance(a, c).max(distance(b, d))) {
+        // A quick test, as most candidates are far away: no point of a pixel is farther from a corner than about the longer diagonal.
+        if chord(a, self.middle) > 1.1 * (self.radius + chord(a, c).max(chord(b, d))) {
             return 0.0;
         }
         let Some(quad) = self.project(corners) else { return 0.0 };
@@ -107,7 +109,7 @@ impl Pixel {
     }
 }
 
-/// A convex quadrilateral cut by four lines has at most eight corners; one that is not convex a few more.
+/// A polygon. A convex quadrilateral clipped by four lines has at most eight corners, one that is not convex a few more.
 #[derive(Default)]
 struct Polygon {
     points: [Point; 12],
@@ -126,7 +128,7 @@ impl Polygon {
         self.points.get(..self.n).unwrap_or(&[])
     }
 
-    /// What lies to the left of the line through `a` along `d`.
+    /// The part to the left of the line through `a` along `d`.
     fn clipped(&self, a: Point, d: Point) -> Polygon {
         let height = |p: Point| d[0] * (p[1] - a[1]) - d[1] * (p[0] - a[0]);
         let mut out = Polygon::default();
@@ -144,16 +146,12 @@ impl Polygon {
     }
 }
 
-/// Chord between two unit vectors.
-fn distance(a: Vector, b: Vector) -> f64 {
-    let d = minus(a, b);
-    dot(d, d).sqrt()
-}
-
+/// The sides of a polygon, each by its ends.
 fn sides(points: &[Point]) -> impl Iterator<Item = (Point, Point)> {
     points.iter().copied().zip(points.iter().copied().cycle().skip(1))
 }
 
+/// Smallest and largest coordinates.
 fn range(quad: &[Point; 4]) -> [Point; 2] {
     let fold =
         |f: fn(f64, f64) -> f64| [0, 1].map(|axis| f(f(quad[0][axis], quad[1][axis]), f(quad[2][axis], quad[3][axis])));
@@ -171,10 +169,10 @@ fn excess(points: &[Point]) -> f64 {
     triangles.sum()
 }
 
-/// atan, quick where t is small.
+/// atan(t), by a short series where t is small.
 fn arc(t: f64) -> f64 {
     let square = t * t;
-    // The next term of the series is below rounding.
+    // The next term of the series is below the rounding error.
     if square < 1e-5 { t * (1.0 - square * (1.0 / 3.0 - square * (1.0 / 5.0 - square / 7.0))) } else { t.atan() }
 }
 
