@@ -133,6 +133,8 @@ mod progress;
 mod options;
 mod stats;
 mod corrections;
+// Most of what reads and writes headers is for files.
+#[cfg_attr(not(all(feature = "fits", feature = "tile-compression")), allow(dead_code, unused_imports))]
 mod header;
 mod memory;
 mod storage;
@@ -140,6 +142,7 @@ mod planes;
 mod sink;
 mod wcs;
 mod map;
+#[cfg(feature = "fits")]
 mod fits;
 mod source;
 mod input;
@@ -160,6 +163,7 @@ pub use ndarray;
 pub use coadd::reproject_and_coadd;
 pub use corrections::{Backgrounds, Correction, Pair, PlaneBackgrounds};
 pub use error::Error;
+#[cfg(feature = "fits")]
 pub use fits::{Column, FitsElement, FitsImage, FitsOutput, Hdu, same_file};
 pub use header::{Header, Value};
 pub use input::Input;

@@ -109,6 +109,7 @@ pub enum PixelType {
 }
 
 impl PixelType {
+    #[cfg(feature = "fits")]
     pub(crate) fn from_bitpix(bitpix: i64) -> Option<PixelType> {
         Some(match bitpix {
             8 => PixelType::U8,
@@ -132,6 +133,7 @@ impl PixelType {
         }
     }
 
+    #[cfg(feature = "fits")]
     pub(crate) fn bitpix(self) -> i64 {
         match self {
             PixelType::F32 => -32,

@@ -100,7 +100,7 @@ fn what_is_reported_and_what_the_system_says_keep_to_the_limit() {
         ("bicubic", 16, &arrays, false, Options::default().resample(Resample::Bicubic)),
         ("exact", 16, &arrays, false, Options::default().resample(Resample::Exact)),
         ("intermediates", 256, &arrays, false, Options::default().intermediate(Intermediate::Memory)),
-        ("matched", 32, &arrays, false, Options::default().match_background(matching.clone())),
+        ("matched", 32, &arrays, false, Options::default().match_background(matching)),
         ("files", 8, &from_files, false, Options::default()),
         ("files, median", 12, &from_files, false, Options::default().combine(Combine::Median)),
     ] {

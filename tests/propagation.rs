@@ -482,7 +482,7 @@ fn flags_of_all_integer_types() {
     let mask = full(1.0_f32);
     let error = mask_of(input(&pixels, &wcs).with_mask(mask.view())).unwrap_err();
     assert!(
-        error.to_string().contains("input 0 (array): option mask = an array of f32: expected flags in integers"),
+        error.to_string().contains("input 0 (array): option mask = pixels of type f32: expected flags in integers"),
         "{error}"
     );
     let plane = Array2::from_elem([5, 4], 1_u8);

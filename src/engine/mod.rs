@@ -42,7 +42,7 @@ use crate::{
     window::{Window, blocks},
 };
 use store::{Stored, StoredSamples};
-use tiles::{Target, TileBuffer, TileJob, cut_to, jobs};
+use tiles::{CallerArrays, Target, TileBuffer, TileJob, cut_to, jobs};
 
 /// What a worker keeps from tile to tile.
 struct Workspace<T> {
@@ -141,7 +141,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         let mut tiles = plan.tiles_in(window);
         let mut engine = Engine::new(plan, &exec, window, wanted);
         let sink_bytes = match &mut target {
-            Target::Arrays { .. } => None,
+            Target::Arrays(_) => None,
             Target::Sink(sink) => {
                 let per_pixel = wanted.bytes_per_pixel::<T>(plan.inputs().len());
                 tiles = cut_to(&tiles, planes, per_pixel, exec.share / 4);
@@ -209,7 +209,10 @@ impl<'r, 'a> Engine<'r, 'a> {
         let total = (self.window.area() * self.planes) as u64;
         let meter = Meter::new(self.plan.options().progress.as_ref(), Phase::Combining, total);
         let (views, sink) = match target {
-            Target::Arrays { mosaic, footprint, planes } => (planes::split(tiles, mosaic, footprint, planes), None),
+            Target::Arrays(arrays) => {
+                let CallerArrays { mosaic, footprint, planes } = *arrays;
+                (planes::split(tiles, mosaic, footprint, planes), None)
+            }
             Target::Sink(sink) => (Vec::new(), Some(sink)),
         };
         let sink: Option<&dyn TileSink<T>> = sink.map(|sink| &*sink);

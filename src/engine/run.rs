@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use ndarray::{ArrayViewMut, ArrayViewMutD, Dimension};
 
-use super::{Engine, tiles::Target};
+use super::{
+    Engine,
+    tiles::{CallerArrays, Target},
+};
 use crate::{
     Error, Options, Pixel, Planes, Summary,
     background::TILE,
@@ -193,5 +196,5 @@ fn run_arrays<T: Pixel>(plan: &Plan<'_>, window: Window, arrays: Arrays<'_, T>) 
     let Arrays { output, footprint, planes } = arrays;
     let mut wanted = planes.set();
     wanted.set(PlaneSet::FOOTPRINT, footprint.is_some());
-    Engine::run(plan, window, wanted, Target::Arrays { mosaic: output, footprint, planes })
+    Engine::run(plan, window, wanted, Target::Arrays(Box::new(CallerArrays { mosaic: output, footprint, planes })))
 }

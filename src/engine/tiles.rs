@@ -1,6 +1,6 @@
 //! The jobs of a run, and where the pixels of a tile are written.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2, ArrayViewMutD};
 
 use crate::{
     Error, Pixel, Planes,
@@ -23,13 +23,15 @@ pub(super) struct TileJob<'o, T> {
 
 /// Where the pixels of a run go.
 pub(super) enum Target<'o, T: Pixel> {
-    /// Arrays of the caller.
-    Arrays {
-        mosaic: ndarray::ArrayViewMutD<'o, T>,
-        footprint: Option<ndarray::ArrayViewMutD<'o, T>>,
-        planes: Planes<'o, T>,
-    },
+    Arrays(Box<CallerArrays<'o, T>>),
     Sink(&'o mut dyn TileSink<T>),
+}
+
+/// CallerArrays of the caller.
+pub(super) struct CallerArrays<'o, T: Pixel> {
+    pub(super) mosaic: ArrayViewMutD<'o, T>,
+    pub(super) footprint: Option<ArrayViewMutD<'o, T>>,
+    pub(super) planes: Planes<'o, T>,
 }
 
 /// A job per tile and a few planes, tile by tile. `views`, if any, are plane by plane.

@@ -1,111 +1,17 @@
-//! How an image is cut into blocks, and the pixels of a block: from the file, or decoded.
+//! The pixels of a block of an image: from the file, or decoded.
 
-use std::{fs::File, ops::Range, path::Path, sync::Arc};
+use std::fs::File;
 
 use super::{
-    FitsImage, convert,
-    file::{Data, OpenFiles},
+    convert,
+    data::{Data, Loading},
+    grid::{Block, CHUNK},
+    image::FitsImage,
     unzip,
 };
-use crate::{Error, Pixel, Window, memory::MemoryTracker};
-
-/// Rows and columns of the blocks of images that are not compressed.
-const ROWS: usize = 64;
-const COLUMNS: usize = 4096;
-/// Bytes that are read at once: few enough to be still in the cache when they are converted.
-const CHUNK: usize = 1 << 16;
-
-/// How an image is cut into blocks of equal size, smaller ones at the far edges. Planes are those of all leading axes taken together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BlockGrid {
-    /// Planes, rows and columns of the image.
-    pub(super) shape: [usize; 3],
-    /// Planes, rows and columns of a block.
-    pub(super) block: [usize; 3],
-    /// Whether loading a block takes so much that it is done once.
-    pub(crate) keep: bool,
-    /// Bytes that loading takes beside the pixels.
-    pub(crate) scratch: usize,
-}
-
-/// A block of an image: the same window of several planes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Block {
-    pub(crate) planes: Range<usize>,
-    pub(crate) window: Window,
-}
-
-/// What loading a block takes from the run.
-#[derive(Clone, Copy)]
-pub(crate) struct Loading<'r> {
-    pub(crate) files: &'r OpenFiles,
-    pub(crate) memory: &'r Arc<MemoryTracker>,
-    /// Where bytes go for which memory does not suffice; `None` is the system's folder.
-    pub(crate) temp_dir: Option<&'r Path>,
-    /// Fails if the run has been cancelled.
-    pub(crate) check: &'r dyn Fn() -> Result<(), Error>,
-}
-
-impl BlockGrid {
-    /// Blocks of an image whose pixels can be read in any order.
-    pub(super) fn plain(shape: [usize; 3]) -> BlockGrid {
-        let [_, ny, nx] = shape;
-        BlockGrid { shape, block: [1, ROWS.min(ny), COLUMNS.min(nx)], keep: false, scratch: CHUNK }
-    }
-
-    /// The whole image as one block.
-    pub(super) fn whole(shape: [usize; 3], scratch: usize) -> BlockGrid {
-        BlockGrid { shape, block: shape, keep: true, scratch }
-    }
-
-    fn counts(&self) -> [usize; 3] {
-        [0, 1, 2].map(|axis| self.shape[axis].div_ceil(self.block[axis]))
-    }
-
-    /// The numbers of the blocks that hold pixels of a window of a plane, which lie in the image.
-    pub(crate) fn touching(&self, plane: usize, window: Window) -> impl Iterator<Item = u64> + use<> {
-        let [_, rows, columns] = self.counts();
-        let [deep, tall, wide] = self.block;
-        let span = |start: usize, count: usize, size: usize| match count {
-            0 => 0..0,
-            _ => start / size..(start + count - 1) / size + 1,
-        };
-        let (ys, xs) = (span(window.y0, window.ny, tall), span(window.x0, window.nx, wide));
-        let first = plane / deep * rows;
-        ys.flat_map(move |y| xs.clone().map(move |x| ((first + y) * columns + x) as u64))
-    }
-
-    /// A block by its number.
-    pub(crate) fn block(&self, number: u64) -> Block {
-        let [_, rows, columns] = self.counts();
-        let number = number as usize;
-        let place = [number / columns / rows, number / columns % rows, number % columns];
-        let [planes, ys, xs] = [0, 1, 2].map(|axis| {
-            let start = place[axis] * self.block[axis];
-            start..(start + self.block[axis]).min(self.shape[axis])
-        });
-        Block { planes, window: Window::new(xs.start, ys.start, xs.len(), ys.len()) }
-    }
-
-    /// The whole image.
-    pub(crate) fn all(&self) -> Block {
-        let [planes, ny, nx] = self.shape;
-        Block { planes: 0..planes, window: Window::new(0, 0, nx, ny) }
-    }
-}
-
-impl Block {
-    pub(crate) fn pixels(&self) -> usize {
-        self.planes.len() * self.window.area()
-    }
-}
+use crate::{Error, Pixel, Window};
 
 impl FitsImage {
-    /// How the image is cut into blocks.
-    pub(crate) fn grid(&self) -> &BlockGrid {
-        &self.grid
-    }
-
     /// Reads a block into `out`, plane by plane and row by row. It is one of the grid or the whole image; of an image that is not compressed, any.
     pub(crate) fn read_block<P: Pixel>(
         &self,
@@ -113,7 +19,7 @@ impl FitsImage {
         block: &Block,
         out: &mut [P],
     ) -> Result<(), Error> {
-        let file = loading.files.of(self)?;
+        let file = self.file(loading.files)?;
         match &self.tiling {
             _ if self.gzip => unzip::read(self, file, loading, out),
             None => self.read_plain(&file, block, out),

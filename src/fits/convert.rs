@@ -1,6 +1,6 @@
 //! From stored numbers to pixels: stored × `BSCALE` + `BZERO`, computed in f64 and rounded once, with NaN for what is `BLANK`.
 
-use super::read::Scaling;
+use super::image::Scaling;
 use crate::{Pixel, PixelType, simd::dispatch};
 
 /// A number as it is stored: `N` bytes in the file.

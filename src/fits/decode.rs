@@ -9,11 +9,11 @@ use std::{
 use fitsio::sys;
 
 use super::{
-    FitsImage,
-    blocks::Block,
     convert::{self, Stored},
-    file::Data,
-    tiles::Tiling,
+    data::Data,
+    grid::Block,
+    image::FitsImage,
+    tiling::Tiling,
 };
 use crate::{Error, Pixel, PixelType};
 

@@ -1,15 +1,13 @@
-//! Files that are open for reading: which file it is, a few open at a time, and positioned reads that say what is wrong.
+//! Files that are open for reading: which file it is, and a few open at a time.
 
 use std::{
     collections::HashMap,
     fs::{File, Metadata},
-    io,
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::MetadataExt,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::FitsImage;
 use crate::Error;
 
 /// Files that are open at a time. More are open only while more threads than this read.
@@ -66,20 +64,20 @@ impl OpenFiles {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The file of an image, if it is still the one whose header was read. No lock is held while it is opened or read.
-    pub(super) fn of(&self, image: &FitsImage) -> Result<Arc<File>, Error> {
+    /// The file at a path; `None` if it is no longer in this state. No lock is held while it is opened or read.
+    pub(super) fn open(&self, path: &Path, state: FileState) -> Result<Option<Arc<File>>, Error> {
         {
             let mut files = self.files();
             files.time += 1;
             let now = files.time;
-            if let Some((used, file)) = files.open.get_mut(&image.state) {
+            if let Some((used, file)) = files.open.get_mut(&state) {
                 *used = now;
-                return Ok(Arc::clone(file));
+                return Ok(Some(Arc::clone(file)));
             }
         }
-        let (file, metadata) = open_file(&image.path)?;
-        if FileState::new(&metadata) != image.state {
-            return Err(image.wrong("the file has changed since its header was read"));
+        let (file, metadata) = open_file(path)?;
+        if FileState::new(&metadata) != state {
+            return Ok(None);
         }
         let file = Arc::new(file);
         let mut files = self.files();
@@ -89,47 +87,10 @@ impl OpenFiles {
             Some(state) if files.open.len() >= MOST_OPEN => files.open.remove(&state),
             _ => None,
         };
-        files.open.insert(image.state, (now, Arc::clone(&file)));
+        files.open.insert(state, (now, Arc::clone(&file)));
         drop(files);
         // Closed without the lock: a file system may take its time over it.
         drop(closed);
-        Ok(file)
-    }
-}
-
-/// The data of an HDU.
-#[cfg_attr(not(all(feature = "gzip", feature = "tile-compression")), allow(dead_code))]
-pub(super) enum Data<'d> {
-    /// In a file, as it is.
-    File(&'d File),
-    /// In memory, after it was unzipped.
-    Memory(&'d [u8]),
-}
-
-impl FitsImage {
-    /// Fills `bytes` from a position of the data.
-    #[cfg_attr(not(feature = "tile-compression"), allow(dead_code))]
-    pub(super) fn read_data(&self, data: &Data<'_>, bytes: &mut [u8], at: u64) -> Result<(), Error> {
-        match data {
-            Data::File(file) => self.read_at(file, bytes, self.offset.saturating_add(at)),
-            Data::Memory(data) => {
-                let from = usize::try_from(at).ok().and_then(|at| data.get(at..)?.get(..bytes.len()));
-                bytes.copy_from_slice(from.ok_or_else(|| self.wrong("the data is truncated"))?);
-                Ok(())
-            }
-        }
-    }
-
-    /// Fills `bytes` from a position of the file.
-    pub(super) fn read_at(&self, file: &File, bytes: &mut [u8], at: u64) -> Result<(), Error> {
-        match file.read_exact_at(bytes, at) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                let found = file.metadata().map_or(0, |metadata| metadata.size());
-                let expected = at.saturating_add(bytes.len() as u64);
-                Err(self.wrong(format!("the file is truncated ({expected} bytes expected, {found} found)")))
-            }
-            Err(error) => Err(Error::io(&self.path, "read", error)),
-        }
+        Ok(Some(file))
     }
 }

@@ -1,34 +1,33 @@
 //! FITS files: the only module that knows the format and names `fitsio` (cfitsio).
 
-mod blocks;
-mod convert;
 mod element;
+mod grid;
 mod file;
-mod read;
-mod scan;
-mod sink;
-mod strips;
-mod table;
-mod tables;
-mod write;
-
-#[cfg(feature = "tile-compression")]
-mod decode;
+#[cfg_attr(not(feature = "tile-compression"), path = "without/tiling.rs")]
+mod tiling;
+mod image;
+mod convert;
+mod data;
 #[cfg(feature = "tile-compression")]
 mod tiles;
-#[cfg(feature = "gzip")]
+#[cfg_attr(not(feature = "tile-compression"), path = "without/decode.rs")]
+mod decode;
+#[cfg_attr(not(feature = "gzip"), path = "without/unzip.rs")]
 mod unzip;
+mod blocks;
+mod scan;
+mod read;
+mod tables;
+mod table;
+mod strips;
+mod write;
+mod sink;
 
-#[cfg(not(all(feature = "gzip", feature = "tile-compression")))]
-mod lacking;
-#[cfg(not(feature = "tile-compression"))]
-use lacking::tiles;
-#[cfg(not(feature = "gzip"))]
-use lacking::unzip;
-
-pub(crate) use blocks::{Block, Loading};
+pub(crate) use data::Loading;
 pub use element::FitsElement;
 pub(crate) use file::OpenFiles;
-pub use read::{FitsImage, Hdu};
+pub(crate) use grid::Block;
+pub use image::FitsImage;
+pub use read::Hdu;
 pub use table::Column;
 pub use write::{FitsOutput, same_file};

@@ -8,10 +8,10 @@ use std::{
 };
 
 use super::{
-    blocks::BlockGrid,
     file::{FileState, open_file},
-    read::{FitsImage, Scaling},
-    tiles::Tiling,
+    grid::BlockGrid,
+    image::{FitsImage, Scaling},
+    tiling::Tiling,
     unzip::{self, Unzipped},
 };
 use crate::{

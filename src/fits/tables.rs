@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ndarray::{Array2, Ix2};
 
-use super::FitsImage;
+use super::image::FitsImage;
 use crate::{Error, Header, LookupTables, Wcs, WcsOptions};
 
 /// The image extensions of a file.

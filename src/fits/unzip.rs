@@ -10,7 +10,11 @@ use std::{
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{FitsImage, blocks::Loading, convert, file::Data};
+use super::{
+    convert,
+    data::{Data, Loading},
+    image::FitsImage,
+};
 use crate::{
     Error, Pixel,
     storage::{Buffer, Storage},

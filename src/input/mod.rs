@@ -1,5 +1,7 @@
 //! Inputs: images with their WCS, weights, variances and flags.
 
+#[cfg(feature = "fits")]
+mod fits;
 mod reader;
 
 pub(crate) use reader::{InputReader, Part};
@@ -9,7 +11,7 @@ use std::{path::Path, sync::Arc};
 use ndarray::{ArrayView, Dimension};
 
 use crate::{
-    Error, FitsImage, Hdu, Header, InputPixel, Pixel, Wcs, Window,
+    Error, Header, InputPixel, Pixel, Wcs, Window,
     map::{PixelMap, WcsMap},
     source::{ArraySource, PixelSource, ReadContext},
 };
@@ -98,26 +100,6 @@ impl<'a> Input<'a> {
         map: Arc<dyn PixelMap>,
     ) -> Self {
         Self::new("array".to_owned(), of_array(array), Geometry::Map(map))
-    }
-
-    /// An image in a FITS file. Its header is read now, its pixels when they are needed.
-    ///
-    /// # Errors
-    /// If the file or the HDU cannot be read as an image, or its header holds no usable celestial WCS.
-    pub fn from_fits(path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
-        let image = FitsImage::open(path, hdu)?;
-        let wcs = image.wcs(None)?;
-        Ok(Self::from_image(image, wcs))
-    }
-
-    /// An opened image of a FITS file, and a WCS, which need not be the one in its header.
-    pub fn from_image(image: FitsImage, wcs: Wcs) -> Self {
-        Self::from_source(Arc::new(image), wcs)
-    }
-
-    /// An opened image of a FITS file, and the map from the output's pixels to its own.
-    pub fn from_image_with_map(image: FitsImage, map: Arc<dyn PixelMap>) -> Self {
-        Self::from_source_with_map(Arc::new(image), map)
     }
 
     /// The pixels of any source, and their WCS.
@@ -224,33 +206,12 @@ impl<'a> Input<'a> {
         self
     }
 
-    /// Adds weights from a FITS file. If their header has a WCS it is used; otherwise they have the pixel grid of the image.
-    ///
-    /// # Errors
-    /// If the file or the HDU cannot be read as an image, or has a WCS that cannot be used.
-    pub fn with_weights_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
-        let image = FitsImage::open(path.as_ref(), hdu)?;
-        let own = image.header().get("CTYPE1").is_some();
-        let geometry = if own { Some(Geometry::Wcs(Arc::new(image.wcs(None)?))) } else { None };
-        self.weights = Some(Weights { image: Arc::new(image), geometry });
-        Ok(self)
-    }
-
     /// Adds variances σ² on the pixel grid of the image: an array of its shape, or of shape (ny, nx) for all planes of a cube. A pixel whose variance is
     /// negative, infinite or NaN is missing, also if no variance of the mosaic is computed.
     #[must_use]
     pub fn with_variance<P: InputPixel, D: Dimension>(mut self, variance: ArrayView<'a, P, D>) -> Self {
         self.variance = Some(of_array(variance));
         self
-    }
-
-    /// Adds variances from a FITS file, as [`with_variance`](Self::with_variance). A pixel whose variance is BLANK is missing.
-    ///
-    /// # Errors
-    /// If the file or the HDU cannot be read as an image.
-    pub fn with_variance_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
-        self.variance = Some(Arc::new(FitsImage::open(path, hdu)?));
-        Ok(self)
     }
 
     /// Adds flags on the pixel grid of the image: an array of integers (u8, i16, i32, i64) of its shape, or of shape (ny, nx) for all planes of a cube.
@@ -260,15 +221,6 @@ impl<'a> Input<'a> {
     pub fn with_mask<P: InputPixel, D: Dimension>(mut self, mask: ArrayView<'a, P, D>) -> Self {
         self.mask = Some(of_array(mask));
         self
-    }
-
-    /// Adds flags from a FITS image of integers, as [`with_mask`](Self::with_mask). A pixel whose flags are BLANK is missing.
-    ///
-    /// # Errors
-    /// If the file or the HDU cannot be read as an image.
-    pub fn with_mask_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
-        self.mask = Some(Arc::new(FitsImage::open(path, hdu)?));
-        Ok(self)
     }
 
     /// Sets whether pixels whose weight is 0, negative or NaN keep their value and merely have no weight, as in reproject: a sample that uses such pixels and
@@ -357,7 +309,7 @@ impl<'a> Input<'a> {
         if let Some(mask) = self.mask.as_ref().filter(|mask| !mask.element().is_integer()) {
             return Err(Error::Option {
                 option: "mask",
-                got: format!("numbers of type {:?}", mask.element()),
+                got: format!("pixels of type {}", format!("{:?}", mask.element()).to_lowercase()),
                 expected: "flags in integers: u8, i16, i32 or i64".to_owned(),
             });
         }

@@ -13,5 +13,7 @@ pub(crate) use order::InOrder;
 pub use preview::Preview;
 pub use several::Sinks;
 pub use statistics::{PlaneStatistics, Statistics};
+pub(crate) use tile_sink::StopUnlessDone;
+#[cfg(feature = "fits")]
+pub(crate) use tile_sink::rows;
 pub use tile_sink::{FinishedTile, SinkLayout, TileOrder, TileSink};
-pub(crate) use tile_sink::{StopUnlessDone, rows};
