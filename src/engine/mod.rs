@@ -45,7 +45,7 @@ use store::{Stored, StoredSamples};
 use tiles::{CallerArrays, Target, TileBuffer, TileJob, cut_to, jobs};
 
 /// What a worker keeps from tile to tile.
-struct Workspace<T> {
+struct TileWorkspace<T> {
     sampling: sample::Workspace<T>,
     accumulators: Vec<Accumulator<T>>,
     row: Vec<T>,
@@ -246,7 +246,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         tile: &mut TileJob<'_, T>,
         stored: Option<&[Stored<'_, T>]>,
         meter: &Meter<'_>,
-        workspace: &mut Workspace<T>,
+        workspace: &mut TileWorkspace<T>,
     ) -> Result<(), Error> {
         let touching: Vec<usize> = match stored {
             None => self.plan.touching(tile.window).collect(),
@@ -276,10 +276,10 @@ impl<'r, 'a> Engine<'r, 'a> {
         job: &BlockJob<'_, '_, T>,
         tile: Window,
         views: &mut [Views<'_, T>],
-        workspace: &mut Workspace<T>,
+        workspace: &mut TileWorkspace<T>,
     ) -> Result<(), Error> {
         let BlockJob { block, touching, meter, .. } = *job;
-        let Workspace { sampling, accumulators, row, words, corrected, .. } = workspace;
+        let TileWorkspace { sampling, accumulators, row, words, corrected, .. } = workspace;
         let blank = T::from_f64(self.plan.options().blank);
         let [x, y] = [block.x0 - tile.x0, block.y0 - tile.y0];
         let at = ndarray::s![y..y + block.ny, x..x + block.nx];
@@ -374,8 +374,8 @@ impl<'r, 'a> Engine<'r, 'a> {
         Ok(())
     }
 
-    fn workspace<T: Pixel>(&self) -> Workspace<T> {
-        Workspace {
+    fn workspace<T: Pixel>(&self) -> TileWorkspace<T> {
+        TileWorkspace {
             sampling: self.exec.sampling(self.needs),
             accumulators: Vec::new(),
             row: Vec::new(),
@@ -390,7 +390,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         Accumulator::new(self.plan.options().combine, self.wanted, self.plan.inputs().len(), self.weighted)
     }
 
-    fn account<T: Pixel>(&self, workspace: &mut Workspace<T>) {
+    fn account<T: Pixel>(&self, workspace: &mut TileWorkspace<T>) {
         let accumulators: usize = workspace.accumulators.iter().map(Accumulator::bytes).sum();
         workspace.reserved.set(workspace.sampling.bytes() + accumulators + workspace.tile.bytes());
     }

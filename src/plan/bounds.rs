@@ -19,7 +19,7 @@ const SLACK: f64 = 2.0;
 /// A cap that contains a block of any size, if 5 × 5 samples determine one; the farther apart the samples, the larger the allowance.
 pub(crate) fn regular_cap(sky: &impl Fn(f64, f64) -> Option<Vector>, block: Block) -> Option<Cap> {
     let longest = block.map(|[low, high]| high - low).into_iter().fold(0.0, f64::max);
-    Samples::new(sky, block, [CELLS; 2]).regular_cap(SLACK.max(longest / 32.0))
+    Lattice::new(sky, block, [CELLS; 2]).regular_cap(SLACK.max(longest / 32.0))
 }
 
 /// Divides a block of pixels until each part is known to lie within a cap. `sky` gives the unit vector of a position.
@@ -39,8 +39,8 @@ pub(crate) struct Caps<'s, S> {
 }
 
 impl<S: Fn(f64, f64) -> Option<Vector>> Caps<'_, S> {
-    fn sample(&mut self, block: Block, cells: [usize; 2]) -> Samples {
-        let samples = Samples::new(self.sky, block, cells);
+    fn sample(&mut self, block: Block, cells: [usize; 2]) -> Lattice {
+        let samples = Lattice::new(self.sky, block, cells);
         self.budget = self.budget.saturating_sub(samples.points.len());
         samples
     }
@@ -101,7 +101,7 @@ impl<S: Fn(f64, f64) -> Option<Vector>> Caps<'_, S> {
 }
 
 /// Directions on a regular lattice over a block, borders included.
-struct Samples {
+struct Lattice {
     points: Vec<Option<Vector>>,
     /// Points along x.
     width: usize,
@@ -109,8 +109,8 @@ struct Samples {
     spacing: [f64; 2],
 }
 
-impl Samples {
-    fn new(sky: &impl Fn(f64, f64) -> Option<Vector>, [x, y]: Block, cells: [usize; 2]) -> Samples {
+impl Lattice {
+    fn new(sky: &impl Fn(f64, f64) -> Option<Vector>, [x, y]: Block, cells: [usize; 2]) -> Lattice {
         let width = cells[0] + 1;
         let at = |range: [f64; 2], k: usize, n: usize| {
             if k == n { range[1] } else { range[0] + (range[1] - range[0]) * k as f64 / n as f64 }
@@ -118,7 +118,7 @@ impl Samples {
         let points =
             (0..width * (cells[1] + 1)).map(|k| sky(at(x, k % width, cells[0]), at(y, k / width, cells[1]))).collect();
         let spacing = [(x[1] - x[0]) / cells[0].max(1) as f64, (y[1] - y[0]) / cells[1].max(1) as f64];
-        Samples { points, width, spacing }
+        Lattice { points, width, spacing }
     }
 
     fn defined(&self) -> impl Iterator<Item = Vector> + Clone + '_ {
@@ -188,7 +188,7 @@ impl Extent {
         if !block.as_flattened().iter().all(|edge| edge.is_finite()) {
             return Some(Extent { all: Cap::WHOLE, parts: vec![Cap::WHOLE] });
         }
-        let samples = Samples::new(sky, block, [CELLS; 2]);
+        let samples = Lattice::new(sky, block, [CELLS; 2]);
         let mut parts = Vec::new();
         if let Some(margin) = samples.margin(SLACK) {
             for k in 0..CELLS * CELLS {

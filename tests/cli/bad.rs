@@ -2,10 +2,13 @@
 
 use std::{
     fs,
+    io::Read,
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
+
+use ndarray::ArrayD;
 
 use crate::{Done, Folder, PROGRAM, raw, wcs};
 
@@ -121,7 +124,10 @@ fn outputs_lose_nothing() {
         std::os::unix::fs::symlink("/dev/null", folder.path(&format!("null.{end}"))).unwrap();
         let refuse = |arguments: &str, words: &[&str]| {
             folder.refuse(
-                &format!("mosaic a.fits {}", arguments.replace("-o", option).replace(".end", &format!(".{end}"))),
+                &format!(
+                    "mosaic a.fits {}",
+                    arguments.replace("-o ", &format!("{option} ")).replace(".end", &format!(".{end}"))
+                ),
                 1,
                 words,
             );
@@ -252,6 +258,61 @@ fn a_killed_run_leaves_nothing_unfinished() {
         }
     }
     assert!(killed > 5);
+}
+
+#[test]
+fn inputs_that_are_truncated_during_a_run_are_named() {
+    let folder = Folder::new();
+    let names = ["a.fits", "b.fits", "c.fits"];
+    let images: Vec<Vec<u8>> = (0..)
+        .zip(names)
+        .map(|(k, name)| {
+            let mut header = wcs(150.0);
+            header.set("CRPIX1", 150.5, "");
+            header.set("CRPIX2", 450.5 - 300.0 * f64::from(k), "");
+            folder.write(name, &header, &ArrayD::from_elem(vec![300, 300], 1.0));
+            fs::read(folder.path(name)).unwrap()
+        })
+        .collect();
+    // From south to north, so that the last image is not read before the end.
+    let mut header = wcs(150.0);
+    header.set("NAXIS1", 900, "");
+    header.set("NAXIS2", 2700, "");
+    for (keyword, value) in
+        [("CRPIX1", 450.5), ("CRPIX2", 1350.5), ("CDELT1", -1.0 / 10800.0), ("CDELT2", 1.0 / 10800.0)]
+    {
+        header.set(keyword, value, "");
+    }
+    fs::write(folder.path("large.txt"), header.to_string()).unwrap();
+    let arguments = "mosaic --target large.txt --coordinate-error exact --threads 1 -o x.fits a.fits b.fits c.fits";
+    let started = Instant::now();
+    folder.make(arguments);
+    let duration = started.elapsed();
+    fs::remove_file(folder.path("x.fits")).unwrap();
+    let mut failed = 0;
+    for tenth in 1..10 {
+        for (name, bytes) in names.iter().zip(&images) {
+            fs::write(folder.path(name), bytes).unwrap();
+        }
+        let mut child = folder.command(PROGRAM).args(arguments.split(' ')).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(duration * tenth / 10);
+        for name in names {
+            fs::File::options().write(true).open(folder.path(name)).unwrap().set_len(5000).unwrap();
+        }
+        let status = child.wait().unwrap();
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        let written = folder.path("x.fits").exists();
+        if status.success() {
+            fs::remove_file(folder.path("x.fits")).unwrap();
+        } else {
+            assert_eq!((status.code(), written), (Some(1), false), "{stderr}");
+            assert!(names.iter().any(|name| stderr.contains(name)), "{stderr}");
+            assert!(stderr.contains("truncated") || stderr.contains("has changed"), "{stderr}");
+            failed += 1;
+        }
+    }
+    assert!(failed > 3, "{failed}");
 }
 
 #[test]

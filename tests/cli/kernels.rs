@@ -113,7 +113,7 @@ fn what_a_kernel_does_not_use_is_refused() {
         // And what no kernel can use.
         ("bilinear --flux counts", ["--flux", "conserve"]),
         ("bilinear --missing renormalize=0", ["--missing", "above 0"]),
-        ("bilinear --missing ignore", ["--missing", "spoil"]),
+        ("bilinear --missing ignore", ["--missing", "propagate"]),
         ("drizzle --pixfrac 0", ["pixfrac", "0 < pixfrac <= 1"]),
         ("drizzle --pixfrac 1.5", ["pixfrac", "0 < pixfrac <= 1"]),
         ("drizzle --drizzle-kernel lanczos3", ["--drizzle-kernel", "turbo"]),
