@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
         mpsc,
     },
     time::Duration,
@@ -123,12 +123,16 @@ struct Failing {
     panics: bool,
     order: TileOrder,
     written: AtomicUsize,
+    has_failed: AtomicBool,
+    /// Tiles that came after the failure, each of which takes a while, so that a busy machine has the time to stop the others.
+    written_after: AtomicUsize,
     finished: bool,
 }
 
 impl Failing {
     fn new(at: usize, panics: bool, order: TileOrder) -> Self {
-        Failing { at, panics, order, written: AtomicUsize::new(0), finished: false }
+        let [written, written_after] = [0, 0].map(AtomicUsize::new);
+        Failing { at, panics, order, written, has_failed: AtomicBool::new(false), written_after, finished: false }
     }
 }
 
@@ -141,6 +145,10 @@ impl TileSink<f32> for Failing {
     }
     fn write(&self, tile: &FinishedTile<'_, f32>) -> Result<(), Error> {
         self.written.fetch_add(1, Relaxed);
+        if self.has_failed.fetch_or(tile.number == self.at, Relaxed) {
+            self.written_after.fetch_add(1, Relaxed);
+            std::thread::sleep(Duration::from_millis(5));
+        }
         match tile.number == self.at {
             true if self.panics => panic!("the sink is in panic"),
             true => Err(failure("the sink")),
@@ -175,11 +183,11 @@ fn an_error_or_a_panic_of_a_sink_ends_the_run_and_comes_out_as_it_is() {
                         let error = run(&mut sink).unwrap_err();
                         assert!(matches!(&error, Error::Source { name, .. } if name == "the sink"), "{error}");
                         // 13 × 19 tiles: nobody goes on for long.
-                        assert!(!sink.finished && sink.written.into_inner() < at + 60);
+                        assert!(!sink.finished && sink.written_after.into_inner() < 60);
                         let mut sink = Failing::new(at, true, order);
                         let panic = catch_unwind(AssertUnwindSafe(|| run(&mut sink).map(drop))).unwrap_err();
                         assert_eq!(panic.downcast_ref(), Some(&"the sink is in panic"));
-                        assert!(!sink.finished && sink.written.into_inner() < at + 60);
+                        assert!(!sink.finished && sink.written_after.into_inner() < 60);
                     }
                 }
             }
