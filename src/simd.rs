@@ -6,7 +6,7 @@ use multiversion::multiversion;
 /// calls must be `#[inline(always)]` or be inlined: a function that stays a call of its own is compiled for the baseline.
 ///
 /// The results are the same to the last bit: the same operations are done, more of them per instruction; none is reordered or fused.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(crate) fn dispatch<R>(work: impl FnOnce() -> R) -> R {
     work()
 }

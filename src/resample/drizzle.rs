@@ -12,18 +12,27 @@
 use std::{f64::consts::PI, ops::Range};
 
 use super::{
+    drop_rows::{DropShape, Frame, Positions, Regular, SEGMENT, Segment},
     kernel::{BlockKernel, BlockSamples, Requirements, Scene},
     observer::WeightObserver,
     raster::Cover,
+    small_quads::LANES,
 };
-use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, window::Window};
+use crate::{Drizzle, DrizzleKernel, Flux, Pixel, map::CoordGrid, simd::dispatch, window::Window};
 
 /// Full width at half maximum of a Gaussian in standard deviations, to the digits of the package.
 const FWHM: f64 = 2.3548;
 /// The largest distance, in output pixels, at which drops across a seam of the input are looked for.
 const MAX_MARGIN: f64 = 512.0;
+
 /// Parts of a drop that are due to rounding only.
 const NOTHING: f64 = 1e-12;
+
+/// A part of a drop, without what is due to rounding only.
+#[inline(always)]
+fn counted(part: f64) -> f64 {
+    if part > NOTHING { part } else { 0.0 }
+}
 
 /// Buffers of the kernel.
 #[derive(Debug, Default)]
@@ -32,6 +41,7 @@ pub(super) struct Buffers {
     centres: [Vec<f64>; 2],
     below: Line,
     above: Line,
+    segment: Segment,
     cover: Cover,
     /// Σad and Σa of the block.
     sums: Vec<[f64; 2]>,
@@ -41,7 +51,7 @@ impl Buffers {
     pub(super) fn bytes(&self) -> usize {
         let lines = self.below.columns.iter().chain(&self.above.columns);
         let coordinates: usize = self.centres.iter().chain(lines.flatten()).map(Vec::capacity).sum();
-        coordinates * size_of::<f64>() + self.sums.capacity() * 16 + self.cover.bytes()
+        coordinates * size_of::<f64>() + self.sums.capacity() * 16 + self.segment.bytes() + self.cover.bytes()
     }
 }
 
@@ -64,18 +74,19 @@ impl Line {
         }
     }
 
-    /// Left and right corner of pixel `k`.
+    /// The left corners of the pixels of a segment, and the right ones.
     #[inline]
-    fn at(&self, k: usize) -> [[f64; 2]; 2] {
+    fn segment(&self, at: usize) -> [[&[f64; SEGMENT]; 2]; 2] {
         let [left, right] = &self.columns;
-        [position(left, k), if self.shared { position(left, k + 1) } else { position(right, k) }]
+        let right = if self.shared { segment(left, at + 1) } else { segment(right, at) };
+        [segment(left, at), right]
     }
 }
 
-/// NaN beyond the end.
+/// The positions of a segment, from index `at` on; NaN if there are none.
 #[inline]
-fn position([x, y]: &[Vec<f64>; 2], k: usize) -> [f64; 2] {
-    [x.get(k).map_or(f64::NAN, |x| *x), y.get(k).map_or(f64::NAN, |y| *y)]
+fn segment([xs, ys]: &[Vec<f64>; 2], at: usize) -> [&[f64; SEGMENT]; 2] {
+    [xs, ys].map(|column| column.get(at..).and_then(<[f64]>::first_chunk).unwrap_or(&[f64::NAN; SEGMENT]))
 }
 
 /// Half the side of the square around an input pixel's centre that its drop can touch, input pixels.
@@ -90,6 +101,11 @@ fn radius(drizzle: &Drizzle) -> f64 {
 /// 2.5 σ, but enough that no holes are left between drops.
 fn gaussian_radius(pixfrac: f64) -> f64 {
     (2.5 * pixfrac / FWHM).max(1.2)
+}
+
+/// 1 / 2σ² of a Gaussian whose full width at half maximum is the side of the drop of a pixel of area 1.
+fn steepness(pixfrac: f64) -> f64 {
+    0.5 * (FWHM / pixfrac).powi(2)
 }
 
 /// The drizzle kernel with its options.
@@ -129,15 +145,14 @@ impl BlockKernel for DropKernel<'_> {
         BlockSamples { values, coverage }: BlockSamples<'_, T>,
         observer: &mut impl WeightObserver,
     ) {
-        let (drizzle, flux) = (self.drizzle, self.flux);
-        let Buffers { centres, below, above, cover, sums } = buffers;
+        let Buffers { centres, below, above, segment: drops, cover, sums } = buffers;
         sums.clear();
         sums.resize(block.area(), [0.0; 2]);
-        let mut drop_sums =
-            DropSums { block, sums, factors: Vec::new(), source: None, observer, pixel: [0; 2], share: 1.0 };
         let Some(grid) = scene.inverse else { return };
         let window = scene.patch.window;
-        let half = if drizzle.kernel == DrizzleKernel::Square { 0.5 * drizzle.pixfrac } else { 0.5 };
+        let shape = self.shape();
+        let mut drop_sums =
+            DropSums { block, sums, cover, factors: Vec::new(), source: None, observer, pixel: [0; 2], share: 1.0 };
         for y in window.y0..window.y0 + window.ny {
             let Some(pixels) = scene.patch.run(y, window.x0, window.nx) else { continue };
             let weights = scene.weights.as_ref().map(|weights| weights.run(y, window.x0, window.nx).unwrap_or(&[]));
@@ -145,31 +160,21 @@ impl BlockKernel for DropKernel<'_> {
             row(grid, x0, at, window.nx, centres);
             std::mem::swap(below, above);
             if y == window.y0 || !below.shared {
-                below.fill(grid, [x0, at - half], window.nx, half);
+                below.fill(grid, [x0, at - shape.half], window.nx, shape.half);
             }
-            above.fill(grid, [x0, at + half], window.nx, half);
-            for (k, pixel) in pixels.iter().enumerate() {
-                let weight = weights.map_or(1.0, |weights| weights.get(k).map_or(f64::NAN, |w| *w));
-                let value = pixel.to_f64();
-                if value.is_nan() || weight.is_nan() {
-                    continue;
-                }
-                let ([a, b], [d, c]) = (below.at(k), above.at(k));
-                let quad = [a, b, c, d];
-                let drop = Drop { centre: position(centres, k), quad, half, pixfrac: drizzle.pixfrac, value, weight };
-                drop_sums.pixel = [y, window.x0 + k];
-                if drop.is_whole() {
-                    drop.distribute(drizzle.kernel, flux, scene.target, cover, &mut drop_sums);
-                } else if let Some(parts) = drop.split_at_seam() {
-                    let here = [(window.x0 + k) as f64, at];
-                    drop_sums.source = Some(Source { grid: scene.grid, here, radius: 2.0 * radius(drizzle) });
-                    // A point falls on one side only.
-                    let sides = if drizzle.kernel == DrizzleKernel::Point { 1 } else { 2 };
-                    for part in parts.iter().take(sides) {
-                        part.distribute(drizzle.kernel, flux, scene.target, cover, &mut drop_sums);
-                    }
-                    drop_sums.source = None;
-                }
+            above.fill(grid, [x0, at + shape.half], window.nx, shape.half);
+            for (start, pixels) in (0..).step_by(SEGMENT).zip(pixels.chunks(SEGMENT)) {
+                let ([a, b], [d, c]) = (below.segment(start), above.segment(start));
+                let positions = Positions { centre: segment(centres, start), corners: [a, b, c, d] };
+                let weights = weights.map(|weights| weights.get(start..).unwrap_or_default());
+                let here = [y, window.x0 + start];
+                dispatch(
+                    #[inline(always)]
+                    || {
+                        drops.compute(&positions, pixels.len(), shape, block);
+                        self.add(scene, (drops, &positions), (pixels, weights), here, &mut drop_sums);
+                    },
+                );
             }
         }
         for (k, ([sum, weight], (value, covered))) in sums.iter().zip(values.iter_mut().zip(coverage)).enumerate() {
@@ -182,17 +187,121 @@ impl BlockKernel for DropKernel<'_> {
     }
 }
 
-/// Output coordinates of the input positions (x0 + i, y), i < n.
+impl DropKernel<'_> {
+    fn shape(&self) -> DropShape {
+        let Drizzle { kernel, pixfrac, .. } = *self.drizzle;
+        let half = if kernel == DrizzleKernel::Square { 0.5 * pixfrac } else { 0.5 };
+        DropShape { kernel, half, radius: radius(self.drizzle), steepness: steepness(pixfrac) }
+    }
+
+    /// Adds the drops of the pixels from `here` on, which lie in a row, to the sums, in their order.
+    #[inline(always)]
+    fn add<'b, P: Pixel>(
+        &self,
+        scene: &Scene<'b, P>,
+        (drops, positions): (&Segment, &Positions<'_>),
+        (pixels, weights): (&[P], Option<&[f64]>),
+        here: [usize; 2],
+        sums: &mut DropSums<'b, impl WeightObserver>,
+    ) {
+        for (start, pixels) in (0..).step_by(LANES).zip(pixels.chunks(LANES)) {
+            let weights = weights.map(|weights| weights.get(start..).unwrap_or_default());
+            if let (Some(drops), Some(pixels)) = (drops.regular(start), pixels.first_chunk())
+                && sums.add_regular(&drops, pixels, weights, self.flux)
+            {
+                continue;
+            }
+            for (lane, pixel) in pixels.iter().enumerate() {
+                let weight = weights.map_or(1.0, |weights| weights.get(lane).map_or(f64::NAN, |w| *w));
+                sums.pixel = [here[0], here[1] + start + lane];
+                self.add_one(scene, (drops, positions), (start + lane, pixel.to_f64(), weight), sums);
+            }
+        }
+    }
+
+    /// Adds drop `k`.
+    #[inline(always)]
+    fn add_one<'b, P: Pixel>(
+        &self,
+        scene: &Scene<'b, P>,
+        (drops, positions): (&Segment, &Positions<'_>),
+        (k, value, weight): (usize, f64, f64),
+        sums: &mut DropSums<'b, impl WeightObserver>,
+    ) {
+        if value.is_nan() || weight.is_nan() {
+            return;
+        }
+        // Of infinite values nothing may be added to the pixels of the frame that the drop does not touch.
+        let frame = if value.is_finite() { drops.frame(k) } else { Frame::Single };
+        let (value, share) = match self.flux {
+            Flux::Conserve if frame != Frame::Single => (value / drops.area(k), 1.0 / drops.area(k)),
+            _ => (value, 1.0),
+        };
+        sums.share = share;
+        let is_point = self.drizzle.kernel == DrizzleKernel::Point;
+        match frame {
+            Frame::Outside => {}
+            Frame::Single => self.add_single(scene, positions, (k, value, weight), sums),
+            Frame::Inside { place, .. } if is_point => sums.add_inside([[1.0]], place, value, weight),
+            Frame::Inside { side: 1 | 2, place } => sums.add_inside(drops.drop_parts::<2>(k), place, value, weight),
+            Frame::Inside { side: 3, place } => sums.add_inside(drops.drop_parts::<3>(k), place, value, weight),
+            Frame::Inside { place, .. } => sums.add_inside(drops.drop_parts::<4>(k), place, value, weight),
+            Frame::AtEdge { .. } if is_point => sums.add_at_edge([[1.0]], drops.first(k), value, weight),
+            Frame::AtEdge { side: 1 | 2 } => sums.add_at_edge(drops.drop_parts::<2>(k), drops.first(k), value, weight),
+            Frame::AtEdge { side: 3 } => sums.add_at_edge(drops.drop_parts::<3>(k), drops.first(k), value, weight),
+            Frame::AtEdge { .. } => sums.add_at_edge(drops.drop_parts::<4>(k), drops.first(k), value, weight),
+        }
+    }
+
+    /// Adds a drop that is computed by itself.
+    fn add_single<'b, P: Pixel>(
+        &self,
+        scene: &Scene<'b, P>,
+        positions: &Positions<'_>,
+        (k, value, weight): (usize, f64, f64),
+        sums: &mut DropSums<'b, impl WeightObserver>,
+    ) {
+        let at = |[xs, ys]: [&[f64; SEGMENT]; 2]| [xs[k], ys[k]];
+        let drop = Drop {
+            centre: at(positions.centre),
+            quad: positions.corners.map(at),
+            half: self.shape().half,
+            pixfrac: self.drizzle.pixfrac,
+            value,
+            weight,
+        };
+        if drop.is_whole() {
+            drop.distribute(self.drizzle.kernel, self.flux, scene.target, sums);
+        } else if let Some(parts) = drop.split_at_seam() {
+            let here = [sums.pixel[1] as f64, sums.pixel[0] as f64];
+            sums.source = Some(Source { grid: scene.grid, here, radius: 2.0 * radius(self.drizzle) });
+            // A point falls on one side only.
+            let sides = if self.drizzle.kernel == DrizzleKernel::Point { 1 } else { 2 };
+            for part in parts.iter().take(sides) {
+                part.distribute(self.drizzle.kernel, self.flux, scene.target, sums);
+            }
+            sums.source = None;
+        }
+    }
+}
+
+/// Output coordinates of the input positions (x0 + i, y), i < n, and NaN up to the end of a segment and an index beyond.
 fn row(grid: &CoordGrid<'_>, x0: f64, y: f64, n: usize, [xs, ys]: &mut [Vec<f64>; 2]) {
-    xs.resize(n, 0.0);
-    ys.resize(n, 0.0);
-    grid.row(x0, y, xs, ys);
+    for column in [&mut *xs, &mut *ys] {
+        column.truncate(n);
+        column.resize(n.next_multiple_of(SEGMENT) + 1, f64::NAN);
+    }
+    if let (Some(xs), Some(ys)) = (xs.get_mut(..n), ys.get_mut(..n)) {
+        grid.row(x0, y, xs, ys);
+    }
 }
 
 /// The sums of the output pixels of a block.
 struct DropSums<'b, O> {
     block: Window,
     sums: &'b mut [[f64; 2]],
+    /// The overlaps of a drop that is computed by itself.
+    cover: &'b mut Cover,
     /// For a Gaussian, those along x.
     factors: Vec<f64>,
     /// The input pixel of the present drop, if each output pixel has to be checked for lying near it.
@@ -204,6 +313,82 @@ struct DropSums<'b, O> {
 }
 
 impl<O: WeightObserver> DropSums<'_, O> {
+    /// Adds drops that follow each other, unless a value is not finite, a weight is NaN, or weights are observed.
+    #[inline(always)]
+    fn add_regular<P: Pixel>(
+        &mut self,
+        drops: &Regular<'_>,
+        pixels: &[P; LANES],
+        weights: Option<&[f64]>,
+        flux: Flux,
+    ) -> bool {
+        let weights = match weights {
+            Some(weights) => weights.first_chunk().unwrap_or(&[f64::NAN; LANES]),
+            None => &[1.0; LANES],
+        };
+        let mut values = [0.0; LANES];
+        let mut is_usual = !O::ACTIVE;
+        for lane in 0..LANES {
+            values[lane] = pixels[lane].to_f64();
+            is_usual &= values[lane].is_finite() & !weights[lane].is_nan();
+        }
+        if !is_usual {
+            return false;
+        }
+        if flux == Flux::Conserve {
+            for lane in 0..LANES {
+                values[lane] /= drops.areas[lane];
+            }
+        }
+        for lane in 0..LANES {
+            let (value, weight) = (values[lane], weights[lane]);
+            let place = drops.places[lane] as usize;
+            let above = place + self.block.nx;
+            let [[left, right], [upper_left, upper_right]] = drops.parts(lane);
+            // Pixel by pixel: of two at once, the processor would have to wait for the pixel that it has just written.
+            for (part, place) in [(left, place), (upper_left, above), (right, place + 1), (upper_right, above + 1)] {
+                if let Some(sums) = self.sums.get_mut(place) {
+                    let part = counted(part) * weight;
+                    sums[0] += part * value;
+                    sums[1] += part;
+                }
+            }
+        }
+        true
+    }
+
+    /// Adds the parts of a drop in N × N pixels of the block, of which `place` is the first.
+    #[inline(always)]
+    fn add_inside<const N: usize>(&mut self, parts: [[f64; N]; N], place: usize, value: f64, weight: f64) {
+        for (row, parts) in parts.iter().enumerate() {
+            let start = place + row * self.block.nx;
+            let Some(sums) = self.sums.get_mut(start..).and_then(<[[f64; 2]]>::first_chunk_mut::<N>) else { continue };
+            for (column, part) in parts.iter().enumerate() {
+                let weighted = counted(*part) * weight;
+                sums[column][0] += weighted * value;
+                sums[column][1] += weighted;
+                if O::ACTIVE && *part > NOTHING {
+                    self.observer.part(start + column, self.pixel, weighted * self.share);
+                }
+            }
+        }
+    }
+
+    /// Adds the parts of a drop in the N × N output pixels from `first` (x, y) on that lie in the block.
+    fn add_at_edge<const N: usize>(&mut self, parts: [[f64; N]; N], first: [i64; 2], value: f64, weight: f64) {
+        let Window { x0, y0, nx, ny } = self.block;
+        for (row, parts) in parts.iter().enumerate() {
+            for (column, part) in parts.iter().enumerate() {
+                // Left of the block and below it, numbers that are too large.
+                let x = (first[0] + column as i64).wrapping_sub(x0 as i64) as usize;
+                let y = (first[1] + row as i64).wrapping_sub(y0 as i64) as usize;
+                if x < nx && y < ny && *part > NOTHING {
+                    self.add_inside([[*part]], y * nx + x, value, weight);
+                }
+            }
+        }
+    }
+
     /// Adds the part of a drop that an output pixel receives.
     fn add(&mut self, drop: &Drop, x: usize, y: usize, part: f64) {
         if self.source.as_ref().is_some_and(|source| !source.holds(x, y, drop.area())) {
@@ -300,7 +485,6 @@ impl Drop {
         kernel: DrizzleKernel,
         flux: Flux,
         target: [usize; 2],
-        cover: &mut Cover,
         drop_sums: &mut DropSums<'_, impl WeightObserver>,
     ) {
         let area = self.area();
@@ -311,7 +495,7 @@ impl Drop {
         let drop = Drop { value: if conserve { self.value / area } else { self.value }, ..*self };
         drop_sums.share = if conserve { 1.0 / area } else { 1.0 };
         match kernel {
-            DrizzleKernel::Square => drop.square(target, cover, drop_sums),
+            DrizzleKernel::Square => drop.square(target, drop_sums),
             DrizzleKernel::Point => drop.point(drop_sums),
             DrizzleKernel::Turbo => drop.turbo(area, drop_sums),
             DrizzleKernel::Gaussian => drop.gaussian(area, drop_sums),
@@ -327,17 +511,19 @@ impl Drop {
     }
 
     /// Distributes the quadrilateral between the corners.
-    fn square(&self, target: [usize; 2], cover: &mut Cover, drop_sums: &mut DropSums<'_, impl WeightObserver>) {
+    fn square(&self, target: [usize; 2], drop_sums: &mut DropSums<'_, impl WeightObserver>) {
         let [columns, rows] = self.within(self.radius(), drop_sums.block);
-        if columns.is_empty() || rows.is_empty() || !cover.lay(self.quad.map(|corner| corner.map(|c| c + 0.5)), target)
-        {
+        let corners = self.quad.map(|corner| corner.map(|c| c + 0.5));
+        if columns.is_empty() || rows.is_empty() || !drop_sums.cover.lay(corners, target) {
             return;
         }
+        let cover = std::mem::take(drop_sums.cover);
         for (y, areas) in cover.rows() {
             for (x, area) in (cover.x0..).zip(areas) {
                 drop_sums.add(self, x, y, area / cover.area);
             }
         }
+        *drop_sums.cover = cover;
     }
 
     /// Distributes a square along the axes of the output, as large as the drop.
@@ -356,7 +542,7 @@ impl Drop {
 
     /// Distributes a Gaussian with the drop's side as full width at half maximum, at the centres of the pixels of a square.
     fn gaussian(&self, area: f64, drop_sums: &mut DropSums<'_, impl WeightObserver>) {
-        let steepness = 0.5 * (FWHM / self.pixfrac).powi(2) / area;
+        let steepness = steepness(self.pixfrac) / area;
         let along = |axis: usize, k: usize| {
             let away = self.centre[axis] - k as f64;
             (-away * away * steepness).exp()

@@ -162,7 +162,8 @@ pub(super) fn exp2(x: f64) -> f64 {
 }
 
 /// e^x for x <= 0; 0 below -690.
-fn exp(x: f64) -> f64 {
+#[inline(always)]
+pub(super) fn exp(x: f64) -> f64 {
     if x < -690.0 { 0.0 } else { exp2(x * LOG2_E) }
 }
 
