@@ -401,10 +401,14 @@ impl<'r, 'a> Engine<'r, 'a> {
         let mut total = Tally::default();
         tallies.iter().for_each(|tally| total.merge(tally));
         total.stages.combining += Duration::from_nanos(self.finishing.into_inner());
-        let inputs = self.plan.inputs().iter().zip(&tallies).enumerate().map(|(index, (input, tally))| InputSummary {
+        let bounds = self.exec.pool.map(tallies.len(), |input| {
+            Ok(if tallies[input].resampled > 0 { self.plan.bounds(input).to_vec() } else { Vec::new() })
+        })?;
+        let inputs = self.plan.inputs().iter().zip(&tallies).zip(bounds).enumerate();
+        let inputs = inputs.map(|(index, ((input, tally), bounds))| InputSummary {
             name: input.name().to_owned(),
             status: if tally.resampled > 0 { Status::Used } else { Status::NoOverlap },
-            bounds: if tally.resampled > 0 { self.plan.bounds(index).to_vec() } else { Vec::new() },
+            bounds,
             resampled_pixels: tally.resampled,
             max_coordinate_error: tally.grid.max_error,
             noise_correlation: correlations.get(index).copied().flatten().filter(|_| tally.resampled > 0),

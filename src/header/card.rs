@@ -198,9 +198,27 @@ impl Card {
             value => value,
         };
         let mut card = Card { keyword: keyword.into(), value, comment: without_control(comment).trim().into() };
+        if card.surely_fits() {
+            return Some(card);
+        }
         let kept = card.layout()?.1;
         card.comment = unescaped(&escaped(&card.comment)[..kept]).trim_end().into();
         Some(card)
+    }
+
+    /// Whether the usual layout holds all of the comment, as far as that can be told without writing it.
+    fn surely_fits(&self) -> bool {
+        // The longest float is "-1.7976931348623157E-308".
+        const LONGEST_NUMBER: usize = 24;
+        let plain = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\' && byte != b'\'');
+        let value = match &self.value {
+            Value::Text(text) if plain(text) => (text.len() + 2).max(LONGEST_NUMBER),
+            Value::Text(_) => return false,
+            _ => LONGEST_NUMBER,
+        };
+        is_short(&self.keyword)
+            && plain(&self.comment)
+            && "KEYWORD = ".len() + value + " / ".len() + self.comment.len() <= CARD
     }
 
     /// The card as one or more lines of at most 80 ASCII characters.

@@ -63,7 +63,12 @@ pub(super) struct Polynomial {
     coefficients: [[[f64; N]; N]; 2],
     /// Largest distance from the exact map at the check points, input pixels.
     pub(super) error: f64,
+    /// What the terms beyond the linear ones come to in the cell at most, on each axis of the input.
+    bend: [f64; 2],
 }
+
+/// Input pixels that the terms beyond the linear ones may come to where they are bounded together and not term by term.
+const NEARLY_LINEAR: f64 = 1.0 / 16.0;
 
 /// Appends the points at which the square of side `size` with lower corner `low` is to be sampled.
 pub(super) fn sample_points(low: [f64; 2], size: f64, xs: &mut Vec<f64>, ys: &mut Vec<f64>) {
@@ -111,7 +116,21 @@ impl Polynomial {
             }
             powers
         });
-        let mut fitted = Polynomial { centre: [low[0] + half, low[1] + half], degree, coefficients, error: 0.0 };
+        let bend = coefficients.map(|rows| {
+            let mut sum = 0.0;
+            let mut scale_y = 1.0;
+            for (j, row) in rows.iter().enumerate() {
+                let mut scale = scale_y;
+                for (i, c) in row.iter().enumerate() {
+                    sum += if i + j > 1 { c.abs() * scale } else { 0.0 };
+                    scale *= half;
+                }
+                scale_y *= half;
+            }
+            sum
+        });
+        let centre = [low[0] + half, low[1] + half];
+        let mut fitted = Polynomial { centre, degree, coefficients, error: 0.0, bend };
         let checks = xs[N * N..].iter().zip(&ys[N * N..]);
         for (k, (x, y)) in checks.enumerate() {
             let (u, v) = (STENCIL.checks[k % CHECKS], STENCIL.checks[k / CHECKS]);
@@ -136,9 +155,19 @@ impl Polynomial {
         along(self.degree, x0 - self.centre[0], &px, &py, xs, ys);
     }
 
-    /// A rectangle of input positions that contains the image of the output rectangle under the polynomials.
+    /// A rectangle of input positions that contains the image, under the polynomials, of an output rectangle in the cell.
     pub(super) fn range(&self, x: [f64; 2], y: [f64; 2]) -> Rectangle {
-        self.on(x, y).range()
+        if !(self.bend[0].max(self.bend[1]) <= NEARLY_LINEAR) {
+            return self.on(x, y).range();
+        }
+        let middle = [0.5 * (x[0] + x[1]) - self.centre[0], 0.5 * (y[0] + y[1]) - self.centre[1]];
+        let half = [0.5 * (x[1] - x[0]), 0.5 * (y[1] - y[0])];
+        from_fn(|axis| {
+            let [[constant, by_x, ..], [by_y, ..], ..] = self.coefficients[axis];
+            let value = constant + by_x * middle[0] + by_y * middle[1];
+            let reach = by_x.abs() * half[0] + by_y.abs() * half[1] + self.bend[axis];
+            [value - reach, value + reach]
+        })
     }
 
     /// The polynomials on an output rectangle.

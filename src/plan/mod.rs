@@ -245,6 +245,13 @@ impl<'a> Plan<'a> {
         })
     }
 
+    /// How many inputs have sub-grids, which are found in parallel.
+    pub(crate) fn overlapping(&self) -> usize {
+        let pool = ThreadPool::new(self.options.parallel).unwrap_or(ThreadPool::Serial);
+        let overlaps = pool.map(self.inputs.len(), |input| Ok(!self.bounds(input).is_empty()));
+        overlaps.into_iter().flatten().filter(|overlaps| *overlaps).count()
+    }
+
     /// Planes of the output, all leading dimensions taken together.
     pub(crate) fn planes(&self) -> usize {
         self.shape[..self.shape.len().saturating_sub(2)].iter().product()

@@ -15,8 +15,7 @@ impl Plan<'_> {
         let Options { resample, combine, missing, coordinate_error, blank, match_background, flux, antialias, .. } =
             self.options();
         let mut header = Header::new();
-        let count = (0..self.inputs().len()).filter(|input| !self.bounds(*input).is_empty()).count();
-        header.set("NCOMBINE", count as i64, "inputs that reach into the mosaic");
+        header.set("NCOMBINE", self.overlapping() as i64, "inputs that reach into the mosaic");
         header.set("CREATOR", concat!("skymosaic ", env!("CARGO_PKG_VERSION")), "");
         let bound = match coordinate_error {
             CoordinateError::Pixels(pixels) => format!("{pixels:e} px"),

@@ -10,9 +10,10 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
 use skymosaic::{
     AtomicFile, COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, Header, Input, Intermediate, MatchBackground,
-    Matching, Options, Parallel, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics, Summary, Value, Wcs, WcsMap,
+    Matching, Options, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics, Summary, Value, Wcs, WcsMap,
     common_cards,
 };
 
@@ -31,13 +32,15 @@ pub(crate) struct Image {
     planes: Header,
 }
 
-/// Opens the images of all files, in order.
+/// Opens the images of all files; they are in the order of the files, and of files that cannot be opened the first is named.
 pub(crate) fn open(paths: &[PathBuf], hdus: &Hdus) -> Result<Vec<Image>, Failure> {
+    let opened: Vec<Result<Vec<Image>, Failure>> = paths
+        .par_iter()
+        .map(|path| images_of(path, hdus)?.into_iter().map(|image| Image::new(path, image)).collect())
+        .collect();
     let mut images = Vec::with_capacity(paths.len());
-    for path in paths {
-        for image in images_of(path, hdus)? {
-            images.push(Image::new(path, image)?);
-        }
+    for opened in opened {
+        images.extend(opened?);
     }
     Ok(images)
 }
@@ -63,8 +66,14 @@ fn planes_in(shape: &[usize]) -> usize {
     shape.iter().rev().skip(2).product()
 }
 
-/// `skymosaic mosaic`.
+/// `skymosaic mosaic`, on as many threads as are asked for.
 pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
+    let Some(threads) = args.threads else { return mosaic(args) };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build();
+    pool.map_err(|error| Failure::new(format!("cannot start {threads} threads: {error}")))?.install(|| mosaic(args))
+}
+
+fn mosaic(args: &Mosaic) -> Result<(), Failure> {
     let started = Instant::now();
     let options = options(args)?;
     let outputs = files(args);
@@ -143,13 +152,11 @@ fn options(args: &Mosaic) -> Result<Options, Failure> {
         Storage::Memory => Intermediate::Memory,
         Storage::Mapped => Intermediate::Mapped { dir: args.temp_dir.clone() },
     };
-    let parallel = args.threads.map_or(Parallel::Current, Parallel::Threads);
     let mut options = Options::default()
         .combine(args.planes.combine(args.combine)?)
         .exclude_bits(args.planes.exclude_bits)
         .match_background(match_background(args))
         .intermediate(intermediate)
-        .parallel(parallel)
         .coordinate_error(args.coordinate_error)
         .blank(args.blank);
     options.memory_limit = args.memory_limit;

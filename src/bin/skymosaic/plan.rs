@@ -1,7 +1,8 @@
 //! `--plan`: what would be done, without doing it.
 
-use std::{fmt::Write, path::Path};
+use std::{collections::BTreeSet, fmt::Write, path::Path};
 
+use rayon::prelude::*;
 use skymosaic::{Intermediate, Pixel, Plan, Window};
 
 use crate::args::Mosaic;
@@ -33,11 +34,9 @@ pub(crate) fn output_bytes<'a, P: Pixel>(plan: &Plan<'_>, args: &'a Mosaic) -> V
 fn write_to<P: Pixel>(text: &mut String, plan: &Plan<'_>, args: &Mosaic) -> std::fmt::Result {
     writeln!(text, "target   {} pixels", shape(plan.shape()))?;
     let count = plan.inputs().len();
-    writeln!(
-        text,
-        "inputs   {count}, of which {} overlap the target",
-        (0..count).filter(|&i| !plan.bounds(i).is_empty()).count()
-    )?;
+    // The plan keeps what it finds.
+    let overlapping = (0..count).into_par_iter().filter(|&input| !plan.bounds(input).is_empty()).count();
+    writeln!(text, "inputs   {count}, of which {overlapping} overlap the target")?;
     for (index, input) in plan.inputs().iter().enumerate() {
         let bounds = plan.bounds(index);
         let share = bounds.iter().map(Window::area).sum::<usize>() as f64 / plan.whole().area().max(1) as f64;
@@ -47,7 +46,8 @@ fn write_to<P: Pixel>(text: &mut String, plan: &Plan<'_>, args: &Mosaic) -> std:
             continue;
         }
         let places: Vec<String> = bounds.iter().map(place).collect();
-        let others = (0..count).filter(|&other| other != index && touch(bounds, plan.bounds(other))).count();
+        let near: BTreeSet<usize> = bounds.iter().flat_map(|window| plan.inputs_in(*window)).collect();
+        let others = near.into_iter().filter(|&other| other != index && touch(bounds, plan.bounds(other))).count();
         writeln!(
             text,
             "         columns, rows {}: {:.1} % of the target, meets {others} other inputs",
