@@ -64,7 +64,8 @@ impl Header {
     /// The value of the first card of a keyword; `None` without the keyword.
     #[must_use]
     pub fn get(&self, keyword: &str) -> Option<&Value> {
-        self.all(keyword).next()
+        let keyword = plain(keyword);
+        self.cards.iter().find(|card| card.keyword.eq_ignore_ascii_case(keyword)).map(|card| &card.value)
     }
 
     /// The values of all cards of a keyword, in their order.

@@ -158,13 +158,18 @@ impl Description {
     fn read_parameters(&mut self, keywords: &Keywords<'_>) -> Result<(), Error> {
         let [lon, lat] = self.axes.map(|axis| axis + 1);
         let mut native = [None; 5];
+        // Most headers have none of them, and asking for each takes longer than all else.
+        let have = |stem: &str| keywords.header.cards().any(|(keyword, _, _)| keyword.starts_with(stem));
+        let (has_pv, has_projp) = (have("PV"), keywords.suffix.is_empty() && have("PROJP"));
         for (m, slot) in self.pv.iter_mut().enumerate() {
-            *slot = keywords.number(&format!("PV{lat}_{m}"))?;
-            if slot.is_none() && keywords.suffix.is_empty() {
+            if has_pv {
+                *slot = keywords.number(&format!("PV{lat}_{m}"))?;
+            }
+            if has_projp && slot.is_none() {
                 *slot = keywords.number(&format!("PROJP{m}"))?;
             }
         }
-        for (m, slot) in native.iter_mut().enumerate() {
+        for (m, slot) in native.iter_mut().enumerate().filter(|_| has_pv) {
             *slot = keywords.number(&format!("PV{lon}_{m}"))?;
         }
         let [offset, phi0, theta0, lonpole, latpole] = native;
