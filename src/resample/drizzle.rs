@@ -336,9 +336,7 @@ impl<O: WeightObserver> DropSums<'_, O> {
             return false;
         }
         if flux == Flux::Conserve {
-            for lane in 0..LANES {
-                values[lane] /= drops.areas[lane];
-            }
+            values.iter_mut().zip(drops.areas).for_each(|(value, area)| *value /= area);
         }
         for lane in 0..LANES {
             let (value, weight) = (values[lane], weights[lane]);

@@ -387,6 +387,7 @@ impl Drops<'_> {
     }
 
     /// The lengths that squares share with columns and rows; those of rows are divided by the area of the square.
+    #[expect(clippy::needless_range_loop, reason = "lanes of several arrays")]
     #[inline(always)]
     fn turbo<const N: usize>(&self, parts: &mut Overlaps) {
         for (axis, parts) in parts.chunks_exact_mut(N).take(2).enumerate() {
@@ -402,6 +403,7 @@ impl Drops<'_> {
     }
 
     /// The factors of Gaussians for columns and rows; those of rows are multiplied by what makes the integral 1.
+    #[expect(clippy::needless_range_loop, reason = "lanes of several arrays")]
     #[inline(always)]
     fn gaussians<const N: usize>(&self, parts: &mut Overlaps) {
         for (axis, parts) in parts.chunks_exact_mut(N).take(2).enumerate() {

@@ -193,7 +193,6 @@ impl<'r> BlockCache<'r> {
             temp_dir,
             sources,
             #[cfg(feature = "fits")]
-            #[cfg(feature = "fits")]
             files: crate::fits::OpenFiles::default(),
         }
     }
@@ -295,7 +294,6 @@ impl<'r> BlockCache<'r> {
         self.changed.notify_all();
     }
 
-    #[cfg(feature = "fits")]
     #[cfg(feature = "fits")]
     pub(super) fn loading<'c>(&'c self, check: &'c dyn Fn() -> Result<(), Error>) -> crate::fits::Loading<'c> {
         let temp_dir = self.temp_dir.as_deref();
