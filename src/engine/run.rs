@@ -122,10 +122,9 @@ impl<'a> Plan<'a> {
             footprint: footprint.map(ArrayViewMut::into_dyn),
             planes: planes.shortened(),
         };
-        // The engine is compiled here for both types, and not again in every crate that calls it.
         match T::which::<ArraysOf<'_>>(arrays) {
-            Which::F32(arrays) => run_arrays(self, window, arrays),
-            Which::F64(arrays) => run_arrays(self, window, arrays),
+            Which::F32(arrays) => single::run(self, window, arrays),
+            Which::F64(arrays) => double::run(self, window, arrays),
         }
     }
 
@@ -148,8 +147,8 @@ impl<'a> Plan<'a> {
             self.needs_variance("variance", "asked for by the sink")?;
         }
         match T::which::<SinkOf<'_>>(sink) {
-            Which::F32(sink) => Engine::run_to(self, window, sink),
-            Which::F64(sink) => Engine::run_to(self, window, sink),
+            Which::F32(sink) => single::run_to(self, window, sink),
+            Which::F64(sink) => double::run_to(self, window, sink),
         }
     }
 
@@ -175,8 +174,8 @@ impl<'a> Plan<'a> {
             return Ok(Arc::clone(known));
         }
         let measured = match T::which::<TypeOnly>(()) {
-            Which::F32(()) => Engine::measure::<f32>(self),
-            Which::F64(()) => Engine::measure::<f64>(self),
+            Which::F32(()) => single::measure(self),
+            Which::F64(()) => double::measure(self),
         };
         let measured = Arc::new(measured?);
         Ok(Arc::clone(known.get_or_init(|| measured)))
@@ -191,6 +190,37 @@ impl<'a> Plan<'a> {
         Plan::new(self.inputs(), self.target(), self.shape(), &options).map(Some)
     }
 }
+
+/// The engine for one pixel type, in functions that are not generic: compiled with this crate, and not again with every crate that calls it.
+macro_rules! compiled {
+    ($module:ident, $pixel:ty) => {
+        mod $module {
+            use super::*;
+
+            #[inline(never)]
+            pub(super) fn run(plan: &Plan<'_>, window: Window, arrays: Arrays<'_, $pixel>) -> Result<Summary, Error> {
+                run_arrays(plan, window, arrays)
+            }
+
+            #[inline(never)]
+            pub(super) fn run_to(
+                plan: &Plan<'_>,
+                window: Window,
+                sink: &mut dyn TileSink<$pixel>,
+            ) -> Result<Summary, Error> {
+                Engine::run_to(plan, window, sink)
+            }
+
+            #[inline(never)]
+            pub(super) fn measure(plan: &Plan<'_>) -> Result<Backgrounds, Error> {
+                Engine::measure::<$pixel>(plan)
+            }
+        }
+    };
+}
+
+compiled!(single, f32);
+compiled!(double, f64);
 
 fn run_arrays<T: Pixel>(plan: &Plan<'_>, window: Window, arrays: Arrays<'_, T>) -> Result<Summary, Error> {
     let Arrays { output, footprint, planes } = arrays;
