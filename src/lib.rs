@@ -61,6 +61,7 @@
 //! # Cargo features
 //!
 //! - `cli`: the binary `skymosaic`.
+//! - `healpix`: HEALPix maps, read from and written to FITS tables, as inputs and outputs.
 //! - `serde`: `Serialize` and `Deserialize` for [`Options`] and the types in it (except for the progress callback, which is skipped), [`Window`], [`Summary`],
 //!   [`GridReport`], [`Backgrounds`] and the types in them. In formats for people, such as JSON, NaN and infinities are the strings `NaN`, `inf` and `-inf`;
 //!   options that are absent have their defaults, and unknown ones are errors.
@@ -115,6 +116,7 @@
 //! | `background` | differences in overlaps → corrections of each input |
 //! | `engine` | a plan carried out |
 //! | `coadd` | [`reproject_and_coadd`]: plan, then run |
+//! | `healpix` | [`HealpixMap`]: HEALPix maps of FITS tables; as inputs; as outputs (feature `healpix`) |
 //! | `provenance` | what a mosaic says about itself: cards and a table of its inputs |
 
 #[cfg(not(all(unix, target_pointer_width = "64")))]
@@ -156,6 +158,8 @@ mod exec;
 mod background;
 mod engine;
 mod coadd;
+#[cfg(feature = "healpix")]
+mod healpix;
 mod provenance;
 
 pub use ndarray;
@@ -166,6 +170,8 @@ pub use error::Error;
 #[cfg(feature = "fits")]
 pub use fits::{Column, FitsElement, FitsImage, FitsOutput, Hdu, same_file};
 pub use header::{Header, Value};
+#[cfg(feature = "healpix")]
+pub use healpix::{HealpixGrid, HealpixInterpolation, HealpixMap, HealpixOrder, reproject_to_healpix};
 pub use input::Input;
 pub use map::{CoordGrid, PixelMap, WcsMap};
 pub use options::{

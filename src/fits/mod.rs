@@ -1,5 +1,7 @@
 //! FITS files: the only module that knows the format and names `fitsio` (cfitsio).
 
+#[cfg(feature = "healpix")]
+mod binary_table;
 mod element;
 mod grid;
 mod file;
@@ -23,6 +25,8 @@ mod strips;
 mod write;
 mod sink;
 
+#[cfg(feature = "healpix")]
+pub(crate) use binary_table::{BinaryTable, Cells, write_table};
 pub(crate) use data::Loading;
 pub use element::FitsElement;
 pub(crate) use file::OpenFiles;

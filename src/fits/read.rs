@@ -11,7 +11,7 @@ use super::{
     data::Loading,
     file::OpenFiles,
     image::FitsImage,
-    scan::{Kind, ONE_AXIS, Scan},
+    scan::{A_TABLE, Kind, ONE_AXIS, Scan},
 };
 use crate::{Error, Pixel, memory::MemoryTracker};
 
@@ -77,7 +77,8 @@ impl FitsImage {
                 Kind::Image(layout) => images.push(format!("{} ({})", found.label(), layout.size())),
                 Kind::Other(what) if wanted && refused.is_none() => refused = Some(what.clone()),
                 Kind::Row(_) if wanted && refused.is_none() => refused = Some(ONE_AXIS.to_owned()),
-                Kind::Row(_) | Kind::Other(_) => {}
+                Kind::Table if wanted && refused.is_none() => refused = Some(A_TABLE.to_owned()),
+                Kind::Row(_) | Kind::Other(_) | Kind::Table => {}
             }
         }
         let what = refused.unwrap_or_else(|| match hdu {

@@ -22,7 +22,7 @@ use crate::{
 /// An HDU whose header has been read.
 pub(super) struct Found {
     pub(super) number: usize,
-    header: Header,
+    pub(super) header: Header,
     data: u64,
     data_bytes: u64,
     pub(super) kind: Kind,
@@ -31,10 +31,15 @@ pub(super) struct Found {
 /// What is wrong with an image of one axis.
 pub(super) const ONE_AXIS: &str = "has 1 axis; an image has at least 2";
 
+/// What is wrong with a table where an image is wanted.
+pub(super) const A_TABLE: &str = "is a table, not an image";
+
 pub(super) enum Kind {
     Image(Layout),
     /// An image of one axis as one row of pixels, shape (1, n): no image to mosaic, but a distortion table may be one.
     Row(Layout),
+    /// A binary table.
+    Table,
     /// What it is instead of an image.
     Other(String),
 }
@@ -201,6 +206,15 @@ impl Scan {
         }
     }
 
+    /// The next bytes of the data of the HDU that was found last.
+    #[cfg(feature = "healpix")]
+    pub(super) fn read_data(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
+        self.stream.read_exact(bytes).map_err(|error| self.io(error))?;
+        self.position = self.position.saturating_add(bytes.len() as u64);
+        self.data = self.data.saturating_sub(bytes.len() as u64);
+        Ok(())
+    }
+
     fn skip_data(&mut self) -> Result<(), Error> {
         let bytes = std::mem::take(&mut self.data);
         match &mut self.stream {
@@ -306,7 +320,8 @@ fn structure(header: &Header) -> Result<(Kind, u64), String> {
     let kind = match extension.as_deref() {
         _ if groups => Kind::Other("holds random groups, not an image".to_owned()),
         Some("BINTABLE" | "A3DTABLE") if is_true(header, "ZIMAGE") => tiled(header)?,
-        Some("BINTABLE" | "A3DTABLE" | "TABLE") => Kind::Other("is a table, not an image".to_owned()),
+        Some("BINTABLE" | "A3DTABLE") => Kind::Table,
+        Some("TABLE") => Kind::Other(A_TABLE.to_owned()),
         None | Some("IMAGE" | "IUEIMAGE") => image(&axes, pixel_type, "NAXIS", false),
         Some(other) => Kind::Other(format!("is an extension of type {other}, not an image")),
     };

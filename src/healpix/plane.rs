@@ -1,0 +1,106 @@
+//! The all-sky HPX plane turned by 45°: base cells are upright squares of `nside`² pixels, and the pixels are those of the HEALPix map.
+//!
+//! ```text
+//!  b = 2  6 0           a to the right, b upwards, of 5 × 5 squares
+//!      1  9 5 1         12 base cells; 6 is cut along a diagonal by longitude 180°, and each half is at an end
+//!      0  . . 4 ...
+//! ```
+//!
+//! The orientation is that of HiPS tiles in FITS files: columns go to the north-west, rows to the south-west, so HEALPix's y is the column and its x
+//! the row from the top.
+
+use crate::{Error, Header, Wcs, wcs::Frame};
+
+/// The plane, of 5 × 5 squares or with a margin of squares around them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plane {
+    nside: u64,
+    /// Squares on each side beyond the 5 × 5.
+    margin: u64,
+}
+
+impl Plane {
+    pub(super) fn new(nside: u64, margin: u64) -> Plane {
+        Plane { nside, margin }
+    }
+
+    /// Columns, and rows.
+    pub(super) fn side(&self) -> usize {
+        ((5 + 2 * self.margin) * self.nside) as usize
+    }
+
+    /// The coordinates of the plane's pixels.
+    pub(super) fn wcs(&self, frame: &Frame) -> Result<Wcs, Error> {
+        let mut header = Header::new();
+        let (lon, lat) = frame.axis_types();
+        header.set("CTYPE1", format!("{lon:-<5}HPX"), "");
+        header.set("CTYPE2", format!("{lat:-<5}HPX"), "");
+        let step = 45.0 / self.nside as f64;
+        for (keyword, value) in [("CD1_1", -step), ("CD1_2", -step), ("CD2_1", step), ("CD2_2", -step)] {
+            header.set(keyword, value, "");
+        }
+        for axis in 1..=2 {
+            header.set(&format!("CRPIX{axis}"), 0.5 * self.side() as f64 + 0.5, "");
+            header.set(&format!("CRVAL{axis}"), 0.0, "");
+            header.set(&format!("NAXIS{axis}"), self.side() as i64, "");
+        }
+        header.set("PV2_1", 4.0, "");
+        header.set("PV2_2", 3.0, "");
+        frame.write(&mut header);
+        Ok(Wcs::from_header(&header)?.with_shape([self.side(); 2]))
+    }
+
+    /// Square, and column and row in it.
+    fn place(&self, x: usize, y: usize) -> ([i64; 2], [u64; 2]) {
+        let half = (2 + self.margin) as i64;
+        let (x, y) = (x as u64, y as u64);
+        ([(x / self.nside) as i64 - half, (y / self.nside) as i64 - half], [x % self.nside, y % self.nside])
+    }
+
+    /// The HEALPix pixel, as base cell, x and y, that the sky has at a pixel of the plane; none where the plane is empty. Of the pixels along
+    /// longitude 180°, which the plane has twice, those count that it has at +180° and not at -180°.
+    pub(super) fn own(&self, x: usize, y: usize) -> Option<[u64; 3]> {
+        let (square @ [a, b], [column, row]) = self.place(x, y);
+        let past = column + row + 1;
+        let there = match (a, b) {
+            (-2, -2) => past >= self.nside,
+            (2, 2) => past < self.nside,
+            _ => a.abs() <= 2 && b.abs() <= 2,
+        };
+        let face = face_of(square).filter(|_| there)?;
+        Some([face, self.nside - 1 - row, column])
+    }
+
+    /// As [`own`](Self::own), with the gaps of the plane filled by what follows on the sky across the edge that is nearest: a kernel sees no seams. A
+    /// gap between base cells of a cap has the neighbour turned by a quarter about the corner that both share, the squares beyond the poles the
+    /// base cell on the other side.
+    pub(super) fn continued(&self, x: usize, y: usize) -> Option<[u64; 3]> {
+        let ([a, b], [column, row]) = self.place(x, y);
+        let last = self.nside - 1;
+        let (right, down) = (last - column, last - row);
+        let (square, column, row) = match a - b {
+            -1..=1 => ([a, b], column, row),
+            // North: the shared corner is at the upper left.
+            2 if column <= down => ([a, b + 1], down, column),
+            2 => ([a - 1, b], last - down, last - column),
+            // South: the shared corner is at the lower right.
+            -2 if right <= row => ([a, b - 1], last - row, last - right),
+            -2 => ([a + 1, b], row, right),
+            // Beyond the poles, two base cells on.
+            3 => ([a - 3, b - 1], right, down),
+            -3 => ([a - 1, b - 3], right, down),
+            _ => return None,
+        };
+        Some([face_of(square)?, last - row, column])
+    }
+}
+
+/// The base cell of a square. Beyond longitude ±180° they repeat.
+fn face_of([a, b]: [i64; 2]) -> Option<u64> {
+    match a - b {
+        1 => Some((-a).rem_euclid(4) as u64),
+        0 => Some(4 + (-a).rem_euclid(4) as u64),
+        -1 => Some(8 + (-b).rem_euclid(4) as u64),
+        _ => None,
+    }
+}
