@@ -178,6 +178,17 @@ fn kernels_go_across_the_edges_of_base_cells() {
 }
 
 #[test]
+fn kernels_that_sum_areas_are_refused() {
+    let target = Wcs::from_header(&Header::parse(CAR).unwrap()).unwrap();
+    let inputs = [Input::from_healpix(numbered(16, HealpixOrder::Ring)).unwrap()];
+    for resample in [Resample::Exact, Resample::Adaptive(Default::default()), Resample::Drizzle(Default::default())] {
+        let planned = Plan::new(&inputs, &target, &[59, 120], &Options::default().resample(resample));
+        let message = refused(planned);
+        assert!(message.contains("HEALPix map") && message.contains("interpolates"), "{message}");
+    }
+}
+
+#[test]
 fn threads_change_nothing() {
     let map = numbered(16, HealpixOrder::Nested);
     let target = Wcs::from_header(&Header::parse(CAR).unwrap()).unwrap();

@@ -44,12 +44,17 @@ impl Input<'_> {
     /// nearer of the two that could follow. The grid has a kink along the edges between base cells of a cap (|latitude| > 41.8°): samples within the support of
     /// the kernel from there are right to half a pixel only. [`HealpixMap::reproject`], which goes by rings, has no such places.
     ///
+    /// Planning refuses kernels that do not interpolate ([`Exact`](crate::Resample::Exact), [`Adaptive`](crate::Resample::Adaptive),
+    /// [`Drizzle`](crate::Resample::Drizzle)).
+    ///
     /// # Errors
     /// If there is no HPX projection in the frame of the map.
     pub fn from_healpix(map: HealpixMap) -> Result<Self, Error> {
         let plane = Plane::new(map.grid().nside(), MARGIN);
         let wcs = plane.wcs(map.frame())?;
         let shape = [plane.side(); 2];
-        Ok(Self::from_source(Arc::new(HealpixSource { map, plane, shape }), wcs).named("HEALPix map"))
+        Ok(Self::from_source(Arc::new(HealpixSource { map, plane, shape }), wcs)
+            .named("HEALPix map")
+            .for_interpolation_only())
     }
 }

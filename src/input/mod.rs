@@ -44,6 +44,8 @@ pub struct Input<'a> {
     pub(crate) variance: Option<Source<'a>>,
     pub(crate) mask: Option<Source<'a>>,
     weightless: bool,
+    /// Whether some of the pixels repeat others, for the kernels that look across an edge: those that sum areas would count them twice.
+    interpolated_only: bool,
 }
 
 /// How the pixels of an input are related to those of the output.
@@ -114,7 +116,28 @@ impl<'a> Input<'a> {
     }
 
     fn new(name: String, image: Source<'a>, geometry: Geometry) -> Self {
-        Input { name, image, geometry, weights: None, scale: 1.0, weightless: false, variance: None, mask: None }
+        Input {
+            name,
+            image,
+            geometry,
+            weights: None,
+            scale: 1.0,
+            weightless: false,
+            variance: None,
+            mask: None,
+            interpolated_only: false,
+        }
+    }
+
+    /// Says that some pixels repeat others, so that only kernels that interpolate are right.
+    #[cfg(feature = "healpix")]
+    pub(crate) fn for_interpolation_only(mut self) -> Self {
+        self.interpolated_only = true;
+        self
+    }
+
+    pub(crate) fn is_for_interpolation_only(&self) -> bool {
+        self.interpolated_only
     }
 
     /// Sets the name of the input in messages and reports. Default: its file and HDU, or "array".

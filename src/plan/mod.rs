@@ -92,6 +92,14 @@ impl<'a> Plan<'a> {
                 let map = input.map(target)?;
                 let stretch = input.wcs().map_or(f64::INFINITY, |wcs| stretch(target, wcs));
                 let Options { resample, missing, flux, antialias, .. } = *options;
+                let interpolates = !matches!(resample, Resample::Adaptive(_) | Resample::Exact | Resample::Drizzle(_));
+                if input.is_for_interpolation_only() && !interpolates {
+                    return Err(Error::Option {
+                        option: "resample",
+                        got: format!("{resample:?}"),
+                        expected: "a kernel that interpolates (nearest to Lanczos), for a HEALPix map".to_owned(),
+                    });
+                }
                 let kernel = Kernel { resample, rules: SampleRules { missing, flux, antialias, stretch } };
                 Ok(PlannedInput {
                     input: input.clone(),
