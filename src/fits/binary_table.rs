@@ -3,13 +3,15 @@
 use std::{io::Write, path::Path};
 
 use super::{
+    convert,
+    image::Scaling,
     read::Hdu,
     scan::{Kind, Scan},
     table::{self, Column},
 };
 use crate::{
-    Error,
-    header::{Header, header_records},
+    Error, PixelType,
+    header::{Header, primary_without_image},
     storage::AtomicFile,
 };
 
@@ -26,26 +28,15 @@ pub(crate) struct BinaryTable {
     columns: Vec<NumberColumn>,
 }
 
-/// A column; those of text, bits and complex numbers, and arrays of variable length, have no `kind`.
+/// A column; those of text, bits and complex numbers, and arrays of variable length, have no `pixel_type`.
 struct NumberColumn {
     name: String,
     form: String,
-    kind: Option<Kinds>,
+    pixel_type: Option<PixelType>,
     repeat: usize,
     offset: usize,
-    scale: f64,
-    zero: f64,
-    null: Option<i64>,
-}
-
-#[derive(Clone, Copy)]
-enum Kinds {
-    U8,
-    I16,
-    I32,
-    I64,
-    F32,
-    F64,
+    /// TSCAL, TZERO and TNULL.
+    scaling: Scaling,
 }
 
 /// Cells of a column, as many rows as were read at once: physical values, NaN for TNULL.
@@ -98,13 +89,13 @@ impl BinaryTable {
             let (count, code) = form.split_at(digits);
             let wrong = || about(missing(&key("TFORM"), "a form such as 1E or 1024D within the row"));
             let repeat = if count.is_empty() { 1 } else { count.parse::<usize>().map_err(|_| wrong())? };
-            let (kind, size) = match code.chars().next() {
-                Some('B') => (Some(Kinds::U8), 1),
-                Some('I') => (Some(Kinds::I16), 2),
-                Some('J') => (Some(Kinds::I32), 4),
-                Some('K') => (Some(Kinds::I64), 8),
-                Some('E') => (Some(Kinds::F32), 4),
-                Some('D') => (Some(Kinds::F64), 8),
+            let (pixel_type, size) = match code.chars().next() {
+                Some('B') => (Some(PixelType::U8), 1),
+                Some('I') => (Some(PixelType::I16), 2),
+                Some('J') => (Some(PixelType::I32), 4),
+                Some('K') => (Some(PixelType::I64), 8),
+                Some('E') => (Some(PixelType::F32), 4),
+                Some('D') => (Some(PixelType::F64), 8),
                 Some('A' | 'L') => (None, 1),
                 Some('C' | 'P') => (None, 8),
                 Some('M' | 'Q') => (None, 16),
@@ -117,12 +108,14 @@ impl BinaryTable {
             columns.push(NumberColumn {
                 name: header.text(&key("TTYPE")).map_err(about)?.unwrap_or_default().trim().to_owned(),
                 form,
-                kind,
+                pixel_type,
                 repeat,
                 offset,
-                scale: header.f64(&key("TSCAL")).map_err(about)?.unwrap_or(1.0),
-                zero: header.f64(&key("TZERO")).map_err(about)?.unwrap_or(0.0),
-                null: header.i64(&key("TNULL")).map_err(about)?,
+                scaling: Scaling {
+                    scale: header.f64(&key("TSCAL")).map_err(about)?.unwrap_or(1.0),
+                    zero: header.f64(&key("TZERO")).map_err(about)?.unwrap_or(0.0),
+                    blank: header.i64(&key("TNULL")).map_err(about)?,
+                },
             });
             offset = end;
         }
@@ -153,7 +146,7 @@ impl BinaryTable {
     /// Whether `f32` holds every value of a column.
     pub(crate) fn is_exact_in_f32(&self, column: usize) -> bool {
         let small = |column: &NumberColumn| {
-            matches!(column.kind, Some(Kinds::U8 | Kinds::I16 | Kinds::F32)) && column.is_plain()
+            matches!(column.pixel_type, Some(PixelType::U8 | PixelType::I16 | PixelType::F32)) && column.is_plain()
         };
         self.columns.get(column).is_some_and(small)
     }
@@ -164,28 +157,36 @@ impl BinaryTable {
         wanted: &[usize],
         take: &mut dyn FnMut(usize, Cells<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for &column in wanted {
-            let column = self.columns.get(column).ok_or_else(|| self.wrong("has too few columns"))?;
-            if column.kind.is_none() {
-                return Err(self.wrong(&format!("column {:?} has form {}: expected numbers", column.name, column.form)));
-            }
+        let mut found = Vec::new();
+        for column in wanted {
+            let column = self.columns.get(*column).ok_or_else(|| self.wrong("has too few columns"))?;
+            let wrong = || self.wrong(&format!("column {:?} has form {}: expected numbers", column.name, column.form));
+            found.push((column, column.pixel_type.ok_or_else(wrong)?));
         }
         let together = (CHUNK / self.row_bytes.max(1)).max(1) as u64;
         let mut bytes = Vec::new();
-        let (mut integers, mut floats) = (Vec::new(), Vec::new());
+        let (mut cells, mut integers, mut floats) = (Vec::new(), Vec::new(), Vec::new());
         let mut left = self.rows;
         while left > 0 {
             let rows = left.min(together) as usize;
             left -= rows as u64;
             bytes.resize(rows * self.row_bytes, 0);
             self.scan.read_data(&mut bytes)?;
-            for (place, column) in wanted.iter().enumerate().filter_map(|(k, c)| Some((k, self.columns.get(*c)?))) {
-                integers.clear();
-                floats.clear();
+            for (place, (column, pixel_type)) in found.iter().enumerate() {
+                let width = column.repeat * pixel_type.size();
+                cells.clear();
                 for row in bytes.chunks_exact(self.row_bytes.max(1)) {
-                    column.decode(row.get(column.offset..).unwrap_or_default(), &mut integers, &mut floats);
+                    cells.extend_from_slice(row.get(column.offset..column.offset + width).unwrap_or_default());
                 }
-                take(place, if floats.is_empty() { Cells::Integers(&integers) } else { Cells::Floats(&floats) })?;
+                if column.is_whole() {
+                    integers.clear();
+                    whole_numbers(*pixel_type, &cells, &mut integers);
+                    take(place, Cells::Integers(&integers))?;
+                } else {
+                    floats.resize(cells.len() / pixel_type.size(), 0.0);
+                    convert::from_file(*pixel_type, &column.scaling, &cells, &mut floats);
+                    take(place, Cells::Floats(&floats))?;
+                }
             }
         }
         Ok(())
@@ -194,35 +195,28 @@ impl BinaryTable {
 
 impl NumberColumn {
     fn is_plain(&self) -> bool {
-        self.scale == 1.0 && self.zero == 0.0
+        self.scaling.scale == 1.0 && self.scaling.zero == 0.0
     }
 
-    /// Appends the numbers of a cell, to the integers if they are such and physical values as they stand.
-    fn decode(&self, cell: &[u8], integers: &mut Vec<i64>, floats: &mut Vec<f64>) {
-        let mut integer = |value: i64| match self.null {
-            None if self.is_plain() => integers.push(value),
-            Some(null) if null == value => floats.push(f64::NAN),
-            _ => floats.push(value as f64 * self.scale + self.zero),
-        };
-        let count = self.repeat;
-        match self.kind {
-            Some(Kinds::U8) => cell.iter().take(count).for_each(|byte| integer(i64::from(*byte))),
-            Some(Kinds::I16) => each(cell, count, |bytes| integer(i64::from(i16::from_be_bytes(bytes)))),
-            Some(Kinds::I32) => each(cell, count, |bytes| integer(i64::from(i32::from_be_bytes(bytes)))),
-            Some(Kinds::I64) => each(cell, count, |bytes| integer(i64::from_be_bytes(bytes))),
-            Some(Kinds::F32) => each(cell, count, |bytes| {
-                floats.push(f64::from(f32::from_be_bytes(bytes)) * self.scale + self.zero);
-            }),
-            Some(Kinds::F64) => {
-                each(cell, count, |bytes| floats.push(f64::from_be_bytes(bytes) * self.scale + self.zero));
-            }
-            None => {}
-        }
+    /// Whether all cells are integers as they are stored.
+    fn is_whole(&self) -> bool {
+        let is_integer = !matches!(self.pixel_type, None | Some(PixelType::F32 | PixelType::F64));
+        is_integer && self.is_plain() && self.scaling.blank.is_none()
     }
 }
 
-fn each<const N: usize>(cell: &[u8], count: usize, mut take: impl FnMut([u8; N])) {
-    cell.as_chunks::<N>().0.iter().take(count).for_each(|bytes| take(*bytes));
+/// Appends integers as they stand in a file.
+fn whole_numbers(pixel_type: PixelType, bytes: &[u8], numbers: &mut Vec<i64>) {
+    fn each<const N: usize>(bytes: &[u8], numbers: &mut Vec<i64>, number: impl Fn([u8; N]) -> i64) {
+        numbers.extend(bytes.as_chunks().0.iter().map(|bytes| number(*bytes)));
+    }
+    match pixel_type {
+        PixelType::U8 => each(bytes, numbers, |[byte]| byte.into()),
+        PixelType::I16 => each(bytes, numbers, |bytes| i16::from_be_bytes(bytes).into()),
+        PixelType::I32 => each(bytes, numbers, |bytes| i32::from_be_bytes(bytes).into()),
+        PixelType::I64 => each(bytes, numbers, i64::from_be_bytes),
+        PixelType::F32 | PixelType::F64 => {}
+    }
 }
 
 fn missing(keyword: &str, expected: &str) -> Error {
@@ -239,13 +233,8 @@ pub(crate) fn write_table(
     overwrite: bool,
 ) -> Result<(), Error> {
     let file = AtomicFile::create(path, overwrite)?;
-    let mut primary = Header::new();
-    primary.set("SIMPLE", true, "conforms to FITS standard");
-    primary.set("BITPIX", 8, "no image");
-    primary.set("NAXIS", 0, "no image");
-    primary.set("EXTEND", true, "the table is an extension");
     let (head, data) = table::records(name, header, columns)?;
-    for bytes in [header_records(primary, &Header::new()), head, data] {
+    for bytes in [primary_without_image().to_records(), head, data] {
         file.file().write_all(&bytes).map_err(|error| Error::io(path, "write the table", error))?;
     }
     file.publish().map(drop)

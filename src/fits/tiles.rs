@@ -11,7 +11,10 @@ use super::{
     image::FitsImage,
     tiling::{Content, Part, StreamColumn, Tiling},
 };
-use crate::{Error, PixelType, header::Header};
+use crate::{
+    Error, PixelType,
+    header::{BLOCK, Header, primary_without_image},
+};
 
 /// Random numbers that cfitsio dithers with; a tile begins at one of them.
 const DITHERS: i64 = 10_000;
@@ -68,12 +71,12 @@ impl Tiling {
                 .describe(&mut rows, stream.cell, stream.count.saturating_add(more), place)
                 .ok_or_else(|| wrong("too large"))?;
         }
-        let mut file = primary().to_records();
+        let mut file = primary_without_image().to_records();
         file.extend(self.header(part, heap.len() + room).to_records());
         file.extend(rows);
         file.extend(heap);
         // A damaged stream is read beyond its end: up to `room` bytes, into other tiles or these zeros.
-        file.resize((file.len() + room).next_multiple_of(crate::header::BLOCK), 0);
+        file.resize((file.len() + room).next_multiple_of(BLOCK), 0);
         Ok(file)
     }
 
@@ -174,15 +177,6 @@ fn pieces(streams: &[Stream]) -> Vec<Piece> {
         }
     }
     pieces
-}
-
-fn primary() -> Header {
-    let mut header = Header::new();
-    header.set("SIMPLE", true, "");
-    header.set("BITPIX", 8, "");
-    header.set("NAXIS", 0, "");
-    header.set("EXTEND", true, "");
-    header
 }
 
 /// A PLIO line list says how long it is and where it begins; both must be within the stream. The instructions

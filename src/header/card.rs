@@ -210,14 +210,14 @@ impl Card {
     fn surely_fits(&self) -> bool {
         // The longest float is "-1.7976931348623157E-308".
         const LONGEST_NUMBER: usize = 24;
-        let plain = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\' && byte != b'\'');
+        let needs_no_escape = |text: &str| matches!(escaped(text), Cow::Borrowed(_));
         let value = match &self.value {
-            Value::Text(text) if plain(text) => (text.len() + 2).max(LONGEST_NUMBER),
+            Value::Text(text) if needs_no_escape(text) && !text.contains('\'') => (text.len() + 2).max(LONGEST_NUMBER),
             Value::Text(_) => return false,
             _ => LONGEST_NUMBER,
         };
         is_short(&self.keyword)
-            && plain(&self.comment)
+            && needs_no_escape(&self.comment)
             && "KEYWORD = ".len() + value + " / ".len() + self.comment.len() <= CARD
     }
 

@@ -224,5 +224,15 @@ pub(crate) fn header_records(mandatory: Header, header: &Header) -> Vec<u8> {
     cards.to_records()
 }
 
+/// The header of a primary HDU that has no image, of a file whose contents are in extensions.
+pub(crate) fn primary_without_image() -> Header {
+    let mut header = Header::new();
+    header.set("SIMPLE", true, "conforms to FITS standard");
+    header.set("BITPIX", 8, "no image");
+    header.set("NAXIS", 0, "no image");
+    header.set("EXTEND", true, "the table is an extension");
+    header
+}
+
 #[cfg(test)]
 mod tests;

@@ -103,7 +103,6 @@ impl HealpixMap {
             };
             match cells {
                 Cells::Integers(cells) if place == 1 => pixels.extend_from_slice(cells),
-                // Cells without numbers, as those of an empty table.
                 Cells::Floats(_) if place == 1 => return integers.take().map_or(Ok(()), Err),
                 Cells::Integers(cells) if single => floats.extend(cells.iter().map(|v| valid(*v as f64) as f32)),
                 Cells::Integers(cells) => doubles.extend(cells.iter().map(|v| valid(*v as f64))),

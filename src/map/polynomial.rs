@@ -100,11 +100,18 @@ impl Polynomial {
             }
             degree -= 1;
         }
-        let coefficients = spectra.map(|mut spectrum| {
+        let powers = spectra.map(|mut spectrum| {
             for row in &mut spectrum {
                 row[degree + 1..].fill(0.0);
             }
-            let mut powers = transform(&STENCIL.powers, &spectrum);
+            transform(&STENCIL.powers, &spectrum)
+        });
+        // Before they are scaled: at the edges of the cell u and v are 1.
+        let bend = powers.map(|powers| {
+            let terms = powers.iter().enumerate().flat_map(|(j, row)| row.iter().skip(2_usize.saturating_sub(j)));
+            terms.map(|c| c.abs()).sum()
+        });
+        let coefficients = powers.map(|mut powers| {
             let mut scale_y = 1.0;
             for row in &mut powers {
                 let mut scale = scale_y;
@@ -115,19 +122,6 @@ impl Polynomial {
                 scale_y /= half;
             }
             powers
-        });
-        let bend = coefficients.map(|rows| {
-            let mut sum = 0.0;
-            let mut scale_y = 1.0;
-            for (j, row) in rows.iter().enumerate() {
-                let mut scale = scale_y;
-                for (i, c) in row.iter().enumerate() {
-                    sum += if i + j > 1 { c.abs() * scale } else { 0.0 };
-                    scale *= half;
-                }
-                scale_y *= half;
-            }
-            sum
         });
         let centre = [low[0] + half, low[1] + half];
         let mut fitted = Polynomial { centre, degree, coefficients, error: 0.0, bend };

@@ -253,8 +253,8 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// How many inputs have sub-grids, which are found in parallel.
-    pub(crate) fn overlapping(&self) -> usize {
+    /// How many inputs have [sub-grids](Self::bounds). Those of all inputs are found in parallel, and kept.
+    pub fn overlapping(&self) -> usize {
         let pool = ThreadPool::new(self.options.parallel).unwrap_or(ThreadPool::Serial);
         let overlaps = pool.map(self.inputs.len(), |input| Ok(!self.bounds(input).is_empty()));
         overlaps.into_iter().flatten().filter(|overlaps| *overlaps).count()

@@ -12,6 +12,7 @@
 use std::{f64::consts::PI, ops::Range};
 
 use super::{
+    batch::{batch, padded},
     drop_rows::{DropShape, Frame, Positions, Regular, SEGMENT, Segment},
     kernel::{BlockKernel, BlockSamples, Requirements, Scene},
     observer::WeightObserver,
@@ -83,10 +84,10 @@ impl Line {
     }
 }
 
-/// The positions of a segment, from index `at` on; NaN if there are none.
+/// The positions of a segment, from index `at` on.
 #[inline]
-fn segment([xs, ys]: &[Vec<f64>; 2], at: usize) -> [&[f64; SEGMENT]; 2] {
-    [xs, ys].map(|column| column.get(at..).and_then(<[f64]>::first_chunk).unwrap_or(&[f64::NAN; SEGMENT]))
+fn segment(columns: &[Vec<f64>; 2], at: usize) -> [&[f64; SEGMENT]; 2] {
+    columns.each_ref().map(|column| batch(column, at))
 }
 
 /// Half the side of the square around an input pixel's centre that its drop can touch, input pixels.
@@ -289,7 +290,7 @@ impl DropKernel<'_> {
 fn row(grid: &CoordGrid<'_>, x0: f64, y: f64, n: usize, [xs, ys]: &mut [Vec<f64>; 2]) {
     for column in [&mut *xs, &mut *ys] {
         column.truncate(n);
-        column.resize(n.next_multiple_of(SEGMENT) + 1, f64::NAN);
+        column.resize(padded::<SEGMENT>(n), f64::NAN);
     }
     if let (Some(xs), Some(ys)) = (xs.get_mut(..n), ys.get_mut(..n)) {
         grid.row(x0, y, xs, ys);
@@ -393,15 +394,8 @@ impl<O: WeightObserver> DropSums<'_, O> {
             return;
         }
         let (x, y) = (x.wrapping_sub(self.block.x0), y.wrapping_sub(self.block.y0));
-        if x < self.block.nx
-            && part > NOTHING
-            && let k = y.saturating_mul(self.block.nx).saturating_add(x)
-            && let Some([sum, weight]) = self.sums.get_mut(k)
-        {
-            let part = part * drop.weight;
-            *sum += part * drop.value;
-            *weight += part;
-            self.observer.part(k, self.pixel, part * self.share);
+        if x < self.block.nx && part > NOTHING {
+            self.add_inside([[part]], y.saturating_mul(self.block.nx).saturating_add(x), drop.value, drop.weight);
         }
     }
 }

@@ -10,9 +10,14 @@ use std::f64::consts::PI;
 
 use super::{
     ellipse::exp,
+    interpolate::as_index,
     small_quads::{LANES, LARGEST, Lanes, Overlaps, overlaps},
 };
-use crate::{DrizzleKernel, window::Window};
+use crate::{
+    DrizzleKernel,
+    simd::{larger, smaller},
+    window::Window,
+};
 
 /// Drops that are computed together.
 pub(super) const SEGMENT: usize = 128;
@@ -87,8 +92,6 @@ const GROUPS: usize = SEGMENT / LANES + LARGEST;
 const SINGLE: u32 = LARGEST as u32 + 1;
 /// Columns and rows beyond this are no columns and rows of an image.
 const FAR: f64 = 1e9;
-/// 2⁵²: an integer from 0 on is in the lowest bits of its sum with it.
-const INTEGER: f64 = 4_503_599_627_370_496.0;
 
 impl Default for Segment {
     fn default() -> Self {
@@ -184,10 +187,10 @@ impl Segment {
             let inside = (x_low >= left) & (x_low + frame <= right) & (y_low >= bottom) & (y_low + frame <= top);
             let pixels = if touches { pixels } else { 0.0 };
             let pixels = if fits { pixels } else { f64::from(SINGLE) };
-            side[k] = (pixels + INTEGER).to_bits() as u32;
+            side[k] = as_index(pixels) as u32;
             let at = (y_low - bottom) * width + (x_low - left);
             let at = if inside & (at < f64::from(u32::MAX)) { at } else { f64::from(u32::MAX) };
-            place[k] = (at + INTEGER).to_bits() as u32;
+            place[k] = as_index(at) as u32;
             (first_x[k], first_y[k]) = (x_low, y_low);
             (last_x[k], last_y[k]) = (x_high, y_high);
             area[k] = pixel;
@@ -381,52 +384,31 @@ impl Drops<'_> {
     fn parts<const N: usize>(&self, shape: DropShape, parts: &mut Overlaps) {
         match shape.kernel {
             DrizzleKernel::Square => overlaps::<N>(&self.corners, &self.first, self.scale, parts),
-            DrizzleKernel::Turbo => self.turbo::<N>(parts),
-            DrizzleKernel::Gaussian | DrizzleKernel::Point => self.gaussians::<N>(parts),
+            // The lengths that a square shares with columns and rows; those of rows are divided by the area of the square.
+            DrizzleKernel::Turbo => self.products::<N>(parts, |axis, at, lane| {
+                let (half, away) = (self.scale[lane], self.centre[axis][lane] - at);
+                let length = larger(smaller(away + half, 0.5) - larger(away - half, -0.5), 0.0);
+                if axis == 0 { length } else { length / (4.0 * half * half) }
+            }),
+            // The factors of a Gaussian; those of rows are multiplied by what makes the integral 1.
+            DrizzleKernel::Gaussian | DrizzleKernel::Point => self.products::<N>(parts, |axis, at, lane| {
+                let (steepness, away) = (self.scale[lane], self.centre[axis][lane] - at);
+                let factor = exp(-away * away * steepness);
+                let factor = if axis == 0 { factor } else { factor * (steepness / PI) };
+                if at <= self.last[axis][lane] { factor } else { 0.0 }
+            }),
         }
     }
 
-    /// The lengths that squares share with columns and rows; those of rows are divided by the area of the square.
-    #[expect(clippy::needless_range_loop, reason = "lanes of several arrays")]
+    /// Parts that are products: the factors of columns, then those of rows. `factor` returns that of an axis at a column or row, for the drop of a lane.
     #[inline(always)]
-    fn turbo<const N: usize>(&self, parts: &mut Overlaps) {
+    fn products<const N: usize>(&self, parts: &mut Overlaps, factor: impl Fn(usize, f64, usize) -> f64) {
         for (axis, parts) in parts.chunks_exact_mut(N).take(2).enumerate() {
             for (pixel, parts) in parts.iter_mut().enumerate() {
-                for lane in 0..LANES {
-                    let half = self.scale[lane];
-                    let away = self.centre[axis][lane] - (self.first[axis][lane] + pixel as f64);
-                    let length = larger(smaller(away + half, 0.5) - larger(away - half, -0.5), 0.0);
-                    parts[lane] = if axis == 0 { length } else { length / (4.0 * half * half) };
+                for (lane, part) in parts.iter_mut().enumerate() {
+                    *part = factor(axis, self.first[axis][lane] + pixel as f64, lane);
                 }
             }
         }
     }
-
-    /// The factors of Gaussians for columns and rows; those of rows are multiplied by what makes the integral 1.
-    #[expect(clippy::needless_range_loop, reason = "lanes of several arrays")]
-    #[inline(always)]
-    fn gaussians<const N: usize>(&self, parts: &mut Overlaps) {
-        for (axis, parts) in parts.chunks_exact_mut(N).take(2).enumerate() {
-            for (pixel, parts) in parts.iter_mut().enumerate() {
-                for lane in 0..LANES {
-                    let steepness = self.scale[lane];
-                    let at = self.first[axis][lane] + pixel as f64;
-                    let away = self.centre[axis][lane] - at;
-                    let factor = exp(-away * away * steepness);
-                    let factor = if axis == 0 { factor } else { factor * (steepness / PI) };
-                    parts[lane] = if at <= self.last[axis][lane] { factor } else { 0.0 };
-                }
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn larger(a: f64, b: f64) -> f64 {
-    if a > b { a } else { b }
-}
-
-#[inline(always)]
-fn smaller(a: f64, b: f64) -> f64 {
-    if a < b { a } else { b }
 }

@@ -14,8 +14,16 @@
 
 use std::ops::Range;
 
-use super::patch::Patch;
-use crate::{Flux, Pixel, map::CoordGrid, simd::dispatch, window::Window};
+use super::{
+    batch::{batch, padded},
+    patch::Patch,
+};
+use crate::{
+    Flux, Pixel,
+    map::CoordGrid,
+    simd::{dispatch, larger, smaller},
+    window::Window,
+};
 
 /// Side of the tiles in which W is summed, which are anchored to the first pixel of the image. Small, so that sums stay small and their differences
 /// exact.
@@ -41,27 +49,6 @@ fn round(x: f64) -> f64 {
 #[inline(always)]
 fn rounded_integer(sum: f64) -> usize {
     sum.to_bits() as u32 as usize
-}
-
-#[inline(always)]
-fn larger(a: f64, b: f64) -> f64 {
-    if a > b { a } else { b }
-}
-
-#[inline(always)]
-fn smaller(a: f64, b: f64) -> f64 {
-    if a < b { a } else { b }
-}
-
-/// The length of an array for `n` numbers from which whole batches can be taken at every multiple of [`BATCH`] below `n`, and one index later.
-fn padded(n: usize) -> usize {
-    n.next_multiple_of(BATCH) + 1
-}
-
-/// The batch of a [`padded`] array from an index on.
-#[inline(always)]
-fn batch(column: &[f64], at: usize) -> &[f64; BATCH] {
-    column.get(at..).and_then(<[f64]>::first_chunk).unwrap_or(&[f64::NAN; BATCH])
 }
 
 /// The integrals W along the rows of a patch.
@@ -126,7 +113,7 @@ impl RowSums {
     /// Computes ∫ W dy along at least the first `n` edges from corner k of `from` to corner k + `shift` of `to`.
     fn integrals(&mut self, (from, to, shift): (&Corners, &Corners, usize), n: usize, integrals: &mut Vec<f64>) {
         let RowSums { sums, cuts, .. } = self;
-        integrals.resize(padded(n), 0.0);
+        integrals.resize(padded::<BATCH>(n), 0.0);
         dispatch(
             #[inline(always)]
             || {
@@ -212,7 +199,7 @@ impl Corners {
         self.x.resize(n + 1, 0.0);
         self.y.resize(n + 1, 0.0);
         grid.row(x, y, &mut self.x, &mut self.y);
-        let length = padded(n + 1);
+        let length = padded::<BATCH>(n + 1);
         for column in [&mut self.x, &mut self.y] {
             column.iter_mut().for_each(|c| *c += 0.5);
             column.resize(length, f64::NAN);
@@ -393,8 +380,8 @@ impl Means {
     #[inline(always)]
     fn batch(&self, sums: &RowSums, (below, above): (&Corners, &Corners), flux: Flux, at: usize) -> [f64; BATCH] {
         let (a, b, c, d) = (below.ends(at), below.ends(at + 1), above.ends(at + 1), above.ends(at));
-        let (low, high) = (batch(&below.edges, at), batch(&above.edges, at));
-        let (left, right) = (batch(&self.between, at), batch(&self.between, at + 1));
+        let (low, high) = (batch::<BATCH>(&below.edges, at), batch::<BATCH>(&above.edges, at));
+        let (left, right) = (batch::<BATCH>(&self.between, at), batch::<BATCH>(&self.between, at + 1));
         let mut samples = [0.0; BATCH];
         for (reference, tile) in samples.iter_mut().zip(a.tile) {
             *reference = sums.references.get(rounded_integer(tile + ROUND)).map_or(f64::NAN, |reference| *reference);

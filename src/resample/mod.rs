@@ -4,6 +4,7 @@
 //! that interpolate. Where the coverage is 0 the value is meaningless. Both have the output's type.
 
 mod adaptive;
+mod batch;
 mod bilinear;
 mod correlation;
 mod cubic;

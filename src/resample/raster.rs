@@ -8,6 +8,8 @@
 //!
 //! Square (i, j) is `[i, i + 1) × [j, j + 1)` here: pixel coordinates plus a half.
 
+use crate::simd::{larger, smaller};
+
 /// The squares of a frame of shape (ny, nx) that a quadrilateral may overlap, and how much it does.
 #[derive(Debug, Default)]
 pub(super) struct Cover {
@@ -37,7 +39,6 @@ impl Cover {
         let sign = if doubled < 0.0 { 1.0 } else { -1.0 };
         let range = |axis: usize| {
             let [a, b, c, d] = corners.map(|corner| corner[axis]);
-            let (smaller, larger) = (|a, b| if a < b { a } else { b }, |a, b| if a > b { a } else { b });
             [smaller(smaller(a, b), smaller(c, d)), larger(larger(a, b), larger(c, d))]
         };
         let ([x_min, x_max], [y_min, y_max]) = (range(0), range(1));

@@ -8,6 +8,8 @@
 //!
 //! Each overlap is right to a few times the rounding of the coordinates. [`Cover`](super::raster::Cover) does the same for one quadrilateral of any size.
 
+use crate::simd::{larger, smaller};
+
 /// Quadrilaterals that are computed together: so many that the compiler makes loops over them, and not a long list of single operations.
 pub(super) const LANES: usize = 16;
 /// Squares along a side of the largest frame.
@@ -72,16 +74,6 @@ pub(super) fn overlaps<const N: usize>(
             }
         }
     }
-}
-
-#[inline(always)]
-fn larger(a: f64, b: f64) -> f64 {
-    if a > b { a } else { b }
-}
-
-#[inline(always)]
-fn smaller(a: f64, b: f64) -> f64 {
-    if a < b { a } else { b }
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, fmt::Write, path::Path};
 
-use rayon::prelude::*;
 use skymosaic::{Intermediate, Pixel, Plan, Window};
 
 use crate::args::Mosaic;
@@ -34,9 +33,7 @@ pub(crate) fn output_bytes<'a, P: Pixel>(plan: &Plan<'_>, args: &'a Mosaic) -> V
 fn write_to<P: Pixel>(text: &mut String, plan: &Plan<'_>, args: &Mosaic) -> std::fmt::Result {
     writeln!(text, "target   {} pixels", shape(plan.shape()))?;
     let count = plan.inputs().len();
-    // The plan keeps what it finds.
-    let overlapping = (0..count).into_par_iter().filter(|&input| !plan.bounds(input).is_empty()).count();
-    writeln!(text, "inputs   {count}, of which {overlapping} overlap the target")?;
+    writeln!(text, "inputs   {count}, of which {} overlap the target", plan.overlapping())?;
     for (index, input) in plan.inputs().iter().enumerate() {
         let bounds = plan.bounds(index);
         let share = bounds.iter().map(Window::area).sum::<usize>() as f64 / plan.whole().area().max(1) as f64;
