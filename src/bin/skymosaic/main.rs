@@ -5,6 +5,7 @@ mod demo;
 mod failure;
 mod planes;
 mod header;
+mod inputs;
 mod interrupt;
 mod kernel;
 mod mosaic;

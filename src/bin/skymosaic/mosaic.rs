@@ -1,8 +1,6 @@
 //! `skymosaic mosaic`: opens the inputs, checks everything that can be checked, makes the mosaic, publishes it whole.
 
 use std::{
-    collections::HashSet,
-    fs,
     io::IsTerminal,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -10,61 +8,20 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rayon::prelude::*;
 use skymosaic::{
-    AtomicFile, COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, Header, Input, Intermediate, MatchBackground,
-    Matching, Options, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics, Summary, Value, Wcs, WcsMap,
-    common_cards,
+    AtomicFile, COPIED_KEYWORDS, CoordinateError, FitsElement, Header, Input, Intermediate, MatchBackground, Matching,
+    Options, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics, Summary, Value, Wcs, WcsMap, common_cards,
 };
 
 use crate::{
     Failure,
-    args::{Background, Dtype, Hdus, Mosaic, Storage},
-    header, interrupt, outputs, plan, planes, print,
+    args::{Background, Dtype, Mosaic, Storage},
+    header,
+    inputs::{self, Entry, Image, planes_in},
+    interrupt, outputs, plan, planes, print,
     report::{Report, Timing},
     warn,
 };
-
-/// An image that is to be mosaicked, and what its header says beyond the WCS.
-pub(crate) struct Image {
-    pub(crate) input: Input<'static>,
-    /// Cards of the axes that are not celestial, and what they refer to; of cubes only.
-    planes: Header,
-}
-
-/// Opens the images of all files; they are in the order of the files, and of files that cannot be opened the first is named.
-pub(crate) fn open(paths: &[PathBuf], hdus: &Hdus) -> Result<Vec<Image>, Failure> {
-    let opened: Vec<Result<Vec<Image>, Failure>> = paths
-        .par_iter()
-        .map(|path| images_of(path, hdus)?.into_iter().map(|image| Image::new(path, image)).collect())
-        .collect();
-    let mut images = Vec::with_capacity(paths.len());
-    for opened in opened {
-        images.extend(opened?);
-    }
-    Ok(images)
-}
-
-pub(crate) fn images_of(path: &Path, hdus: &Hdus) -> Result<Vec<FitsImage>, Failure> {
-    Ok(match hdus {
-        Hdus::One(hdu) => vec![FitsImage::open(path, hdu)?],
-        Hdus::All => FitsImage::open_all(path)?,
-    })
-}
-
-impl Image {
-    fn new(path: &Path, image: FitsImage) -> Result<Image, Failure> {
-        let number = image.number();
-        let about = |error| Failure::from(error).about(format!("{} HDU {number}", path.display()));
-        let wcs = image.wcs(None).map_err(about)?;
-        let planes = if planes_in(image.shape()) > 1 { plane_axes(image.header()) } else { Header::new() };
-        Ok(Image { input: Input::from_image(image, wcs), planes })
-    }
-}
-
-fn planes_in(shape: &[usize]) -> usize {
-    shape.iter().rev().skip(2).product()
-}
 
 /// `skymosaic mosaic`, on as many threads as are asked for.
 pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
@@ -77,24 +34,17 @@ fn mosaic(args: &Mosaic) -> Result<(), Failure> {
     let started = Instant::now();
     let options = options(args)?;
     let outputs = files(args);
-    let sources = args.inputs.iter().chain(&args.weights).chain(&args.target).chain(args.planes.sources());
-    let sources = sources.map(PathBuf::as_path).collect::<Vec<_>>();
+    let entries = inputs::entries(&args.sources, Some(&args.companions))?;
     if !args.plan {
+        let sources = args.sources.files().chain(entries.iter().flat_map(Entry::files));
+        let sources = sources.chain(args.target.as_deref()).collect::<Vec<_>>();
         outputs::check(&outputs, &sources, args.overwrite)?;
     }
-    warn_of_repetition(&args.inputs);
-    let mut images = open(&args.inputs, &args.hdu)?;
-    let weights = (&args.weights[..], &None);
-    planes::attach(&mut images, args, ["--weights", "weights"], weights, |input, path, hdu| {
-        input.with_weights_fits(path, hdu)
-    })?;
-    let images = args.planes.attach(images, args)?;
+    inputs::warn_of_repetition(&entries);
+    let images = inputs::open(&entries)?;
+    args.planes.check(images.iter().all(|image| image.input.has_variance()))?;
     let cards = extra_cards(&images, args);
-    let scaled = |image: Image| match &args.scale_keyword {
-        Some(keyword) => image.input.scaled_by_keyword(keyword),
-        None => Ok(image.input),
-    };
-    let inputs: Vec<Input<'_>> = images.into_iter().map(scaled).collect::<Result<_, _>>()?;
+    let inputs: Vec<Input<'_>> = images.into_iter().map(|image| image.input).collect();
     let target = match &args.target {
         Some(path) => header::read_target(path)?,
         None => header::optimal(&inputs, &header::Sky::default())?,
@@ -127,16 +77,6 @@ fn files(args: &Mosaic) -> Vec<(&'static str, &Path)> {
     output.chain(args.planes.files()).chain(optional).collect()
 }
 
-/// The same file twice counts twice, which is rarely meant.
-fn warn_of_repetition(paths: &[PathBuf]) {
-    let mut seen = HashSet::new();
-    for path in paths {
-        if fs::canonicalize(path).is_ok_and(|path| !seen.insert(path)) {
-            warn(&format!("warning: {} is given more than once, and counts as often", path.display()));
-        }
-    }
-}
-
 /// Shape of the mosaic: that of the target, with the planes of the inputs if they are cubes.
 fn shape(inputs: &[Input<'_>], target: &Wcs) -> Vec<usize> {
     let mut shape = inputs.first().map(Input::shape).unwrap_or_default();
@@ -154,7 +94,7 @@ fn options(args: &Mosaic) -> Result<Options, Failure> {
     };
     let mut options = Options::default()
         .combine(args.planes.combine(args.combine)?)
-        .exclude_bits(args.planes.exclude_bits)
+        .exclude_bits(args.exclude_bits())
         .match_background(match_background(args))
         .intermediate(intermediate)
         .coordinate_error(args.coordinate_error)
@@ -342,31 +282,6 @@ fn extra_cards(images: &[Image], args: &Mosaic) -> Header {
     };
     for (keyword, value, comment) in common.cards() {
         cards.set(keyword, value.clone(), comment);
-    }
-    cards
-}
-
-/// The description of axes 3 and up, and what their values refer to.
-fn plane_axes(header: &Header) -> Header {
-    let mut cards = Header::new();
-    for axis in 3..=9 {
-        for stem in ["CTYPE", "CUNIT", "CRPIX", "CRVAL", "CDELT", "CNAME"] {
-            let keyword = format!("{stem}{axis}");
-            if let Some(value) = header.get(&keyword) {
-                cards.set(&keyword, value.clone(), "");
-            }
-        }
-        let (cd, cdelt) = (format!("CD{axis}_{axis}"), format!("CDELT{axis}"));
-        if let Some(value) = header.get(&cd) {
-            cards.set(&cdelt, value.clone(), "");
-        }
-    }
-    let about =
-        ["RESTFRQ", "RESTFREQ", "RESTWAV", "SPECSYS", "SSYSOBS", "SSYSSRC", "VELOSYS", "VELREF", "ZSOURCE", "VELANGL"];
-    for keyword in about {
-        if let Some(value) = header.get(keyword) {
-            cards.set(keyword, value.clone(), "");
-        }
     }
     cards
 }
