@@ -152,7 +152,9 @@ fn properties_keep_what_they_do_not_know() {
     properties.set("hips_order", "thirty");
     properties.set("hips_frame", "C");
     properties.set("hips_tile_width", 500);
-    for error in [properties.order().unwrap_err(), properties.frame().unwrap_err(), properties.tile_width().unwrap_err()] {
+    for error in
+        [properties.order().unwrap_err(), properties.frame().unwrap_err(), properties.tile_width().unwrap_err()]
+    {
         assert!(matches!(error, Error::Keyword { .. }), "{error}");
     }
     properties.set("note", "two\nlines");

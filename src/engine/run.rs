@@ -159,7 +159,10 @@ impl<'a> Plan<'a> {
                 return Err(Error::Shape {
                     what: "a tile to be computed".to_owned(),
                     got: vec![window.y0, window.x0, window.ny, window.nx],
-                    expected: format!("(y0, x0, ny, nx) inside of one of the plan's tiles, of {} pixels", self.options().tile),
+                    expected: format!(
+                        "(y0, x0, ny, nx) inside of one of the plan's tiles, of {} pixels",
+                        self.options().tile
+                    ),
                 });
             }
         }
@@ -250,5 +253,10 @@ fn run_arrays<T: Pixel>(plan: &Plan<'_>, window: Window, arrays: Arrays<'_, T>) 
     let Arrays { output, footprint, planes } = arrays;
     let mut wanted = planes.set();
     wanted.set(PlaneSet::FOOTPRINT, footprint.is_some());
-    Engine::run(plan, Part::Window(window), wanted, Target::Arrays(Box::new(CallerArrays { mosaic: output, footprint, planes })))
+    Engine::run(
+        plan,
+        Part::Window(window),
+        wanted,
+        Target::Arrays(Box::new(CallerArrays { mosaic: output, footprint, planes })),
+    )
 }

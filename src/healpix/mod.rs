@@ -10,8 +10,8 @@ mod table;
 mod source;
 mod output;
 
-#[cfg(feature = "hips")]
-pub(crate) use plane::{Plane, square_of};
 pub use grid::{HealpixGrid, HealpixOrder};
 pub use map::{HealpixInterpolation, HealpixMap};
 pub use output::reproject_to_healpix;
+#[cfg(feature = "hips")]
+pub(crate) use plane::{Plane, square_of};

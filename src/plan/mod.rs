@@ -254,7 +254,11 @@ impl<'a> Plan<'a> {
             let first = self.tiles.holding(part.x0, part.y0);
             let last = self.tiles.holding(part.x0 + part.nx - 1, part.y0 + part.ny - 1);
             let columns = self.tiles.place(first).0..=self.tiles.place(last).0;
-            (self.occupied.partition_point(|tile| *tile < first)..self.occupied.partition_point(|tile| *tile <= last), columns)
+            (
+                self.occupied.partition_point(|tile| *tile < first)
+                    ..self.occupied.partition_point(|tile| *tile <= last),
+                columns,
+            )
         });
         span.into_iter().flat_map(move |(places, columns)| {
             places.filter(move |place| columns.contains(&self.tiles.place(self.occupied[*place]).0))

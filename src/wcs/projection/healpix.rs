@@ -60,7 +60,8 @@ impl Hpx {
             (low.max(-3.0) as i64, high.min(3.0) as i64)
         };
         let ((a0, a1), (b0, b1)) = (range(0), range(1));
-        let is_cell = |a: i64, b: i64| (a - b).abs() <= 1 && (-2..=2).contains(&a) && (-2..=2).contains(&b) && (a, b) != (2, 2);
+        let is_cell =
+            |a: i64, b: i64| (a - b).abs() <= 1 && (-2..=2).contains(&a) && (-2..=2).contains(&b) && (a, b) != (2, 2);
         self.whole_cells && !(a0..=a1).any(|a| (b0..=b1).any(|b| is_cell(a, b)))
     }
 
