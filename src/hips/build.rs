@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::{
     allsky,
+    coverage::Coverage,
     grid::{HipsGrid, HipsTile},
     job::Job,
     options::{HipsFormat, HipsOptions},
@@ -82,11 +83,15 @@ pub fn write_hips(
     let tile_of = |window: &Window| finest.tile_at(window.x0, window.y0);
     let mut leaves: Vec<HipsTile> = plan.occupied_tiles(plan.whole()).iter().filter_map(tile_of).collect();
     leaves.sort_unstable();
+    let tree = Tree::new(Job::folder_for(dir.as_ref())?);
+    let (done, left): (Vec<HipsTile>, Vec<HipsTile>) =
+        leaves.iter().partition(|leaf| tree.has(**leaf, HipsFormat::Fits));
+    enough_space(&tree, hips, left.len())?;
     let job = Job::begin(dir.as_ref(), &plan, hips, order)?;
-    let tree = Tree::new(job.folder());
     let builder = Builder {
         pyramid: Pyramid::new(hips.width, order, hips.reduction, &leaves),
         histogram: Histogram::new(),
+        coverage: Coverage::new(order),
         pixels: hips.pixels,
         grids: grids.clone(),
         tree: tree.clone(),
@@ -95,9 +100,6 @@ pub fn write_hips(
     let mut run = None;
     let mut cuts = None;
     if !job.is_made() {
-        let (done, left): (Vec<HipsTile>, Vec<HipsTile>) =
-            leaves.iter().partition(|leaf| tree.has(**leaf, HipsFormat::Fits));
-        enough_space(&tree, hips, left.len())?;
         pool.map(done.len(), |k| done.get(k).map_or(Ok(()), |leaf| builder.take_known(*leaf)))?;
         if !left.is_empty() {
             let windows: Vec<Window> = left.iter().filter_map(|leaf| finest.window(*leaf)).collect();
@@ -117,7 +119,9 @@ pub fn write_hips(
         } else {
             allsky::write(&tree, &tiles, hips, None)?;
         }
-        Survey { hips, order, tiles: &tiles, inputs: inputs.len(), created: job.created(), cuts }
+        let (map, fraction) = builder.coverage.to_fits(&hips.frame)?;
+        tree.write("Moc.fits", &map)?;
+        Survey { hips, order, tiles: &tiles, inputs: inputs.len(), created: job.created(), cuts, fraction }
             .write(&tree, finest)?;
         job.set_made()?;
     }
@@ -131,11 +135,14 @@ pub fn write_hips(
     Ok(HipsSummary { order, finest_tiles, tiles: tiles.len(), cuts, run })
 }
 
-/// The first order whose pixels are not larger than the smallest pixels of the inputs.
+/// How many times larger than those of the inputs the pixels of the order are at most that is chosen for them.
+const LARGER: f64 = 1.1;
+
+/// The first order whose pixels are not larger, or a tenth at most, than the smallest pixels of the inputs.
 fn order_of(inputs: &[Input<'_>], width: usize) -> Result<u8, Error> {
     let scales = inputs.iter().filter_map(|input| Some(input.wcs()?.pixel_scale()));
     let smallest = scales.fold(f64::INFINITY, f64::min);
-    let order = (CELL / (smallest * width as f64)).log2().ceil().max(0.0);
+    let order = (CELL / (LARGER * smallest * width as f64)).log2().ceil().max(0.0);
     match order {
         order if order.is_finite() => Ok(order.min(255.0) as u8),
         _ => Err(Error::Option {
@@ -152,7 +159,7 @@ fn enough_space(tree: &Tree, hips: &HipsOptions, leaves: usize) -> Result<(), Er
     // A PNG tile of noise takes a byte a pixel.
     let picture = if hips.formats.contains(&HipsFormat::Png) { area as u64 } else { 0 };
     let needed = (leaves as u64).saturating_mul(hips.pixels.file_bytes(area) + picture) / 3 * 4;
-    let free = free_disk_space(tree.root())?;
+    let free = free_disk_space(tree.root().parent().unwrap_or(tree.root()))?;
     if needed <= free {
         return Ok(());
     }
@@ -163,6 +170,7 @@ fn enough_space(tree: &Tree, hips: &HipsOptions, leaves: usize) -> Result<(), Er
 pub(super) struct Builder {
     pyramid: Pyramid,
     histogram: Histogram,
+    coverage: Coverage,
     pixels: HipsPixels,
     /// By order.
     grids: Vec<HipsGrid>,
@@ -191,6 +199,7 @@ impl Builder {
     fn take(&self, leaf: HipsTile, content: Option<&Content>) -> Result<(), Error> {
         if let Some(content) = content {
             self.histogram.add(&content.values, self.width());
+            self.coverage.add(leaf, &content.values, self.width());
         }
         self.pyramid.add(leaf, content, |tile, content| self.write(tile, content))
     }

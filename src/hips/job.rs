@@ -39,13 +39,7 @@ impl Job {
     /// Begins a job or goes on with it.
     pub(super) fn begin(dir: &Path, plan: &Plan<'_>, hips: &HipsOptions, order: u8) -> Result<Job, Error> {
         let target = AtomicFile::resolve(dir)?;
-        let beside = |what: &str| {
-            let mut name = OsString::from(".");
-            name.push(target.file_name().unwrap_or_default());
-            name.push(what);
-            target.with_file_name(name)
-        };
-        let (part, old) = (beside(".skymosaic-part"), beside(".skymosaic-old"));
+        let (part, old) = (beside(&target, ".skymosaic-part"), beside(&target, ".skymosaic-old"));
         let refuse = |path: &Path, problem: &str| Error::Output { path: path.to_owned(), problem: problem.to_owned() };
         recover(&target, &old)?;
         let mut description = describe(plan, hips, order);
@@ -109,9 +103,9 @@ impl Job {
         Ok(Job { target, part, old, description, _lock: lock })
     }
 
-    /// The folder where the HiPS is made.
-    pub(super) fn folder(&self) -> &Path {
-        &self.part
+    /// The folder where the HiPS of a folder would be made.
+    pub(super) fn folder_for(dir: &Path) -> Result<PathBuf, Error> {
+        Ok(beside(&AtomicFile::resolve(dir)?, ".skymosaic-part"))
     }
 
     /// When it was begun, in seconds of Unix time.
@@ -143,6 +137,14 @@ impl Job {
         fs::rename(&self.part, &self.target).map_err(io(&self.target, "name the finished folder"))?;
         recover(&self.target, &self.old)
     }
+}
+
+/// A hidden path in the same folder.
+fn beside(target: &Path, what: &str) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(what);
+    target.with_file_name(name)
 }
 
 /// Finishes what a killed process has left between the renames at its end.

@@ -10,6 +10,7 @@ mod tile;
 mod options;
 mod tree;
 mod pyramid;
+mod coverage;
 mod job;
 mod allsky;
 mod survey;

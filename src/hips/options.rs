@@ -17,7 +17,7 @@ use crate::{Error, wcs::Frame};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct HipsOptions {
-    /// The finest order. Default: `None`, the first whose pixels are not larger than the smallest pixels of the inputs.
+    /// The finest order. Default: `None`, the first whose pixels are not larger, or a tenth at most, than the smallest pixels of the inputs.
     pub order: Option<u8>,
     /// Pixels along the side of a tile: 64, 128, 256, 512 or 1024. Default: 512.
     pub width: usize,

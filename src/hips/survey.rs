@@ -23,6 +23,8 @@ pub(super) struct Survey<'s> {
     pub(super) created: u64,
     /// Values that are black and white in pictures.
     pub(super) cuts: Option<[f64; 2]>,
+    /// The part of the sky that is covered.
+    pub(super) fraction: f64,
 }
 
 impl Survey<'_> {
@@ -73,7 +75,7 @@ impl Survey<'_> {
             set("hips_initial_dec", format!("{dec:.6}"));
             set("hips_initial_fov", format!("{:.6}", (2.2 * radius).min(180.0)));
         }
-        set("moc_sky_fraction", format!("{:.4e}", leaves().count() as f64 / (12_u64 << (2 * self.order)) as f64));
+        set("moc_sky_fraction", format!("{:.4e}", self.fraction));
         properties
     }
 }

@@ -46,7 +46,7 @@ pub(crate) struct HipsArgs {
     /// Weights: one FITS file per input, in the same order
     #[arg(long, value_name = "FILE", num_args = 1..)]
     weights: Vec<PathBuf>,
-    /// Finest order. Default: the first whose pixels are not larger than the smallest pixels of the images
+    /// Finest order. Default: the first whose pixels are at most a tenth larger than the smallest pixels of the images
     #[arg(long, value_name = "K")]
     order: Option<u8>,
     /// Pixels along the side of a tile: 64, 128, 256, 512 or 1024
