@@ -178,8 +178,8 @@ pub use header::{Header, Value};
 pub use healpix::{HealpixGrid, HealpixInterpolation, HealpixMap, HealpixOrder, reproject_to_healpix};
 #[cfg(feature = "hips")]
 pub use hips::{
-    HipsCuts, HipsExisting, HipsFormat, HipsGrid, HipsOptions, HipsPixels, HipsProperties, HipsReduction, HipsStretch,
-    HipsSummary, HipsTile, write_hips,
+    HipsCuts, HipsExisting, HipsFormat, HipsGrid, HipsOptions, HipsPixels, HipsProblem, HipsProperties, HipsReduction,
+    HipsStretch, HipsSummary, HipsTile, check_hips, write_hips,
 };
 pub use input::Input;
 pub use map::{CoordGrid, PixelMap, WcsMap};

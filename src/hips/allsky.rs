@@ -3,7 +3,7 @@
 use super::{
     grid::HipsTile,
     options::{HipsFormat, HipsOptions},
-    picture::{Tones, png},
+    picture::{Tones, encode},
     tile::{from_fits, image_file},
     tree::Tree,
 };
@@ -39,15 +39,16 @@ pub(super) fn write(tree: &Tree, tiles: &[HipsTile], hips: &HipsOptions, tones: 
         return Ok(());
     }
     let name = |format: HipsFormat| format!("Norder{ORDER}/Allsky.{}", format.extension());
-    for format in &hips.formats {
-        let bytes = match format {
-            HipsFormat::Fits => image_file([ny, nx], hips.pixels, &Header::new(), &mut image),
-            HipsFormat::Png => match tones {
-                Some(tones) => png(&tones.grey(&image, nx), nx)?,
-                None => continue,
-            },
-        };
-        tree.write(name(*format), &bytes)?;
+    if let Some(tones) = tones {
+        let grey = tones.grey(&image, nx);
+        for format in hips.pictures() {
+            if let Some(bytes) = encode(format, &grey, nx)? {
+                tree.write(name(format), &bytes)?;
+            }
+        }
+    }
+    if hips.formats.contains(&HipsFormat::Fits) {
+        tree.write(name(HipsFormat::Fits), &image_file([ny, nx], hips.pixels, &Header::new(), &mut image))?;
     }
     Ok(())
 }

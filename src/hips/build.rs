@@ -8,7 +8,7 @@ use super::{
     grid::{HipsGrid, HipsTile},
     job::Job,
     options::{HipsFormat, HipsOptions},
-    picture::{Histogram, Tones, png},
+    picture::{Histogram, Tones, encode},
     pyramid::{Content, Pyramid},
     sink::HipsSink,
     survey::Survey,
@@ -110,10 +110,10 @@ pub fn write_hips(
             });
         }
         let tiles = tree.all_tiles(order, HipsFormat::Fits)?;
-        if hips.formats.contains(&HipsFormat::Png) {
+        if hips.pictures().next().is_some() {
             let values = builder.histogram.cuts(hips.cuts);
             let tones = Tones::new(values, hips.stretch);
-            builder.pictures(&tiles, &tones, &pool, plan.options())?;
+            builder.pictures(&tiles, hips, &tones, &pool, plan.options())?;
             allsky::write(&tree, &tiles, hips, Some(&tones))?;
             cuts = Some(values);
         } else {
@@ -156,8 +156,8 @@ fn order_of(inputs: &[Input<'_>], width: usize) -> Result<u8, Error> {
 /// Fails if less disk space is free than so many finest tiles, and those above, take.
 fn enough_space(tree: &Tree, hips: &HipsOptions, leaves: usize) -> Result<(), Error> {
     let area = hips.width * hips.width;
-    // A PNG tile of noise takes a byte a pixel.
-    let picture = if hips.formats.contains(&HipsFormat::Png) { area as u64 } else { 0 };
+    // A picture of noise takes a byte a pixel.
+    let picture = (hips.pictures().count() * area) as u64;
     let needed = (leaves as u64).saturating_mul(hips.pixels.file_bytes(area) + picture) / 3 * 4;
     let free = free_disk_space(tree.root().parent().unwrap_or(tree.root()))?;
     if needed <= free {
@@ -210,14 +210,26 @@ impl Builder {
     }
 
     /// Makes the pictures of all tiles that have none.
-    fn pictures(&self, tiles: &[HipsTile], tones: &Tones, pool: &ThreadPool, options: &Options) -> Result<(), Error> {
+    fn pictures(
+        &self,
+        tiles: &[HipsTile],
+        hips: &HipsOptions,
+        tones: &Tones,
+        pool: &ThreadPool,
+        options: &Options,
+    ) -> Result<(), Error> {
         let meter = Meter::new(options.progress.as_ref(), Phase::Encoding, tiles.len() as u64);
         let width = self.width();
         pool.map(tiles.len(), |k| {
             let Some(tile) = tiles.get(k).copied() else { return Ok(()) };
-            if !self.tree.has(tile, HipsFormat::Png) {
-                let values = from_fits(&self.tree.path(tile, HipsFormat::Fits), width)?;
-                self.tree.write_tile(tile, HipsFormat::Png, &png(&tones.grey(&values, width), width)?)?;
+            let missing: Vec<HipsFormat> = hips.pictures().filter(|format| !self.tree.has(tile, *format)).collect();
+            if !missing.is_empty() {
+                let grey = tones.grey(&from_fits(&self.tree.path(tile, HipsFormat::Fits), width)?, width);
+                for format in missing {
+                    if let Some(bytes) = encode(format, &grey, width)? {
+                        self.tree.write_tile(tile, format, &bytes)?;
+                    }
+                }
             }
             meter.advance(1)
         })?;

@@ -16,8 +16,10 @@ mod allsky;
 mod survey;
 mod sink;
 mod build;
+mod check;
 
 pub use build::{HipsSummary, write_hips};
+pub use check::{HipsProblem, check_hips};
 pub use grid::{HipsGrid, HipsTile};
 pub use options::{HipsExisting, HipsFormat, HipsOptions, HipsReduction};
 pub use picture::{HipsCuts, HipsStretch};

@@ -47,8 +47,12 @@ pub struct HipsOptions {
 pub enum HipsFormat {
     /// The values, in FITS files.
     Fits,
-    /// Pictures in 256 grey tones, in which missing pixels are transparent.
+    /// Pictures in grey tones, in which missing pixels are transparent.
     Png,
+    /// Pictures in grey tones, in which missing pixels are black: small, and not exact.
+    Jpeg,
+    /// Pictures in grey tones, without loss, in which missing pixels are transparent.
+    Webp,
 }
 
 /// What four pixels become in the order above. Missing pixels do not count; where all four are missing, so is the result.
@@ -82,6 +86,8 @@ impl HipsFormat {
         match self {
             HipsFormat::Fits => "fits",
             HipsFormat::Png => "png",
+            HipsFormat::Jpeg => "jpg",
+            HipsFormat::Webp => "webp",
         }
     }
 }
@@ -147,6 +153,11 @@ impl HipsOptions {
     pub fn creator_did(mut self, did: impl Into<String>) -> Self {
         self.creator_did = did.into();
         self
+    }
+
+    /// The kinds of tiles that are pictures.
+    pub(super) fn pictures(&self) -> impl Iterator<Item = HipsFormat> {
+        self.formats.iter().copied().filter(|format| *format != HipsFormat::Fits)
     }
 
     pub(super) fn validate(&self) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::options::HipsFormat;
 use crate::Error;
 
 /// The values that are black and white in pictures.
@@ -155,19 +156,37 @@ impl Tones {
     }
 }
 
-/// A picture in grey tones, of which 0 is transparent.
-pub(super) fn png(grey: &[u8], width: usize) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
+/// Quality of JPEG tiles, 1 to 100.
+const QUALITY: u8 = 90;
+
+/// A picture in grey tones as a file; `None` if the format is not one of pictures. 0 is transparent, and black in JPEG.
+pub(super) fn encode(format: HipsFormat, grey: &[u8], width: usize) -> Result<Option<Vec<u8>>, Error> {
     let height = grey.len() / width.max(1);
-    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
+    let mut bytes = Vec::new();
+    let written = match format {
+        HipsFormat::Fits => return Ok(None),
+        HipsFormat::Png => png(grey, [width as u32, height as u32], &mut bytes).map_err(|error| error.to_string()),
+        HipsFormat::Jpeg => jpeg_encoder::Encoder::new(&mut bytes, QUALITY)
+            .encode(grey, width as u16, height as u16, jpeg_encoder::ColorType::Luma)
+            .map_err(|error| error.to_string()),
+        HipsFormat::Webp => {
+            let with_alpha: Vec<u8> = grey.iter().flat_map(|tone| [*tone, if *tone == 0 { 0 } else { 255 }]).collect();
+            image_webp::WebPEncoder::new(&mut bytes)
+                .encode(&with_alpha, width as u32, height as u32, image_webp::ColorType::La8)
+                .map_err(|error| error.to_string())
+        }
+    };
+    written.map_err(|problem| Error::external(format!("a {} tile", format.extension()), problem))?;
+    Ok(Some(bytes))
+}
+
+fn png(grey: &[u8], [width, height]: [u32; 2], bytes: &mut Vec<u8>) -> Result<(), png::EncodingError> {
+    let mut encoder = png::Encoder::new(bytes, width, height);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_trns(vec![0, 0]);
     encoder.set_compression(png::Compression::Fast);
-    let written = encoder.write_header().and_then(|mut writer| {
-        writer.write_image_data(grey)?;
-        writer.finish()
-    });
-    written.map_err(|error| Error::external("a PNG tile", error.to_string()))?;
-    Ok(bytes)
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(grey)?;
+    writer.finish()
 }

@@ -41,7 +41,8 @@ impl Survey<'_> {
         let mut properties = HipsProperties::new();
         let mut set = |keyword: &str, value: String| properties.set(keyword, value);
         let date = date(self.created);
-        let formats: Vec<&str> = self.hips.formats.iter().map(|format| format.extension()).collect();
+        let word = |format: &HipsFormat| if *format == HipsFormat::Jpeg { "jpeg" } else { format.extension() };
+        let formats: Vec<&str> = self.hips.formats.iter().map(word).collect();
         let leaves = || self.tiles.iter().filter(|tile| tile.order() == self.order);
         let (centre, radius) = around(leaves(), finest);
         set("creator_did", self.hips.creator_did.clone());
@@ -119,7 +120,7 @@ fn date(seconds: u64) -> String {
 fn page(properties: &HipsProperties, hips: &HipsOptions) -> String {
     let get = |keyword: &str| properties.get(keyword).unwrap_or("0");
     let title = hips.title.replace('&', "&amp;").replace('<', "&lt;");
-    let format = if hips.formats.contains(&HipsFormat::Png) { "png" } else { "fits" };
+    let format = hips.pictures().next().map_or("fits", HipsFormat::extension);
     let (frame, order, width) = (get("hips_frame"), get("hips_order"), get("hips_tile_width"));
     let (ra, dec, fov) = (get("hips_initial_ra"), get("hips_initial_dec"), get("hips_initial_fov"));
     format!(

@@ -56,22 +56,35 @@ impl Tree {
 
     /// All tiles of an order that have a file of this format, in order. Files with other names are passed over.
     pub(super) fn tiles(&self, order: u8, format: HipsFormat) -> Result<Vec<HipsTile>, Error> {
-        let folder = self.root.join(format!("Norder{order}"));
-        let mut found = Vec::new();
-        for dir in entries(&folder)? {
-            if !dir.is_dir() {
-                continue;
-            }
-            for file in entries(&dir)? {
-                let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                let number = name.strip_prefix("Npix").and_then(|rest| rest.strip_suffix(format.extension()));
-                let number = number.and_then(|rest| rest.strip_suffix('.')?.parse().ok());
-                let tile = number.and_then(|number| HipsTile::new(order, number));
-                found.extend(tile.filter(|tile| file == self.path(*tile, format)));
-            }
-        }
+        let files = self.files(order, format)?;
+        let mut found: Vec<HipsTile> = files.iter().filter_map(|file| self.tile_of(file, order, format)).collect();
         found.sort_unstable();
         Ok(found)
+    }
+
+    /// The files of an order with the ending of a format that are not those of a tile.
+    pub(super) fn misplaced(&self, order: u8, format: HipsFormat) -> Result<Vec<PathBuf>, Error> {
+        let mut files = self.files(order, format)?;
+        files.retain(|file| self.tile_of(file, order, format).is_none());
+        Ok(files)
+    }
+
+    /// The files with the ending of a format in the folders of an order.
+    fn files(&self, order: u8, format: HipsFormat) -> Result<Vec<PathBuf>, Error> {
+        let mut found = Vec::new();
+        for dir in entries(&self.root.join(format!("Norder{order}")))? {
+            if dir.is_dir() {
+                found.extend(entries(&dir)?);
+            }
+        }
+        found.retain(|file| file.extension().is_some_and(|extension| extension == format.extension()));
+        Ok(found)
+    }
+
+    /// The tile that a file is the one of.
+    fn tile_of(&self, file: &Path, order: u8, format: HipsFormat) -> Option<HipsTile> {
+        let number = file.file_stem()?.to_str()?.strip_prefix("Npix")?.parse().ok()?;
+        HipsTile::new(order, number).filter(|tile| file == self.path(*tile, format))
     }
 
     /// All tiles up to an order that have a file of this format, by order.

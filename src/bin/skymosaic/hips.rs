@@ -23,7 +23,12 @@ const STRETCH: Names<HipsStretch> = Names(&[
 
 const REDUCE: Names<HipsReduction> = Names(&[("mean", || HipsReduction::Mean), ("median", || HipsReduction::Median)]);
 
-const FORMAT: Names<HipsFormat> = Names(&[("fits", || HipsFormat::Fits), ("png", || HipsFormat::Png)]);
+const FORMAT: Names<HipsFormat> = Names(&[
+    ("fits", || HipsFormat::Fits),
+    ("png", || HipsFormat::Png),
+    ("jpeg", || HipsFormat::Jpeg),
+    ("webp", || HipsFormat::Webp),
+]);
 
 const FRAME: Names<Frame> = Names(&[
     ("equatorial", || Frame::Icrs),
