@@ -59,7 +59,8 @@ pub fn check_hips(dir: impl AsRef<Path>, parallel: Parallel) -> Result<Vec<HipsP
     let mut problems = Vec::new();
     let missing = MANDATORY.iter().filter(|keyword| properties.get(keyword).is_none_or(str::is_empty));
     problems.extend(missing.map(|keyword| about_properties(format!("{keyword} is missing"))));
-    let mut known = |result: Result<(), Error>| problems.extend(result.err().map(|error| about_properties(error.to_string())));
+    let mut known =
+        |result: Result<(), Error>| problems.extend(result.err().map(|error| about_properties(error.to_string())));
     let (order, width, frame) = (properties.order(), properties.tile_width(), properties.frame());
     if let (Ok(order), Ok(width), Ok(frame)) = (&order, &width, &frame) {
         known(HipsGrid::new(*order, *width, frame).map(drop));
@@ -72,9 +73,14 @@ pub fn check_hips(dir: impl AsRef<Path>, parallel: Parallel) -> Result<Vec<HipsP
     };
     let mut formats = Vec::new();
     for word in properties.formats() {
-        match [HipsFormat::Fits, HipsFormat::Png, HipsFormat::Jpeg, HipsFormat::Webp].into_iter().find(|format| format.extension() == word) {
+        match [HipsFormat::Fits, HipsFormat::Png, HipsFormat::Jpeg, HipsFormat::Webp]
+            .into_iter()
+            .find(|format| format.extension() == word)
+        {
             Some(format) => formats.push(format),
-            None => problems.push(about_properties(format!("hips_tile_format: {word} is not a format of tiles of images"))),
+            None => {
+                problems.push(about_properties(format!("hips_tile_format: {word} is not a format of tiles of images")))
+            }
         }
     }
     let tree = Tree::new(dir.as_ref());
@@ -88,7 +94,9 @@ pub fn check_hips(dir: impl AsRef<Path>, parallel: Parallel) -> Result<Vec<HipsP
         let tiles: BTreeSet<HipsTile> = by_format.iter().flat_map(|(_, tiles)| tiles.iter().copied()).collect();
         for (format, with) in &by_format {
             let without = tiles.difference(with).map(|tile| tile.path(format.extension()));
-            problems.extend(without.map(|path| problem(&path, "is missing; the tile has files of other formats".to_owned())));
+            problems.extend(
+                without.map(|path| problem(&path, "is missing; the tile has files of other formats".to_owned())),
+            );
         }
         if let Some(above) = &above {
             let orphans = tiles.iter().filter(|tile| tile.parent().is_some_and(|parent| !above.contains(&parent)));
@@ -110,7 +118,10 @@ pub fn check_hips(dir: impl AsRef<Path>, parallel: Parallel) -> Result<Vec<HipsP
         above = (!tiles.is_empty() || above.is_some()).then_some(tiles);
     }
     if above.is_none_or(|finest| finest.is_empty()) {
-        problems.push(problem(Path::new(&format!("Norder{order}")), "has no tiles, although it is the finest order".to_owned()));
+        problems.push(problem(
+            Path::new(&format!("Norder{order}")),
+            "has no tiles, although it is the finest order".to_owned(),
+        ));
     }
     problems.sort();
     Ok(problems)
@@ -151,7 +162,9 @@ fn png_problem(bytes: &[u8], width: usize) -> Option<String> {
         Ok(size)
     });
     match decoded {
-        Ok([nx, ny]) if [nx, ny] != [width, width] => Some(format!("has {nx} × {ny} pixels, hips_tile_width is {width}")),
+        Ok([nx, ny]) if [nx, ny] != [width, width] => {
+            Some(format!("has {nx} × {ny} pixels, hips_tile_width is {width}"))
+        }
         Ok(_) => None,
         Err(error) => Some(format!("is not a whole PNG file: {error}")),
     }
