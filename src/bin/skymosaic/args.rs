@@ -8,7 +8,7 @@ use clap::{
 };
 use skymosaic::{Adaptive, Clip, Combine, CoordinateError, Drizzle, Resample};
 
-use crate::inputs::{Companions, Preset, Sources};
+use crate::inputs::{Companions, Sources};
 
 /// `--resample`.
 pub(crate) const RESAMPLE: Names<Resample> = Names(&[
@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Mosaic(Box<Mosaic>),
     /// Print the optimal target header of FITS images, which mosaic --target takes
     Header(Box<Header>),
+    /// Make a hierarchical progressive survey (HiPS) of FITS images, for sky browsers to zoom into
+    Hips(Box<crate::hips::HipsArgs>),
     /// Write a small invented sky as FITS files, mosaic it, and leave FITS and PNG to look at
     Demo(Demo),
 }
@@ -83,6 +85,28 @@ pub(crate) struct Mosaic {
     #[arg(long, value_name = "FILE.json")]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) how: How,
+    /// Keywords that the mosaic takes from the images where all agree. Default: OBJECT,TELESCOP,INSTRUME,FILTER,OBSERVER,BUNIT,DATE-OBS
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    pub(crate) copy_keywords: Option<Vec<String>>,
+    /// Value of pixels that no input covers
+    #[arg(long, value_name = "VALUE", default_value = "nan", allow_hyphen_values = true)]
+    pub(crate) blank: f64,
+    /// Type of the pixels written
+    #[arg(long, value_name = "TYPE", default_value = "f32")]
+    pub(crate) dtype: Dtype,
+    /// Replace output files that exist
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Print what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+}
+
+/// Arguments about how images become one.
+#[derive(Args, Debug)]
+pub(crate) struct How {
+    #[command(flatten)]
     pub(crate) kernel: crate::kernel::Kernel,
     /// How the samples of a pixel become its value
     #[arg(long, value_name = "HOW", default_value = "mean", value_parser = COMBINE)]
@@ -93,9 +117,6 @@ pub(crate) struct Mosaic {
     /// The image, counted from 0 in the order given, whose background stays; with --match-background. Default: the mean stays
     #[arg(long, value_name = "N", requires = "match_background")]
     pub(crate) background_reference: Option<usize>,
-    /// Keywords that the mosaic takes from the images where all agree. Default: OBJECT,TELESCOP,INSTRUME,FILTER,OBSERVER,BUNIT,DATE-OBS
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
-    pub(crate) copy_keywords: Option<Vec<String>>,
     /// Where resampled inputs are kept before they are combined. The mosaic is the same
     #[arg(long, value_name = "WHERE", default_value = "none")]
     pub(crate) intermediate: Storage,
@@ -111,26 +132,6 @@ pub(crate) struct Mosaic {
     /// How far positions may be off, in input pixels, or exact
     #[arg(long, value_name = "PX|exact", default_value = "1e-4", allow_negative_numbers = true, value_parser = coordinate_error)]
     pub(crate) coordinate_error: CoordinateError,
-    /// Value of pixels that no input covers
-    #[arg(long, value_name = "VALUE", default_value = "nan", allow_hyphen_values = true)]
-    pub(crate) blank: f64,
-    /// Type of the pixels written
-    #[arg(long, value_name = "TYPE", default_value = "f32")]
-    pub(crate) dtype: Dtype,
-    /// Replace output files that exist
-    #[arg(long)]
-    pub(crate) overwrite: bool,
-    /// Print what would be done, and write nothing
-    #[arg(long)]
-    pub(crate) plan: bool,
-}
-
-impl Mosaic {
-    /// Flags that make a pixel missing.
-    pub(crate) fn exclude_bits(&self) -> u32 {
-        let preset = self.sources.preset.and_then(Preset::exclude_bits);
-        self.planes.exclude_bits.or(preset).unwrap_or(0)
-    }
 }
 
 /// Arguments of `header`.
@@ -177,9 +178,9 @@ pub(crate) enum Dtype {
 
 /// The values that an option can have, by name.
 #[derive(Clone)]
-pub(crate) struct Names<T: 'static>(&'static [Named<T>]);
+pub(crate) struct Names<T: 'static>(pub(crate) &'static [Named<T>]);
 
-type Named<T> = (&'static str, fn() -> T);
+pub(crate) type Named<T> = (&'static str, fn() -> T);
 
 impl<T> Names<T> {
     fn names(&self) -> impl Iterator<Item = &'static str> + use<T> {

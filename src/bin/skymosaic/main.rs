@@ -6,6 +6,7 @@ mod failure;
 mod planes;
 mod header;
 mod inputs;
+mod hips;
 mod interrupt;
 mod kernel;
 mod mosaic;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let done = interrupt::listen().and_then(|()| match &cli.command {
         Command::Mosaic(args) => mosaic::run(args),
         Command::Header(args) => header::run(args),
+        Command::Hips(args) => hips::run(args),
         Command::Demo(args) => demo::run(args),
     });
     match done {

@@ -15,7 +15,7 @@ use skymosaic::{
 
 use crate::{
     Failure,
-    args::{Background, Dtype, Mosaic, Storage},
+    args::{Background, Dtype, How, Mosaic, Storage},
     header,
     inputs::{self, Entry, Image, planes_in},
     interrupt, outputs, plan, planes, print,
@@ -25,14 +25,66 @@ use crate::{
 
 /// `skymosaic mosaic`, on as many threads as are asked for.
 pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
-    let Some(threads) = args.threads else { return mosaic(args) };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build();
-    pool.map_err(|error| Failure::new(format!("cannot start {threads} threads: {error}")))?.install(|| mosaic(args))
+    args.how.on_threads(|| mosaic(args))
+}
+
+impl How {
+    /// Does something on as many threads as are asked for.
+    pub(crate) fn on_threads(&self, work: impl FnOnce() -> Result<(), Failure> + Send) -> Result<(), Failure> {
+        let Some(threads) = self.threads else { return work() };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build();
+        pool.map_err(|error| Failure::new(format!("cannot start {threads} threads: {error}")))?.install(work)
+    }
+
+    /// The options of a run, with a bar that shows how it goes on.
+    pub(crate) fn options(&self) -> Result<Options, Failure> {
+        let intermediate = match self.intermediate {
+            Storage::None => Intermediate::None,
+            Storage::Memory => Intermediate::Memory,
+            Storage::Mapped => Intermediate::Mapped { dir: self.temp_dir.clone() },
+        };
+        let mut options = Options::default()
+            .combine(self.combine)
+            .match_background(self.matching())
+            .intermediate(intermediate)
+            .coordinate_error(self.coordinate_error);
+        options.memory_limit = self.memory_limit;
+        let options = self.kernel.options(options)?;
+        let bar = progress_bar();
+        Ok(options.progress(move |progress| {
+            bar.set_length(progress.total);
+            bar.set_position(progress.done);
+            bar.set_message(match progress.phase {
+                Phase::Resampling => "resampling",
+                Phase::Encoding => "making pictures",
+                _ => "mosaicking",
+            });
+            let interrupted = interrupt::interrupted();
+            if progress.done == progress.total || interrupted {
+                bar.finish_and_clear();
+            }
+            if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }))
+    }
+
+    fn matching(&self) -> MatchBackground {
+        let mut matching = Matching::default();
+        matching.reference = self.background_reference;
+        match self.match_background {
+            None => MatchBackground::None,
+            Some(Background::Constant) => MatchBackground::Constant(matching),
+            Some(Background::Plane) => MatchBackground::Plane(matching),
+        }
+    }
 }
 
 fn mosaic(args: &Mosaic) -> Result<(), Failure> {
     let started = Instant::now();
-    let options = options(args)?;
+    let options = args.how.options()?;
+    let options = options
+        .combine(args.planes.combine(args.how.combine)?)
+        .exclude_bits(args.companions.exclude_bits(&args.sources))
+        .blank(args.blank);
     let outputs = files(args);
     let entries = inputs::entries(&args.sources, Some(&args.companions))?;
     if !args.plan {
@@ -84,48 +136,6 @@ fn shape(inputs: &[Input<'_>], target: &Wcs) -> Vec<usize> {
     shape.truncate(planes);
     shape.extend(target.shape().unwrap_or_default());
     shape
-}
-
-fn options(args: &Mosaic) -> Result<Options, Failure> {
-    let intermediate = match args.intermediate {
-        Storage::None => Intermediate::None,
-        Storage::Memory => Intermediate::Memory,
-        Storage::Mapped => Intermediate::Mapped { dir: args.temp_dir.clone() },
-    };
-    let mut options = Options::default()
-        .combine(args.planes.combine(args.combine)?)
-        .exclude_bits(args.exclude_bits())
-        .match_background(match_background(args))
-        .intermediate(intermediate)
-        .coordinate_error(args.coordinate_error)
-        .blank(args.blank);
-    options.memory_limit = args.memory_limit;
-    let options = args.kernel.options(options)?;
-    let bar = progress_bar();
-    Ok(options.progress(move |progress| {
-        bar.set_length(progress.total);
-        bar.set_position(progress.done);
-        if progress.phase == Phase::Resampling {
-            bar.set_message("resampling");
-        } else {
-            bar.set_message("mosaicking");
-        }
-        let interrupted = interrupt::interrupted();
-        if progress.done == progress.total || interrupted {
-            bar.finish_and_clear();
-        }
-        if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }))
-}
-
-fn match_background(args: &Mosaic) -> MatchBackground {
-    let mut matching = Matching::default();
-    matching.reference = args.background_reference;
-    match args.match_background {
-        None => MatchBackground::None,
-        Some(Background::Constant) => MatchBackground::Constant(matching),
-        Some(Background::Plane) => MatchBackground::Plane(matching),
-    }
 }
 
 fn progress_bar() -> ProgressBar {

@@ -43,7 +43,7 @@ impl Sources {
     }
 }
 
-/// What belongs to images; of `mosaic`.
+/// What belongs to images; of commands that combine them.
 #[derive(Args, Debug)]
 pub(crate) struct Companions {
     /// Weights: one file per input, in the same order
@@ -70,9 +70,21 @@ pub(crate) struct Companions {
     /// HDU of every mask file; without --mask, of the inputs themselves. Default: as --hdu
     #[arg(long, value_name = HDU_FORMS, value_parser = hdus)]
     mask_hdu: Option<Hdus>,
+    /// Flags, added up, that make a pixel of an input missing; also hexadecimal, such as 0x11. Default: 0, or what the preset says
+    #[arg(long, value_name = "BITS", value_parser = bits)]
+    exclude_bits: Option<u32>,
     /// Multiply each image by the number that this keyword of its header holds, such as FLXSCALE; where a table has a scale, that is taken
     #[arg(long, value_name = "KEYWORD")]
     scale_keyword: Option<String>,
+}
+
+/// Flags as a number.
+fn bits(text: &str) -> Result<u32, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    number.map_err(|_| "expected a number of 32 bits, such as 17 or 0x11".to_owned())
 }
 
 /// What can belong to an image.
@@ -115,6 +127,11 @@ impl Companions {
             Role::Error => (&self.error, self.error_hdu.as_ref()),
             Role::Mask => (&self.mask, self.mask_hdu.as_ref()),
         }
+    }
+
+    /// Flags that make a pixel missing.
+    pub(crate) fn exclude_bits(&self, sources: &Sources) -> u32 {
+        self.exclude_bits.or(sources.preset.and_then(Preset::exclude_bits)).unwrap_or(0)
     }
 
     fn is_given(&self, role: Role) -> bool {
