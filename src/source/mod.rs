@@ -1,12 +1,14 @@
 //! Where pixels come from: the trait of sources, and what a run lends to them.
 
 mod array;
+mod blended;
 mod cache;
 mod context;
 #[cfg(feature = "fits")]
 mod fits;
 
 pub(crate) use array::ArraySource;
+pub(crate) use blended::{Blend, Blended};
 pub(crate) use cache::BlockCache;
 pub use cache::BlockRequest;
 pub use context::ReadContext;
