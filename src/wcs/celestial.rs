@@ -142,6 +142,12 @@ impl Wcs {
         &self.leading.axes
     }
 
+    /// Lengths of the [leading axes](Self::leading_axes), slowest first: the leading dimensions of the image. `None` if the header does not give all of them.
+    #[must_use]
+    pub fn leading_shape(&self) -> Option<Vec<usize>> {
+        self.leading.axes.iter().map(LeadingAxis::length).collect()
+    }
+
     /// Gives it the axes beyond the celestial ones of another WCS, in place of those that it has.
     #[must_use]
     pub fn with_leading_axes_of(mut self, other: &Wcs) -> Wcs {

@@ -26,7 +26,7 @@ CHANNELS = 101
 RADIO, OPTICAL = 115.2712018e9, C / 656.461e-9
 AXES = [
     ("FREQ", 115.2e9, 3.1e5, "Hz", RADIO), ("FREQ", 1.42e3, -0.7, "MHz", 1.420405752e9), ("AFRQ", 7.2e11, 1e6, "rad/s", RADIO),
-    ("ENER", 6.4, 0.001, "keV", None), ("WAVN", 15233.0, 3.0, "cm-1", OPTICAL), ("VRAD", 12e3, 250.0, "m/s", RADIO),
+    ("ENER", 1.025e-15, 1.6e-19, "J", None), ("WAVN", 15233.0, 3.0, "cm-1", OPTICAL), ("VRAD", 12e3, 250.0, "m/s", RADIO),
     ("VRAD", -30.0, -1.5, "km/s", RADIO), ("WAVE", 650.0, 0.25, "nm", OPTICAL), ("WAVE", 2.6e-3, 1e-7, "m", RADIO),
     ("VOPT", 5100.0, 20.0, "km s-1", OPTICAL), ("ZOPT", 0.3, 1e-4, "", OPTICAL), ("AWAV", 6500.0, 1.25, "Angstrom", OPTICAL),
     ("VELO", 4e5, -2e3, "m/s", OPTICAL), ("BETA", 0.1, 1e-4, "", OPTICAL),

@@ -6,7 +6,7 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PathBufValueParser, PossibleValue, TypedValueParser},
 };
-use skymosaic::{Adaptive, Clip, Combine, CoordinateError, Drizzle, Hdu, Resample};
+use skymosaic::{Adaptive, Clip, Combine, CoordinateError, Drizzle, Hdu, Resample, SpectralInterpolation};
 
 /// `--resample`.
 pub(crate) const RESAMPLE: Names<Resample> = Names(&[
@@ -37,6 +37,10 @@ const COMBINE: Names<Combine> = Names(&[
     ("weighted-median", || Combine::WeightedMedian),
     ("inverse-variance", || Combine::InverseVariance),
 ]);
+
+/// `--spectral-interpolation`.
+const SPECTRAL: Names<SpectralInterpolation> =
+    Names(&[("linear", || SpectralInterpolation::Linear), ("nearest", || SpectralInterpolation::Nearest)]);
 
 /// Mosaics astronomical images: reprojects FITS images onto one grid of the sky and co-adds them.
 #[derive(Debug, Parser)]
@@ -91,6 +95,9 @@ pub(crate) struct Mosaic {
     /// How the samples of a pixel become its value
     #[arg(long, value_name = "HOW", default_value = "mean", value_parser = COMBINE)]
     pub(crate) combine: Combine,
+    /// How planes of a cube are interpolated where its channels are not those of the target: nearest or linear
+    #[arg(long, value_name = "HOW", default_value = "linear", value_parser = SPECTRAL)]
+    pub(crate) spectral_interpolation: SpectralInterpolation,
     /// Bring the backgrounds to a common level first, by what differs where images overlap: subtract a constant from each, or a plane
     #[arg(long, value_name = "constant|plane", num_args = 0..=1, default_missing_value = "constant")]
     pub(crate) match_background: Option<Background>,

@@ -36,16 +36,38 @@ impl Default for Sky {
 pub(crate) fn run(args: &args::Header) -> Result<(), Failure> {
     let images = mosaic::open(&args.inputs, &args.hdu)?;
     let inputs: Vec<_> = images.into_iter().map(|image| image.input).collect();
-    print(&target_text(&optimal(&inputs, &args.sky)?))
+    let (target, _) = with_planes_for(optimal(&inputs, &args.sky)?, &inputs);
+    print(&target_text(&target))
+}
+
+/// The target with the planes that the mosaic has, and the shape of the mosaic. Of images it has none. Of cubes it has those of the target's own leading axes, or
+/// if it has none, or does not tell how long they are, those of the first cube.
+pub(crate) fn with_planes_for(target: Wcs, inputs: &[Input<'_>]) -> (Wcs, Vec<usize>) {
+    let leading = |shape: &[usize]| shape.get(..shape.len().saturating_sub(2)).unwrap_or_default().to_vec();
+    let cube = inputs.iter().find(|input| leading(&input.shape()).iter().product::<usize>() > 1);
+    let (target, mut shape) = match (cube, target.leading_shape()) {
+        (None, _) => (target.celestial(), Vec::new()),
+        (Some(_), Some(shape)) if !shape.is_empty() => (target, shape),
+        (Some(cube), _) => {
+            let own = cube.wcs().map_or(target.clone(), |wcs| target.with_leading_axes_of(wcs));
+            (own, leading(&cube.shape()))
+        }
+    };
+    shape.extend(target.shape().unwrap_or_default());
+    (target, shape)
 }
 
 /// A target as header text: size and WCS.
 pub(crate) fn target_text(target: &Wcs) -> String {
     let mut header = Header::new();
     if let Some([ny, nx]) = target.shape() {
-        header.set("NAXIS", 2, "number of axes");
+        let leading = target.leading_shape().unwrap_or_default();
+        header.set("NAXIS", 2 + leading.len() as i64, "number of axes");
         header.set("NAXIS1", nx as i64, "columns");
         header.set("NAXIS2", ny as i64, "rows");
+        for (axis, length) in (3..).zip(leading.iter().rev()) {
+            header.set(&format!("NAXIS{axis}"), *length as i64, "planes");
+        }
     }
     for (keyword, value, comment) in target.to_header().cards() {
         header.set(keyword, value.clone(), comment);

@@ -25,11 +25,9 @@ use crate::{
     warn,
 };
 
-/// An image that is to be mosaicked, and what its header says beyond the WCS.
+/// An image that is to be mosaicked.
 pub(crate) struct Image {
     pub(crate) input: Input<'static>,
-    /// Cards of the axes that are not celestial, and what they refer to; of cubes only.
-    planes: Header,
 }
 
 /// Opens the images of all files; they are in the order of the files, and of files that cannot be opened the first is named.
@@ -57,13 +55,8 @@ impl Image {
         let number = image.number();
         let about = |error| Failure::from(error).about(format!("{} HDU {number}", path.display()));
         let wcs = image.wcs(None).map_err(about)?;
-        let planes = if planes_in(image.shape()) > 1 { plane_axes(image.header()) } else { Header::new() };
-        Ok(Image { input: Input::from_image(image, wcs), planes })
+        Ok(Image { input: Input::from_image(image, wcs) })
     }
-}
-
-fn planes_in(shape: &[usize]) -> usize {
-    shape.iter().rev().skip(2).product()
 }
 
 /// `skymosaic mosaic`, on as many threads as are asked for.
@@ -99,7 +92,7 @@ fn mosaic(args: &Mosaic) -> Result<(), Failure> {
         Some(path) => header::read_target(path)?,
         None => header::optimal(&inputs, &header::Sky::default())?,
     };
-    let shape = shape(&inputs, &target);
+    let (target, shape) = header::with_planes_for(target, &inputs);
     let mut timing = Timing { open: started.elapsed().as_secs_f64(), ..Timing::default() };
     let plan = Plan::new(&inputs, &target, &shape, &options)?;
     timing.plan = started.elapsed().as_secs_f64() - timing.open;
@@ -137,15 +130,6 @@ fn warn_of_repetition(paths: &[PathBuf]) {
     }
 }
 
-/// Shape of the mosaic: that of the target, with the planes of the inputs if they are cubes.
-fn shape(inputs: &[Input<'_>], target: &Wcs) -> Vec<usize> {
-    let mut shape = inputs.first().map(Input::shape).unwrap_or_default();
-    let planes = if planes_in(&shape) > 1 { shape.len().saturating_sub(2) } else { 0 };
-    shape.truncate(planes);
-    shape.extend(target.shape().unwrap_or_default());
-    shape
-}
-
 fn options(args: &Mosaic) -> Result<Options, Failure> {
     let intermediate = match args.intermediate {
         Storage::None => Intermediate::None,
@@ -155,6 +139,7 @@ fn options(args: &Mosaic) -> Result<Options, Failure> {
     let mut options = Options::default()
         .combine(args.planes.combine(args.combine)?)
         .exclude_bits(args.planes.exclude_bits)
+        .spectral_interpolation(args.spectral_interpolation)
         .match_background(match_background(args))
         .intermediate(intermediate)
         .coordinate_error(args.coordinate_error)
@@ -198,7 +183,7 @@ fn progress_bar() -> ProgressBar {
 
 fn no_overlap() -> Failure {
     Failure::new("no input overlaps the target; nothing was written")
-        .help("compare the target with the optimal one that skymosaic header prints for these inputs")
+        .help("compare the target, its channels too if it is a cube, with the optimal one that skymosaic header prints for these inputs")
 }
 
 /// All that is decided before the first pixel is read.
@@ -275,16 +260,8 @@ impl Job<'_> {
     /// What the mosaic says about itself. Nothing that the pixels do not depend on, so that the same mosaic is the same file.
     fn header(&self, plan: &Plan<'_>) -> Header {
         let mut header = self.target.to_header();
-        let has_matrix = header.get("CD1_1").is_some();
         for (keyword, value, comment) in self.cards.cards() {
-            // Where there is a CD matrix, CDELTi means nothing.
-            match keyword.strip_prefix("CDELT").filter(|_| has_matrix) {
-                Some(axis) => header.set(&format!("CD{axis}_{axis}"), value.clone(), comment),
-                None => header.set(keyword, value.clone(), comment),
-            }
-        }
-        if plan.shape().len() > 2 && header.get("WCSAXES").is_some() {
-            header.set("WCSAXES", plan.shape().len() as i64, "number of axes");
+            header.set(keyword, value.clone(), comment);
         }
         for (keyword, value, comment) in plan.provenance().cards() {
             match value {
@@ -332,41 +309,11 @@ fn overlaps(plan: &Plan<'_>, target: &Wcs) -> bool {
     })
 }
 
-/// Cards that the mosaic takes from its inputs: those that are asked for, where all agree, and the axes of planes.
+/// Cards that the mosaic takes from its inputs: those that are asked for, where all agree.
 fn extra_cards(images: &[Image], args: &Mosaic) -> Header {
-    let mut cards = images.first().map(|image| image.planes.clone()).unwrap_or_default();
     let headers: Vec<&Header> = images.iter().filter_map(|image| image.input.header()).collect();
-    let common = match &args.copy_keywords {
+    match &args.copy_keywords {
         Some(keywords) => common_cards(&headers, keywords),
         None => common_cards(&headers, &COPIED_KEYWORDS),
-    };
-    for (keyword, value, comment) in common.cards() {
-        cards.set(keyword, value.clone(), comment);
     }
-    cards
-}
-
-/// The description of axes 3 and up, and what their values refer to.
-fn plane_axes(header: &Header) -> Header {
-    let mut cards = Header::new();
-    for axis in 3..=9 {
-        for stem in ["CTYPE", "CUNIT", "CRPIX", "CRVAL", "CDELT", "CNAME"] {
-            let keyword = format!("{stem}{axis}");
-            if let Some(value) = header.get(&keyword) {
-                cards.set(&keyword, value.clone(), "");
-            }
-        }
-        let (cd, cdelt) = (format!("CD{axis}_{axis}"), format!("CDELT{axis}"));
-        if let Some(value) = header.get(&cd) {
-            cards.set(&cdelt, value.clone(), "");
-        }
-    }
-    let about =
-        ["RESTFRQ", "RESTFREQ", "RESTWAV", "SPECSYS", "SSYSOBS", "SSYSSRC", "VELOSYS", "VELREF", "ZSOURCE", "VELANGL"];
-    for keyword in about {
-        if let Some(value) = header.get(keyword) {
-            cards.set(keyword, value.clone(), "");
-        }
-    }
-    cards
 }

@@ -28,11 +28,13 @@ impl LeadingAxis {
         self.kind() == other.kind() || spectral(self) && spectral(other)
     }
 
-    /// The positions in pixels of this axis of the first `count` pixels of `target`; NaN where there is none.
+    /// The positions along this axis, in pixels, of the first `count` pixels of another axis: where their values are the same, spectral values of one type being converted
+    /// to the other. NaN where there is none.
     ///
     /// # Errors
-    /// [`Error::Wcs`], about this axis, if one of the two is not understood or they cannot be compared.
-    pub(crate) fn positions(&self, target: &LeadingAxis, count: usize) -> Result<Vec<f64>, Error> {
+    /// [`Error::Wcs`], about this axis, if one of the two is not understood, or they cannot be compared: axes of different kinds or units, spectral axes of
+    /// different SPECSYS or SSYSOBS, of velocities relative to different lines, or of a velocity and a frequency without a line.
+    pub fn positions(&self, target: &LeadingAxis, count: usize) -> Result<Vec<f64>, Error> {
         let pixels: Vec<f64> = (0..count).map(|k| k as f64).collect();
         let differs = |keyword: String, value: &str, problem: String| Err(refuse(keyword, value, problem));
         for (keyword, value) in &self.references {
