@@ -53,7 +53,7 @@ def run(name, image, header, target, shape, order, refused=False):
     core._validate_wcs = validate
     known = np.isfinite(array)
     assert 0.2 < known.mean() < 0.99, (name, known.mean())
-    folder.case(name, image=folder.array("image" if image.ndim == 3 else "stokes", image), header=folder.header(f"{name}-in", header),
+    folder.case(name, image=folder.array("image" if image.ndim == 3 else "image-stokes", image), header=folder.header(f"{name}-in", header),
                 target=folder.header(f"{name}-out", target), order=order, array=folder.array(name, array), refused=refused)
 
 
@@ -102,7 +102,8 @@ from astropy.coordinates import SkyCoord  # noqa: E402
 centre = SkyCoord(10.0, -5.0, unit="deg").galactic
 t["CRVAL1"], t["CRVAL2"], t["CRPIX2"] = centre.l.deg, 0.0, shape_out[0] / 2 - centre.b.deg / 0.01
 run("galactic", image, h, t, (TARGET, *shape_out), "bilinear")
-stokes = np.stack([image, rng.normal(0, 5, image.shape)])
+# reproject multiplies a missing pixel with its weight of 0, between parameters too.
+stokes = np.stack([np.nan_to_num(image, nan=70.0), rng.normal(0, 5, image.shape)])
 for header, length, value in ((h := h.copy(), 2, 1.0), (t := cube(celestial(shape_out, lon=10.01), TARGET, shape_out, AXES["VRAD"][1]), 3, 2.0)):
     header["NAXIS"], header["NAXIS4"] = 4, length
     header["CTYPE4"], header["CRVAL4"], header["CD4_4"], header["CRPIX4"] = "STOKES", value, 1.0, 2.0 if value == 2.0 else 1.0

@@ -112,7 +112,7 @@ h = header("FREQ-W2F", 1.4, -2e-4, "GHz", None)
 for key in ("CDELT1", "CDELT2", "CDELT3"):
     del h[key]
 h.update({"CD1_1": -1e-3, "CD2_2": 1e-3, "CD3_3": -2e-4})
-case(h)
+case(h, same=False)
 case(header("WAVE-F2W", 650.0, 0.25, "nm", None, PC3_3=0.5))
 # Types of the AIPS convention.
 for ctype, velref in (("VELO-LSR", 257), ("VELO-HEL", 2), ("FELO-HEL", 258), ("FREQ-OBS", 0), ("VELO", 258), ("VELO-LSR", 0)):

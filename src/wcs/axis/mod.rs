@@ -29,7 +29,7 @@ pub struct LeadingAxis {
     /// Keywords that say what the values refer to, such as SPECSYS, as far as the header has them.
     references: Vec<(&'static str, String)>,
     sampled: Result<Sampled, Refused>,
-    /// The cards of the axis by their stems (CTYPE, CRPIX, PV for its parameters, …), CDi_i and PCi_i made CDELT.
+    /// The cards of the axis by their stems (CTYPE, CRPIX, PV_m for its parameters, …), CDi_i and PCi_i made CDELT.
     cards: Vec<(String, Value)>,
 }
 

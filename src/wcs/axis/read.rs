@@ -6,7 +6,7 @@ use super::spectral::{C, Sampling, Spectral, Variable};
 use super::unit::{self, Unit};
 use super::{LeadingAxes, LeadingAxis, Refused, Sampled, Scale};
 use crate::error::Error;
-use crate::header::Header;
+use crate::header::{Header, Value};
 
 /// Keywords that spectral values refer to and that are copied with the axes.
 const SHARED: [&str; 10] =
@@ -44,35 +44,23 @@ impl LeadingAxis {
     fn read(keywords: &Keywords<'_>, naxis: &str, number: usize) -> LeadingAxis {
         let header = keywords.header;
         let text = |stem: &str| keywords.text(stem).ok().flatten().unwrap_or_default();
-        let length = header.i64(&format!("{naxis}{number}")).ok().flatten().and_then(|n| usize::try_from(n).ok());
         let (ctype, standard_of_rest) = translated(keywords, &text(&format!("CTYPE{number}")));
         let unit = header.text(&keywords.name(&format!("CUNIT{number}"))).ok().flatten().unwrap_or_default();
-        let mut axis = LeadingAxis {
-            number: keywords.name(&number.to_string()),
-            unit: unit.trim().to_owned(),
-            length,
-            rest: rest(keywords),
-            references: Vec::new(),
-            sampled: Err(Refused { keyword: String::new(), value: String::new(), problem: String::new() }),
-            cards: Vec::new(),
-            ctype,
-        };
-        let references: &[&'static str] = match axis.kind() {
-            kind if Variable::named(kind).is_some() => &SPECTRAL_REFERENCES,
-            kind if TIMES.contains(&kind) => &TIME_REFERENCES,
-            _ => &[],
-        };
-        for keyword in references {
-            let value = header.get(&keywords.name(keyword)).map(|value| value.to_string().trim().to_ascii_uppercase());
-            let value = value.or_else(|| standard_of_rest.filter(|_| *keyword == "SPECSYS").map(str::to_owned));
-            axis.references.extend(value.filter(|value| !value.is_empty()).map(|value| (*keyword, value)));
-        }
-        axis.read_cards(keywords, number);
-        axis.sampled = axis.sampled(keywords, number).map_err(|error| match error.of_wcs() {
+        let sampling = Reader { keywords, number, ctype: &ctype, unit: unit.trim(), rest: rest(keywords) };
+        let sampled = sampling.sampled().map_err(|error| match error.of_wcs() {
             Error::Wcs { keyword, value, problem } => Refused { keyword, value, problem },
-            error => Refused { keyword: axis.keyword(), value: axis.ctype.clone(), problem: error.to_string() },
+            error => Refused { keyword: sampling.keyword(), value: ctype.clone(), problem: error.to_string() },
         });
-        axis
+        LeadingAxis {
+            number: keywords.name(&number.to_string()),
+            length: header.i64(&format!("{naxis}{number}")).ok().flatten().and_then(|n| usize::try_from(n).ok()),
+            unit: sampling.unit.to_owned(),
+            rest: sampling.rest,
+            references: references(keywords, split(&ctype).0, standard_of_rest),
+            cards: sampling.cards(),
+            sampled,
+            ctype,
+        }
     }
 
     /// `CTYPEi`, as it is named in messages.
@@ -82,50 +70,88 @@ impl LeadingAxis {
 
     /// The type without its algorithm code.
     pub(super) fn kind(&self) -> &str {
-        self.split().0
+        split(&self.ctype).0
     }
 
-    /// Type and algorithm code.
-    fn split(&self) -> (&str, &str) {
-        match self.ctype.split_at_checked(4) {
-            Some((kind, code)) if code.len() == 4 && code.starts_with('-') => {
-                (kind.trim_end_matches('-'), code.get(1..).unwrap_or_default())
-            }
-            _ => (&self.ctype, ""),
+    /// The frequency of the line, or any (of a wavelength of 1 m) where none is known and none matters.
+    pub(super) fn line(&self) -> f64 {
+        self.rest.unwrap_or(C)
+    }
+}
+
+/// Type and algorithm code of a CTYPE.
+fn split(ctype: &str) -> (&str, &str) {
+    match ctype.split_at_checked(4) {
+        Some((kind, code)) if code.len() == 4 && code.starts_with('-') => {
+            (kind.trim_end_matches('-'), code.get(1..).unwrap_or_default())
         }
+        _ => (ctype, ""),
+    }
+}
+
+/// The keywords that the values of a kind of axis refer to, as far as the header has them.
+fn references(keywords: &Keywords<'_>, kind: &str, standard_of_rest: Option<&str>) -> Vec<(&'static str, String)> {
+    let names: &[&'static str] = match kind {
+        kind if Variable::named(kind).is_some() => &SPECTRAL_REFERENCES,
+        kind if TIMES.contains(&kind) => &TIME_REFERENCES,
+        _ => &[],
+    };
+    let value = |name: &&'static str| {
+        let value =
+            keywords.header.get(&keywords.name(name)).map(|value| value.to_string().trim().to_ascii_uppercase());
+        let value = value.or_else(|| standard_of_rest.filter(|_| *name == "SPECSYS").map(str::to_owned))?;
+        (!value.is_empty()).then_some((*name, value))
+    };
+    names.iter().filter_map(value).collect()
+}
+
+/// Reader of how the pixels of an axis become values.
+struct Reader<'r> {
+    keywords: &'r Keywords<'r>,
+    number: usize,
+    ctype: &'r str,
+    unit: &'r str,
+    rest: Option<f64>,
+}
+
+impl Reader<'_> {
+    fn keyword(&self) -> String {
+        self.keywords.name(&format!("CTYPE{}", self.number))
     }
 
-    fn sampled(&self, keywords: &Keywords<'_>, number: usize) -> Result<Sampled, Error> {
-        let (kind, code) = self.split();
-        let refuse_code = |problem: &str| Err(refuse(self.keyword(), &self.ctype, problem));
+    fn number(&self, stem: &str) -> Result<Option<f64>, Error> {
+        self.keywords.number(&format!("{stem}{}", self.number))
+    }
+
+    fn refuse(&self, stem: &str, value: impl ToString, problem: impl Into<String>) -> Error {
+        refuse(self.keywords.name(&format!("{stem}{}", self.number)), value, problem)
+    }
+
+    fn sampled(&self) -> Result<Sampled, Error> {
+        let (kind, code) = split(self.ctype);
         if code == "TAB" {
-            return refuse_code("coordinates from tables are not supported: planes can only be mapped one to one");
+            let problem = "coordinates from tables are not supported: planes can only be mapped one to one";
+            return Err(self.refuse("CTYPE", self.ctype, problem));
         }
         let variable = Variable::named(kind);
         let unit = match variable {
             None => Unit::ONE,
             Some(variable) if self.unit.is_empty() => Unit { size: 1.0, dimensions: variable.dimensions() },
             Some(variable) => {
-                let unit = unit::parse(&self.unit).filter(|unit| unit.dimensions == variable.dimensions());
+                let unit = unit::parse(self.unit).filter(|unit| unit.dimensions == variable.dimensions());
                 unit.ok_or_else(|| {
                     let expected = format!("expected a multiple of {:?} for {kind}, or no unit", variable.unit());
-                    refuse(keywords.name(&format!("CUNIT{number}")), &self.unit, expected)
+                    self.refuse("CUNIT", self.unit, expected)
                 })?
             }
         };
-        let origin = keywords.number(&format!("CRPIX{number}"))?.unwrap_or(0.0) - 1.0;
-        let reference = keywords.number(&format!("CRVAL{number}"))?.unwrap_or(0.0) * unit.size;
-        let step = self.step(keywords, number)? * unit.size;
+        let origin = self.number("CRPIX")?.unwrap_or(0.0) - 1.0;
+        let reference = self.number("CRVAL")?.unwrap_or(0.0) * unit.size;
+        let step = self.step()? * unit.size;
         if step == 0.0 {
-            return Err(refuse(
-                keywords.name(&format!("CDELT{number}")),
-                step,
-                "the pixels of the axis have no length",
-            ));
+            return Err(self.refuse("CDELT", step, "the pixels of the axis have no length"));
         }
-        let about = |problem: &str| {
-            refuse(keywords.name(&format!("CRVAL{number}")), reference, format!("{}: {problem}", self.ctype))
-        };
+        let about = |problem: &str| self.refuse("CRVAL", reference, format!("{}: {problem}", self.ctype));
         let scale = match (variable, code) {
             (_, "LOG") if reference <= 0.0 => {
                 return Err(about("the reference value of a logarithmic axis has to be above 0"));
@@ -133,31 +159,28 @@ impl LeadingAxis {
             (_, "LOG") => Scale::Logarithmic(reference, variable),
             (None, _) => Scale::Linear(reference),
             (Some(variable), code) => {
-                let Some(sampling) = Sampling::of_code(code, variable) else {
-                    return refuse_code("the algorithm code is not one of the FITS standard for this type of axis");
-                };
+                let sampling = Sampling::of_code(code, variable).ok_or_else(|| {
+                    let problem = "the algorithm code is not one of the FITS standard for this type of axis";
+                    self.refuse("CTYPE", self.ctype, problem)
+                })?;
                 if sampling.needs_line(variable) && self.rest.is_none() {
-                    let keyword = keywords.name("RESTFRQ");
+                    let keyword = self.keywords.name("RESTFRQ");
                     return Err(refuse(keyword, "(missing)", format!("{} is relative to a line", self.ctype)));
                 }
                 let mut parameters = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0];
                 for (m, parameter) in parameters.iter_mut().enumerate() {
-                    *parameter = keywords.number(&format!("PV{number}_{m}"))?.unwrap_or(*parameter);
+                    *parameter = self.keywords.number(&format!("PV{}_{m}", self.number))?.unwrap_or(*parameter);
                 }
-                let spectral = Spectral::new(variable, sampling, reference, self.line(), parameters);
+                let spectral = Spectral::new(variable, sampling, reference, self.rest.unwrap_or(C), parameters);
                 Scale::Spectral(spectral.ok_or_else(|| about("the reference value has no place on this axis"))?)
             }
         };
         Ok(Sampled { origin, step, scale })
     }
 
-    /// The frequency of the line, or any (of a wavelength of 1 m) where none is known and none matters.
-    pub(super) fn line(&self) -> f64 {
-        self.rest.unwrap_or(C)
-    }
-
     /// Length of a pixel in the unit of the header: CDi_i, or CDELTi and PCi_i.
-    fn step(&self, keywords: &Keywords<'_>, number: usize) -> Result<f64, Error> {
+    fn step(&self) -> Result<f64, Error> {
+        let Reader { keywords, number, .. } = *self;
         let mut in_cd = false;
         for (keyword, value, _) in keywords.header.cards() {
             for stem in ["CD", "PC"] {
@@ -174,29 +197,25 @@ impl LeadingAxis {
             return Ok(keywords.element("CD", number, number)?.unwrap_or(0.0));
         }
         let scale = keywords.element("PC", number, number)?.unwrap_or(1.0);
-        Ok(scale * keywords.number(&format!("CDELT{number}"))?.unwrap_or(1.0))
+        Ok(scale * self.number("CDELT")?.unwrap_or(1.0))
     }
 
-    fn read_cards(&mut self, keywords: &Keywords<'_>, number: usize) {
-        let mut keep = |stem: &str, from: &str| {
-            if let Some(value) = keywords.header.get(&keywords.name(from)) {
-                self.cards.push((stem.to_owned(), value.clone()));
-            }
+    /// The cards of the axis by their stems, with one length of a pixel.
+    fn cards(&self) -> Vec<(String, Value)> {
+        let stems = ["CTYPE", "CUNIT", "CRPIX", "CRVAL", "CNAME"].map(|stem| (stem.to_owned(), String::new()));
+        let parameters = (0..7).map(|m| ("PV", m)).chain((0..2).map(|m| ("PS", m)));
+        let stems = stems.into_iter().chain(parameters.map(|(stem, m)| (stem.to_owned(), format!("_{m}"))));
+        let card = |(stem, suffix): (String, String)| {
+            let keyword = self.keywords.name(&format!("{stem}{}{suffix}", self.number));
+            Some((stem + &suffix, self.keywords.header.get(&keyword)?.clone()))
         };
-        for stem in ["CTYPE", "CUNIT", "CRPIX", "CRVAL", "CNAME"] {
-            keep(stem, &format!("{stem}{number}"));
-        }
-        for m in 0..7 {
-            keep(&format!("PV_{m}"), &format!("PV{number}_{m}"));
-        }
-        for m in 0..2 {
-            keep(&format!("PS_{m}"), &format!("PS{number}_{m}"));
-        }
-        if !self.cards.is_empty()
-            && let Ok(step) = self.step(keywords, number)
+        let mut cards: Vec<(String, Value)> = stems.filter_map(card).collect();
+        if !cards.is_empty()
+            && let Ok(step) = self.step()
         {
-            self.cards.push(("CDELT".to_owned(), step.into()));
+            cards.push(("CDELT".to_owned(), step.into()));
         }
+        cards
     }
 }
 
