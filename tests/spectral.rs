@@ -7,7 +7,7 @@ mod random;
 use std::sync::Arc;
 
 use common::{Golden, worst};
-use ndarray::{Array2, Array3, Array4, ArrayD, ArrayView3, Axis, Dimension, IxDyn};
+use ndarray::{Array2, Array3, Array4, ArrayD, ArrayView3, Axis, IxDyn};
 use skymosaic::{
     Combine, CoordinateError, Error, FitsImage, FitsOutput, Hdu, Header, Input, Intermediate, MatchBackground,
     Matching, Missing, Options, Parallel, Plan, Planes, Resample, SpectralInterpolation, Wcs, Window,

@@ -85,7 +85,8 @@ fn without_a_target_the_first_cube_has_the_channels() {
     let folder = Folder::new();
     folder.write("a.fits", &cube(0.0, 1000.0, 4), &velocities(0.0, 1000.0, 4));
     folder.write("b.fits", &cube(500.0, 250.0, 8), &velocities(500.0, 250.0, 8));
-    folder.make("mosaic -o out.fits --combine last a.fits b.fits");
+    let done = folder.make("mosaic -o out.fits --combine last a.fits b.fits");
+    assert!(!done.stderr.contains("warning"), "{}", done.stderr);
     let out = FitsImage::open(folder.path("out.fits"), &Hdu::First).unwrap();
     assert_eq!((out.shape()[0], out.header().f64("CDELT3").unwrap()), (4, Some(1000.0)));
     let header = folder.make("header a.fits b.fits").stdout;
@@ -97,6 +98,8 @@ fn without_a_target_the_first_cube_has_the_channels() {
         folder.pixels("again.fits") == folder.pixels("out.fits")
             || folder.pixels("out.fits").iter().any(|v| v.is_nan())
     );
+    let done = folder.make("mosaic -o fine.fits b.fits a.fits");
+    assert!(done.stderr.contains("2 of 4 VRAD planes of a.fits"), "{}", done.stderr);
     // Images make an image, whatever the target is.
     folder.image("flat.fits", 150.0);
     folder.make("mosaic --target a.fits -o flat-out.fits flat.fits");

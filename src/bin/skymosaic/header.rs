@@ -5,7 +5,7 @@ use std::{fs::File, io::Read, path::Path};
 use clap::Args;
 use skymosaic::{Error, FitsImage, Frame, Hdu, Header, Input, OptimalOptions, Wcs, find_optimal_celestial_wcs_of};
 
-use crate::{Failure, args, mosaic, print};
+use crate::{Failure, args, mosaic, print, warn};
 
 /// What the optimal target is to be like.
 #[derive(Args, Debug)]
@@ -55,6 +55,25 @@ pub(crate) fn with_planes_for(target: Wcs, inputs: &[Input<'_>]) -> (Wcs, Vec<us
     };
     shape.extend(target.shape().unwrap_or_default());
     (target, shape)
+}
+
+/// The channels of the first cube need not hold those of the others.
+pub(crate) fn warn_of_channels_left_out(target: &Wcs, inputs: &[Input<'_>]) {
+    for input in inputs {
+        let axes = target.leading_axes().iter().zip(input.wcs().map(Wcs::leading_axes).unwrap_or_default());
+        for (axis, own) in axes {
+            let (Some(length), Some(count)) = (axis.length(), own.length()) else { continue };
+            let Ok(positions) = axis.positions(own, count) else { continue };
+            let outside = positions.iter().filter(|at| !(**at >= -0.5 && **at < length as f64 - 0.5)).count();
+            if outside > 0 {
+                warn(&format!(
+                    "warning: {outside} of {count} {} planes of {} lie outside of those of the first cube; a target (--target) can hold them",
+                    own.ctype(),
+                    input.name()
+                ));
+            }
+        }
+    }
 }
 
 /// A target as header text: size and WCS.

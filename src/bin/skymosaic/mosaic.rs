@@ -93,6 +93,9 @@ fn mosaic(args: &Mosaic) -> Result<(), Failure> {
         None => header::optimal(&inputs, &header::Sky::default())?,
     };
     let (target, shape) = header::with_planes_for(target, &inputs);
+    if args.target.is_none() {
+        header::warn_of_channels_left_out(&target, &inputs);
+    }
     let mut timing = Timing { open: started.elapsed().as_secs_f64(), ..Timing::default() };
     let plan = Plan::new(&inputs, &target, &shape, &options)?;
     timing.plan = started.elapsed().as_secs_f64() - timing.open;

@@ -1,12 +1,12 @@
 //! What a header says about the axes beyond the celestial ones.
 
-use super::super::header::Keywords;
-use super::super::refusal::refuse;
+use super::leading_axis::{LeadingAxes, LeadingAxis, Refused, Sampled, Scale, split};
 use super::spectral::{C, Sampling, Spectral, Variable};
 use super::unit::{self, Unit};
-use super::{LeadingAxes, LeadingAxis, Refused, Sampled, Scale};
 use crate::error::Error;
 use crate::header::{Header, Value};
+use crate::wcs::header::Keywords;
+use crate::wcs::refusal::refuse;
 
 /// Keywords that spectral values refer to and that are copied with the axes.
 const SHARED: [&str; 10] =
@@ -61,31 +61,6 @@ impl LeadingAxis {
             sampled,
             ctype,
         }
-    }
-
-    /// `CTYPEi`, as it is named in messages.
-    pub(super) fn keyword(&self) -> String {
-        format!("CTYPE{}", self.number)
-    }
-
-    /// The type without its algorithm code.
-    pub(super) fn kind(&self) -> &str {
-        split(&self.ctype).0
-    }
-
-    /// The frequency of the line, or any (of a wavelength of 1 m) where none is known and none matters.
-    pub(super) fn line(&self) -> f64 {
-        self.rest.unwrap_or(C)
-    }
-}
-
-/// Type and algorithm code of a CTYPE.
-fn split(ctype: &str) -> (&str, &str) {
-    match ctype.split_at_checked(4) {
-        Some((kind, code)) if code.len() == 4 && code.starts_with('-') => {
-            (kind.trim_end_matches('-'), code.get(1..).unwrap_or_default())
-        }
-        _ => (ctype, ""),
     }
 }
 

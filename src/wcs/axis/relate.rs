@@ -1,8 +1,9 @@
 //! Where the pixels of one axis lie on another.
 
-use super::super::refusal::refuse;
-use super::{LeadingAxis, Sampled, Scale};
+use super::leading_axis::{LeadingAxis, Refused, Sampled, Scale};
+use super::spectral::Variable;
 use crate::error::Error;
+use crate::wcs::refusal::refuse;
 
 /// Pixels by which positions may depend on whether two lines are meant to be the same.
 const SAME_LINE: f64 = 0.01;
@@ -24,7 +25,7 @@ impl LeadingAxis {
 
     /// Whether both are of the same kind: spectral, or of the same type.
     pub(crate) fn is_like(&self, other: &LeadingAxis) -> bool {
-        let spectral = |axis: &LeadingAxis| super::spectral::Variable::named(axis.kind()).is_some();
+        let spectral = |axis: &LeadingAxis| Variable::named(axis.kind()).is_some();
         self.kind() == other.kind() || spectral(self) && spectral(other)
     }
 
@@ -48,8 +49,8 @@ impl LeadingAxis {
         if self.equals(target) {
             return Ok(pixels);
         }
-        let about_target = |refused: &super::Refused| {
-            let super::Refused { keyword, value, problem } = refused;
+        let about_target = |refused: &Refused| {
+            let Refused { keyword, value, problem } = refused;
             refuse(format!("{keyword} of the target"), value, problem)
         };
         let from = target.sampled.as_ref().map_err(about_target)?;

@@ -7,7 +7,7 @@
 //!
 //! All values are in SI.
 
-use super::super::trig;
+use crate::wcs::trig;
 
 /// The speed of light, m/s.
 pub(super) const C: f64 = 299_792_458.0;

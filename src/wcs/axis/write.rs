@@ -1,6 +1,6 @@
 //! Writing the axes beyond the celestial ones as header cards.
 
-use super::LeadingAxes;
+use super::leading_axis::LeadingAxes;
 use crate::header::Header;
 
 impl LeadingAxes {
