@@ -1,5 +1,6 @@
 //! The program `skymosaic` as a user meets it: what it makes, what it says, what it leaves behind.
 mod bad;
+mod cubes;
 mod good;
 mod inputs;
 mod kernels;

@@ -6,7 +6,7 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PathBufValueParser, PossibleValue, TypedValueParser},
 };
-use skymosaic::{Adaptive, Clip, Combine, CoordinateError, Drizzle, Resample};
+use skymosaic::{Adaptive, Clip, Combine, CoordinateError, Drizzle, Resample, SpectralInterpolation};
 
 use crate::inputs::{Companions, Sources};
 
@@ -39,6 +39,10 @@ const COMBINE: Names<Combine> = Names(&[
     ("weighted-median", || Combine::WeightedMedian),
     ("inverse-variance", || Combine::InverseVariance),
 ]);
+
+/// `--spectral-interpolation`.
+const SPECTRAL: Names<SpectralInterpolation> =
+    Names(&[("linear", || SpectralInterpolation::Linear), ("nearest", || SpectralInterpolation::Nearest)]);
 
 /// Mosaics astronomical images: reprojects FITS images onto one grid of the sky and co-adds them.
 #[derive(Debug, Parser)]
@@ -86,6 +90,9 @@ pub(crate) struct Mosaic {
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) how: How,
+    /// How planes of a cube are interpolated where its channels are not those of the target: nearest or linear
+    #[arg(long, value_name = "HOW", default_value = "linear", value_parser = SPECTRAL)]
+    pub(crate) spectral_interpolation: SpectralInterpolation,
     /// Keywords that the mosaic takes from the images where all agree. Default: OBJECT,TELESCOP,INSTRUME,FILTER,OBSERVER,BUNIT,DATE-OBS
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     pub(crate) copy_keywords: Option<Vec<String>>,

@@ -263,16 +263,9 @@ pub(crate) fn warn_of_repetition(entries: &[Entry]) {
     }
 }
 
-/// An image that is to be mosaicked, and what its header says beyond the WCS.
-pub(crate) struct Image {
-    pub(crate) input: Input<'static>,
-    /// Cards of the axes that are not celestial, and what they refer to; of cubes only.
-    pub(crate) planes: Header,
-}
-
 /// Opens the images of all files; they are in the order of the files, and of files that cannot be opened the first is named.
-pub(crate) fn open(entries: &[Entry]) -> Result<Vec<Image>, Failure> {
-    let opened: Vec<Result<Vec<Image>, Failure>> = entries.par_iter().map(Entry::open).collect();
+pub(crate) fn open(entries: &[Entry]) -> Result<Vec<Input<'static>>, Failure> {
+    let opened: Vec<Result<Vec<Input<'static>>, Failure>> = entries.par_iter().map(Entry::open).collect();
     let mut images = Vec::with_capacity(entries.len());
     for opened in opened {
         images.extend(opened?);
@@ -281,7 +274,7 @@ pub(crate) fn open(entries: &[Entry]) -> Result<Vec<Image>, Failure> {
 }
 
 impl Entry {
-    fn open(&self) -> Result<Vec<Image>, Failure> {
+    fn open(&self) -> Result<Vec<Input<'static>>, Failure> {
         let first = Hdus::One(Hdu::First);
         let hdus = self.hdus.as_ref().unwrap_or(&first);
         let found = hdus::images(&self.path, hdus)?;
@@ -299,7 +292,7 @@ impl Entry {
     }
 
     /// An image, with the cards that replace some of its header.
-    fn image(&self, image: FitsImage, head: Option<Header>) -> Result<Image, Failure> {
+    fn image(&self, image: FitsImage, head: Option<Header>) -> Result<Input<'static>, Failure> {
         let number = image.number();
         let about = |error| Failure::from(error).about(format!("{} HDU {number}", self.path.display()));
         let mut header = None;
@@ -313,7 +306,6 @@ impl Entry {
             Some(header) => Wcs::from_header(header),
         };
         let wcs = wcs.map_err(about)?;
-        let planes = if planes_in(image.shape()) > 1 { plane_axes(image.header()) } else { Header::new() };
         let mut input = Input::from_image(image, wcs);
         input = match (self.scale, &self.scale_keyword) {
             (Some(scale), _) => input.scaled(scale),
@@ -334,7 +326,7 @@ impl Entry {
         if let Some(exposure) = &self.exposure {
             input = input.of_exposure(exposure);
         }
-        Ok(Image { input, planes })
+        Ok(input)
     }
 
     /// The headers of the .head file: one after the other for the images of the file, each up to END.
@@ -364,7 +356,7 @@ impl Entry {
     /// Gives each image the image of the same place in other HDUs.
     fn attach(
         &self,
-        images: &mut [Image],
+        images: &mut [Input<'static>],
         versions: &[i64],
         role: Role,
         (path, hdus): (&Path, &Hdus),
@@ -384,40 +376,11 @@ impl Entry {
                 let problem = format!("version {} is found for version {version} of the image", given.version());
                 return Err(about(Failure::new(problem)));
             }
-            let with = role.attach(image.input.clone(), path, &Hdu::Number(given.number()));
-            image.input = with.map_err(|error| {
+            let with = role.attach(image.clone(), path, &Hdu::Number(given.number()));
+            *image = with.map_err(|error| {
                 Failure::from(error).about(format!("--{option} {} HDU {}", path.display(), given.number()))
             })?;
         }
         Ok(())
     }
-}
-
-pub(crate) fn planes_in(shape: &[usize]) -> usize {
-    shape.iter().rev().skip(2).product()
-}
-
-/// The description of axes 3 and up, and what their values refer to.
-fn plane_axes(header: &Header) -> Header {
-    let mut cards = Header::new();
-    for axis in 3..=9 {
-        for stem in ["CTYPE", "CUNIT", "CRPIX", "CRVAL", "CDELT", "CNAME"] {
-            let keyword = format!("{stem}{axis}");
-            if let Some(value) = header.get(&keyword) {
-                cards.set(&keyword, value.clone(), "");
-            }
-        }
-        let (cd, cdelt) = (format!("CD{axis}_{axis}"), format!("CDELT{axis}"));
-        if let Some(value) = header.get(&cd) {
-            cards.set(&cdelt, value.clone(), "");
-        }
-    }
-    let about =
-        ["RESTFRQ", "RESTFREQ", "RESTWAV", "SPECSYS", "SSYSOBS", "SSYSSRC", "VELOSYS", "VELREF", "ZSOURCE", "VELANGL"];
-    for keyword in about {
-        if let Some(value) = header.get(keyword) {
-            cards.set(keyword, value.clone(), "");
-        }
-    }
-    cards
 }
