@@ -171,7 +171,7 @@ pub use error::Error;
 pub use fits::{Column, FitsElement, FitsImage, FitsOutput, Hdu, same_file};
 pub use header::{Header, Value};
 #[cfg(feature = "healpix")]
-pub use healpix::{HealpixGrid, HealpixInterpolation, HealpixMap, HealpixOrder, reproject_to_healpix};
+pub use healpix::{HealpixGrid, HealpixInterpolation, HealpixMap, HealpixOrder, HealpixOutput, reproject_to_healpix};
 pub use input::Input;
 pub use map::{CoordGrid, PixelMap, WcsMap};
 pub use options::{

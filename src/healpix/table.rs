@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     grid::{HealpixGrid, HealpixOrder},
-    map::{Cover, HealpixMap, Values, from_uniq},
+    map::{Cover, HealpixMap, Values, from_uniq, no_room},
 };
 use crate::{
     Column, Error, Hdu, Header,
@@ -80,11 +80,7 @@ impl HealpixMap {
         }
         let single = table.is_exact_in_f32(column);
         let bad = table.header.f64("BAD_DATA").ok().flatten().unwrap_or(UNSEEN);
-        let too_large = |_| Error::OutOfMemory {
-            what: format!("the HEALPix map {}", path.as_ref().display()),
-            needed: count.saturating_mul(8),
-            remedy: "use a map of smaller NSIDE".to_owned(),
-        };
+        let too_large = |_| no_room(&format!("the HEALPix map {}", path.as_ref().display()), count);
         let room = usize::try_from(count).unwrap_or(usize::MAX);
         let (mut floats, mut doubles, mut pixels) = (Vec::<f32>::new(), Vec::<f64>::new(), Vec::<i64>::new());
         let mut reserve = || {
