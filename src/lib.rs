@@ -62,6 +62,7 @@
 //!
 //! - `cli`: the binary `skymosaic`.
 //! - `healpix`: HEALPix maps, read from and written to FITS tables, as inputs and outputs.
+//! - `hips`: hierarchical progressive surveys (HiPS).
 //! - `serde`: `Serialize` and `Deserialize` for [`Options`] and the types in it (except for the progress callback, which is skipped), [`Window`], [`Summary`],
 //!   [`GridReport`], [`Backgrounds`] and the types in them. In formats for people, such as JSON, NaN and infinities are the strings `NaN`, `inf` and `-inf`;
 //!   options that are absent have their defaults, and unknown ones are errors.
@@ -117,6 +118,7 @@
 //! | `engine` | a plan carried out |
 //! | `coadd` | [`reproject_and_coadd`]: plan, then run |
 //! | `healpix` | [`HealpixMap`]: HEALPix maps of FITS tables; as inputs; as outputs (feature `healpix`) |
+//! | `hips` | [`HipsGrid`], [`HipsTile`], [`HipsProperties`]: the tiles of a hierarchical progressive survey (feature `hips`) |
 //! | `provenance` | what a mosaic says about itself: cards and a table of its inputs |
 
 #[cfg(not(all(unix, target_pointer_width = "64")))]
@@ -160,6 +162,8 @@ mod engine;
 mod coadd;
 #[cfg(feature = "healpix")]
 mod healpix;
+#[cfg(feature = "hips")]
+mod hips;
 mod provenance;
 
 pub use ndarray;
@@ -172,6 +176,8 @@ pub use fits::{Column, FitsElement, FitsImage, FitsOutput, Hdu, same_file};
 pub use header::{Header, Value};
 #[cfg(feature = "healpix")]
 pub use healpix::{HealpixGrid, HealpixInterpolation, HealpixMap, HealpixOrder, HealpixOutput, reproject_to_healpix};
+#[cfg(feature = "hips")]
+pub use hips::{HipsGrid, HipsProperties, HipsTile};
 pub use input::Input;
 pub use map::{CoordGrid, PixelMap, WcsMap};
 pub use options::{

@@ -113,8 +113,12 @@ impl Tiles {
         self.area.nx.div_ceil(self.side)
     }
 
+    pub(crate) fn rows(&self) -> usize {
+        self.area.ny.div_ceil(self.side)
+    }
+
     pub(crate) fn count(&self) -> usize {
-        self.columns().saturating_mul(self.area.ny.div_ceil(self.side))
+        self.columns().saturating_mul(self.rows())
     }
 
     /// Column and row of a tile.

@@ -72,7 +72,7 @@ pub(crate) fn measure<T: Pixel>(
     };
     let planes = plan.planes();
     let pairs = Pairs::new(plan, exec.pool)?;
-    let tiles: Vec<Window> = plan.tiles_in(plan.whole());
+    let tiles: Vec<Window> = plan.occupied_tiles(plan.whole());
     let surveys = pairs.survey(plan, &tiles);
     let most = allowance(&surveys, planes.min(PLANES_AT_ONCE));
     let passes = Passes::new(&surveys, most, planes.min(PLANES_AT_ONCE), exec.pool.workers(), exec.differences)?;

@@ -32,7 +32,7 @@ impl Pairs {
             let own = plan.bounds(input);
             let mut found: Vec<u32> = own
                 .iter()
-                .flat_map(|part| plan.tiles_in(*part))
+                .flat_map(|part| plan.occupied_tiles(*part))
                 .flat_map(|t| plan.touching(t))
                 .filter(|j| *j > input)
                 .map(|j| j as u32)

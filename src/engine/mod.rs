@@ -56,11 +56,12 @@ struct TileWorkspace<T> {
     reserved: Reservation,
 }
 
-/// A plan being carried out for one window of the target.
+/// A plan being carried out for one window of the target, or for some tiles.
 struct Engine<'r, 'a> {
     plan: &'r Plan<'a>,
     exec: &'r Exec<'r>,
-    window: Window,
+    /// Pixels of a plane that are computed.
+    area: usize,
     /// Planes of the output, all leading dimensions taken together.
     planes: usize,
     /// Planes asked for beside the mosaic.
@@ -76,6 +77,15 @@ struct Engine<'r, 'a> {
     finishing: AtomicU64,
 }
 
+/// What of a plan is carried out.
+#[derive(Clone, Copy, PartialEq)]
+enum Part<'w> {
+    /// All tiles of a window.
+    Window(Window),
+    /// Some tiles, or parts of tiles, in this order.
+    Tiles(&'w [Window]),
+}
+
 /// What the blocks of a tile are computed with.
 struct BlockJob<'b, 's, T> {
     block: Window,
@@ -88,11 +98,11 @@ struct BlockJob<'b, 's, T> {
 }
 
 impl<'r, 'a> Engine<'r, 'a> {
-    fn new(plan: &'r Plan<'a>, exec: &'r Exec<'r>, window: Window, wanted: PlaneSet) -> Self {
+    fn new(plan: &'r Plan<'a>, exec: &'r Exec<'r>, area: usize, wanted: PlaneSet) -> Self {
         Engine {
             plan,
             exec,
-            window,
+            area,
             planes: plan.planes(),
             wanted,
             needs: plan.needs(wanted),
@@ -109,13 +119,13 @@ impl<'r, 'a> Engine<'r, 'a> {
         let other = plan.for_backgrounds()?;
         let tiled = other.as_ref().unwrap_or(plan);
         let exec = Exec::new(tiled, &pool)?;
-        let engine = Engine::new(tiled, &exec, tiled.whole(), PlaneSet::NONE);
+        let engine = Engine::new(tiled, &exec, tiled.whole().area(), PlaneSet::NONE);
         let measured = background::measure::<T>(&exec, tiled, &engine)?;
         plan.matching_peak.fetch_max(exec.memory.peak(), Ordering::Relaxed);
         Ok(measured)
     }
 
-    fn run_to<T: Pixel>(plan: &Plan<'_>, window: Window, sink: &mut dyn TileSink<T>) -> Result<Summary, Error> {
+    fn run_to<T: Pixel>(plan: &Plan<'_>, part: Part<'_>, sink: &mut dyn TileSink<T>) -> Result<Summary, Error> {
         let mut ordered;
         let sink: &mut dyn TileSink<T> = match sink.order() {
             TileOrder::Any => sink,
@@ -124,22 +134,26 @@ impl<'r, 'a> Engine<'r, 'a> {
                 &mut ordered
             }
         };
-        let summary = Engine::run(plan, window, sink.planes(), Target::Sink(&mut *sink))?;
+        let summary = Engine::run(plan, part, sink.planes(), Target::Sink(&mut *sink))?;
         sink.finish()?;
         Ok(summary)
     }
 
     fn run<T: Pixel>(
         plan: &Plan<'_>,
-        window: Window,
+        part: Part<'_>,
         wanted: PlaneSet,
         mut target: Target<'_, T>,
     ) -> Result<Summary, Error> {
         let pool = ThreadPool::new(plan.options().parallel)?;
         let exec = Exec::new(plan, &pool)?;
         let planes = plan.planes();
-        let mut tiles = plan.tiles_in(window);
-        let mut engine = Engine::new(plan, &exec, window, wanted);
+        let (window, mut tiles) = match part {
+            Part::Window(window) => (window, plan.tiles_in(window)),
+            Part::Tiles(tiles) => (tiles.iter().fold(Window::default(), |all, tile| all.hull(tile)), tiles.to_vec()),
+        };
+        let area = tiles.iter().map(Window::area).sum();
+        let mut engine = Engine::new(plan, &exec, area, wanted);
         let sink_bytes = match &mut target {
             Target::Arrays(_) => None,
             Target::Sink(sink) => {
@@ -160,7 +174,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         };
         let matching = plan.options().match_background != MatchBackground::None;
         // From the samples that this run stores if they are all there are.
-        let stored_all = window == plan.whole() && plan.options().intermediate != Intermediate::None;
+        let stored_all = part == Part::Window(plan.whole()) && plan.options().intermediate != Intermediate::None;
         if matching && (!stored_all || plan.known_backgrounds::<T>().get().is_some()) {
             engine.backgrounds = Some(plan.match_backgrounds::<T>()?);
         }
@@ -206,7 +220,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         tiles: &[Window],
         stored: Option<&[Vec<Stored<'_, T>>]>,
     ) -> Result<(), Error> {
-        let total = (self.window.area() * self.planes) as u64;
+        let total = (self.area * self.planes) as u64;
         let meter = Meter::new(self.plan.options().progress.as_ref(), Phase::Combining, total);
         let (views, sink) = match target {
             Target::Arrays(arrays) => {
@@ -418,7 +432,7 @@ impl<'r, 'a> Engine<'r, 'a> {
             noise_correlation: Summary::correlation(&inputs),
             inputs,
             covered_pixels: self.covered.into_inner(),
-            output_pixels: (self.window.area() * self.planes) as u64,
+            output_pixels: (self.area * self.planes) as u64,
             resampled_pixels: total.resampled,
             coordinate_error: self.plan.options().coordinate_error,
             max_coordinate_error: total.grid.max_error,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::{ArrayViewMut, ArrayViewMutD, Dimension};
 
 use super::{
-    Engine,
+    Engine, Part,
     tiles::{CallerArrays, Target},
 };
 use crate::{
@@ -143,12 +143,39 @@ impl<'a> Plan<'a> {
     /// As [`run_to`](Self::run_to), and if the window does not lie in the target.
     pub fn run_window_to<T: Pixel>(&self, window: Window, sink: &mut dyn TileSink<T>) -> Result<Summary, Error> {
         self.check_window(window)?;
+        self.run_part_to(Part::Window(window), sink)
+    }
+
+    /// Computes some tiles of the target, or parts of tiles, and hands them to a sink, as [`run_to`](Self::run_to) does: each is begun in the order given,
+    /// which is the sweep order of the run. For targets that are mostly empty, whose [occupied tiles](Self::occupied_tiles) are few.
+    /// [`SinkLayout::window`](crate::SinkLayout::window) is the smallest window that holds all of them.
+    ///
+    /// # Errors
+    /// As [`run_to`](Self::run_to), and if one of the windows is not inside of a tile of the plan.
+    pub fn run_tiles_to<T: Pixel>(&self, tiles: &[Window], sink: &mut dyn TileSink<T>) -> Result<Summary, Error> {
+        for window in tiles {
+            self.check_window(*window)?;
+            if !self.is_in_one_tile(window) {
+                return Err(Error::Shape {
+                    what: "a tile to be computed".to_owned(),
+                    got: vec![window.y0, window.x0, window.ny, window.nx],
+                    expected: format!(
+                        "(y0, x0, ny, nx) inside of one of the plan's tiles, of {} pixels",
+                        self.options().tile
+                    ),
+                });
+            }
+        }
+        self.run_part_to(Part::Tiles(tiles), sink)
+    }
+
+    fn run_part_to<T: Pixel>(&self, part: Part<'_>, sink: &mut dyn TileSink<T>) -> Result<Summary, Error> {
         if sink.planes().contains(PlaneSet::VARIANCE) {
             self.needs_variance("variance", "asked for by the sink")?;
         }
         match T::which::<SinkOf<'_>>(sink) {
-            Which::F32(sink) => single::run_to(self, window, sink),
-            Which::F64(sink) => double::run_to(self, window, sink),
+            Which::F32(sink) => single::run_to(self, part, sink),
+            Which::F64(sink) => double::run_to(self, part, sink),
         }
     }
 
@@ -205,10 +232,10 @@ macro_rules! compiled {
             #[inline(never)]
             pub(super) fn run_to(
                 plan: &Plan<'_>,
-                window: Window,
+                part: Part<'_>,
                 sink: &mut dyn TileSink<$pixel>,
             ) -> Result<Summary, Error> {
-                Engine::run_to(plan, window, sink)
+                Engine::run_to(plan, part, sink)
             }
 
             #[inline(never)]
@@ -226,5 +253,10 @@ fn run_arrays<T: Pixel>(plan: &Plan<'_>, window: Window, arrays: Arrays<'_, T>) 
     let Arrays { output, footprint, planes } = arrays;
     let mut wanted = planes.set();
     wanted.set(PlaneSet::FOOTPRINT, footprint.is_some());
-    Engine::run(plan, window, wanted, Target::Arrays(Box::new(CallerArrays { mosaic: output, footprint, planes })))
+    Engine::run(
+        plan,
+        Part::Window(window),
+        wanted,
+        Target::Arrays(Box::new(CallerArrays { mosaic: output, footprint, planes })),
+    )
 }

@@ -132,15 +132,15 @@ pub(super) struct StoredSamples<'s, 'a, T> {
     plan: &'s Plan<'a>,
     /// The stored pieces of each tile of the run, which covers the whole target.
     stored: &'s [Vec<Stored<'s, T>>],
-    /// Of each tile of the plan, the tiles of the run that it is cut into.
+    /// Of each occupied tile of the plan, the tiles of the run that it is cut into.
     parts: Vec<Vec<usize>>,
 }
 
 impl<'s, 'a, T> StoredSamples<'s, 'a, T> {
     pub(super) fn new(plan: &'s Plan<'a>, tiles: &[Window], stored: &'s [Vec<Stored<'s, T>>]) -> Self {
-        let mut parts = vec![Vec::new(); plan.tiles_at(plan.whole()).count()];
+        let mut parts = vec![Vec::new(); plan.occupied_at(plan.whole()).count()];
         for (number, tile) in tiles.iter().enumerate() {
-            plan.tiles_at(*tile).for_each(|whole| parts[whole].push(number));
+            plan.occupied_at(*tile).for_each(|whole| parts[whole].push(number));
         }
         StoredSamples { plan, stored, parts }
     }
@@ -158,7 +158,7 @@ impl<T: Pixel> background::SampleSource<T> for StoredSamples<'_, '_, T> {
     ) -> Result<(), Error> {
         meter.check()?;
         let parts = |tile: usize| &self.parts[tile];
-        for pieces in self.plan.tiles_at(block).flat_map(parts).map(|part| &self.stored[*part]) {
+        for pieces in self.plan.occupied_at(block).flat_map(parts).map(|part| &self.stored[*part]) {
             if let Ok(piece) = pieces.binary_search_by_key(&input, |piece| piece.input) {
                 pieces[piece].read(block, planes.clone(), self.plan.planes(), &mut |plane, part, samples| {
                     take(plane, part, samples.values, samples.weights);

@@ -122,7 +122,7 @@ impl HealpixGrid {
             four = [found[0], found[1], (opposite(second[0].0), share), (opposite(second[1].0), share)];
         } else {
             let [high, low] = [above, above + 1].map(|ring| self.latitude(ring));
-            let down = ((high - lat) / (high - low)).clamp(0.0, 1.0);
+            let down = snapped(((high - lat) / (high - low)).clamp(0.0, 1.0), self.nside());
             four = [found[0], found[1], second[0], second[1]];
             four.iter_mut().take(2).for_each(|(_, weight)| *weight *= 1.0 - down);
             four.iter_mut().skip(2).for_each(|(_, weight)| *weight *= down);
@@ -190,9 +190,22 @@ impl HealpixGrid {
 fn pair(ring: &Ring, lon: f64) -> [(u64, f64); 2] {
     let place = lon / TAU * ring.count as f64 - ring.shift;
     let before = place.floor();
-    let after = place - before;
+    let after = snapped(place - before, ring.count);
     let index = (before + ring.count as f64) as u64;
     [(ring.first + index % ring.count, 1.0 - after), (ring.first + (index + 1) % ring.count, after)]
+}
+
+/// A weight of pixels that are 1 / `count` of a circle, or a few times that, apart: 0 or 1 where it is so but for the rounding of angles. A direction at the centre of a
+/// pixel does not see the others, be they missing or 10^20 times as bright.
+fn snapped(weight: f64, count: u64) -> f64 {
+    let rounding = 4.0 * f64::EPSILON * count as f64;
+    if weight < rounding {
+        0.0
+    } else if weight > 1.0 - rounding {
+        1.0
+    } else {
+        weight
+    }
 }
 
 /// The bits of a number below 2^29 at the even places.

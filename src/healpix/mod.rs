@@ -13,3 +13,5 @@ mod output;
 pub use grid::{HealpixGrid, HealpixOrder};
 pub use map::{HealpixInterpolation, HealpixMap};
 pub use output::{HealpixOutput, reproject_to_healpix};
+#[cfg(feature = "hips")]
+pub(crate) use plane::{Plane, square_of};

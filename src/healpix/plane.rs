@@ -15,24 +15,24 @@ use crate::{Error, Header, Wcs, Window, wcs::Frame};
 
 /// The plane, of 5 × 5 squares or with a margin of squares around them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plane {
+pub(crate) struct Plane {
     nside: u64,
     /// Squares on each side beyond the 5 × 5.
     margin: u64,
 }
 
 impl Plane {
-    pub(super) fn new(nside: u64, margin: u64) -> Plane {
+    pub(crate) fn new(nside: u64, margin: u64) -> Plane {
         Plane { nside, margin }
     }
 
     /// Columns, and rows.
-    pub(super) fn side(&self) -> usize {
+    pub(crate) fn side(&self) -> usize {
         ((5 + 2 * self.margin) * self.nside) as usize
     }
 
     /// The coordinates of the plane's pixels.
-    pub(super) fn wcs(&self, frame: &Frame) -> Result<Wcs, Error> {
+    pub(crate) fn wcs(&self, frame: &Frame) -> Result<Wcs, Error> {
         let mut header = Header::new();
         let (lon, lat) = frame.axis_types();
         header.set("CTYPE1", format!("{lon:-<5}HPX"), "");
@@ -140,6 +140,21 @@ impl Piece {
             .clone()
             .zip(row..)
             .flat_map(move |(y, row)| self.x.clone().zip(column..).map(move |(x, column)| ([x, y], [column, row])))
+    }
+}
+
+/// The square that has a base cell: of base cell 6, which longitude 180° halves, the one with its right half.
+pub(crate) fn square_of(face: u64) -> [i64; 2] {
+    let along = match face % 4 {
+        3 => 1,
+        quarter => -(quarter as i64),
+    };
+    match face / 4 {
+        0 if along == -2 => [2, 1],
+        0 => [along, along - 1],
+        1 => [along, along],
+        _ if along == -2 => [1, 2],
+        _ => [along - 1, along],
     }
 }
 

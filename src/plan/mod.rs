@@ -42,8 +42,10 @@ pub struct Plan<'a> {
     planned: Vec<PlannedInput<'a>>,
     tiles: Tiles,
     /// The tiles that each input may touch, in order.
-    touched: Vec<Vec<u32>>,
-    /// The inputs that may touch each tile, in order.
+    touched: Vec<Vec<usize>>,
+    /// The tiles that any input may touch, in order; of a target that is mostly empty these are few.
+    occupied: Vec<usize>,
+    /// The inputs that may touch each of the occupied tiles, in order.
     touching: Vec<Vec<u32>>,
     /// Each input's sub-grids, once somebody has asked for them.
     bounds: Vec<OnceLock<Vec<Window>>>,
@@ -83,7 +85,7 @@ impl<'a> Plan<'a> {
         let pool = ThreadPool::new(options.parallel)?;
         let meter = Meter::new(options.progress.as_ref(), Phase::Planning, 2 * inputs.len() as u64);
         let tiles = Tiles::new(window_of(shape), options.tile);
-        let tree = TileTree::new(|x, y| target.pixel_to_vector(x, y), tiles);
+        let tree = TileTree::new(|x, y| target.pixel_to_vector(x, y), |block| target.is_off_sky(block), tiles);
         let planned = pool.map(inputs.len(), |index| {
             let input = &inputs[index];
             meter.count(1)?;
@@ -131,9 +133,13 @@ impl<'a> Plan<'a> {
             let extent = overlap::extent_of_wcs(wcs, plane_of(&*input.image), pad, target.frame())?;
             Ok(extent.map_or_else(Vec::new, |extent| tree.touched(&extent)))
         })?;
-        let mut touching = vec![Vec::new(); tiles.count()];
+        let mut occupied: Vec<usize> = touched.iter().flatten().copied().collect();
+        occupied.sort_unstable();
+        occupied.dedup();
+        let mut touching = vec![Vec::new(); occupied.len()];
         for (input, touched) in touched.iter().enumerate() {
-            touched.iter().for_each(|tile| touching[*tile as usize].push(input as u32));
+            let places = touched.iter().filter_map(|tile| occupied.binary_search(tile).ok());
+            places.for_each(|place| touching[place].push(input as u32));
         }
         let bounds = inputs.iter().map(|_| OnceLock::new()).collect();
         let plan = Plan {
@@ -144,6 +150,7 @@ impl<'a> Plan<'a> {
             planned,
             tiles,
             touched,
+            occupied,
             touching,
             bounds,
             backgrounds: Default::default(),
@@ -230,8 +237,32 @@ impl<'a> Plan<'a> {
     pub fn inputs_in(&self, window: Window) -> Vec<usize> {
         let Some(window) = window.intersection(&self.whole()) else { return Vec::new() };
         let inputs: BTreeSet<usize> =
-            self.tiles_at(window).flat_map(|tile| &self.touching[tile]).map(|input| *input as usize).collect();
+            self.occupied_at(window).flat_map(|place| &self.touching[place]).map(|input| *input as usize).collect();
         inputs.into_iter().collect()
+    }
+
+    /// The tiles that any input may touch, or parts of tiles, of a window, row by row from the left: what lies outside of them has no samples.
+    /// [`run_tiles_to`](Self::run_tiles_to) computes them alone. Their sides are [`Options::tile`] pixels, or less at the end of the target.
+    pub fn occupied_tiles(&self, window: Window) -> Vec<Window> {
+        let tiles = self.occupied_at(window).map(|place| self.tiles.window(self.occupied[place]));
+        tiles.filter_map(|tile| tile.intersection(&window)).collect()
+    }
+
+    /// The places, among the occupied tiles, of those that a window touches.
+    pub(crate) fn occupied_at(&self, window: Window) -> impl Iterator<Item = usize> {
+        let span = window.intersection(&self.whole()).map(|part| {
+            let first = self.tiles.holding(part.x0, part.y0);
+            let last = self.tiles.holding(part.x0 + part.nx - 1, part.y0 + part.ny - 1);
+            let columns = self.tiles.place(first).0..=self.tiles.place(last).0;
+            (
+                self.occupied.partition_point(|tile| *tile < first)
+                    ..self.occupied.partition_point(|tile| *tile <= last),
+                columns,
+            )
+        });
+        span.into_iter().flat_map(move |(places, columns)| {
+            places.filter(move |place| columns.contains(&self.tiles.place(self.occupied[*place]).0))
+        })
     }
 
     /// The sub-grids of an input: windows of the target that, together, hold every output pixel that it covers, few pixels larger than
@@ -271,18 +302,18 @@ impl<'a> Plan<'a> {
 
     /// The tiles, or parts of tiles, that make up a window, row by row from the left.
     pub(crate) fn tiles_in(&self, window: Window) -> Vec<Window> {
-        self.tiles_at(window).filter_map(|tile| self.tiles.window(tile).intersection(&window)).collect()
+        self.tiles.at(window).filter_map(|tile| self.tiles.window(tile).intersection(&window)).collect()
     }
 
-    /// The tiles that a window touches, by their number.
-    pub(crate) fn tiles_at(&self, window: Window) -> impl Iterator<Item = usize> {
-        self.tiles.at(window)
+    /// Whether a window lies in one tile.
+    pub(crate) fn is_in_one_tile(&self, window: &Window) -> bool {
+        self.tiles.window(self.tiles.holding(window.x0, window.y0)).contains(window)
     }
 
     /// The inputs that may have samples in a part of a tile, in order.
     pub(crate) fn touching(&self, part: Window) -> impl Iterator<Item = usize> {
-        let tile = self.tiles.holding(part.x0, part.y0);
-        self.touching.get(tile).into_iter().flatten().map(|input| *input as usize)
+        let place = self.occupied.binary_search(&self.tiles.holding(part.x0, part.y0)).ok();
+        place.and_then(|place| self.touching.get(place)).into_iter().flatten().map(|input| *input as usize)
     }
 
     /// The smallest window that holds all that an input may have of a part of a tile.

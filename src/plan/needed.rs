@@ -14,7 +14,7 @@ impl Plan<'_> {
             return 0;
         }
         let needs = self.needs(planes);
-        let pieces = self.pieces(&self.tiles_in(self.whole()));
+        let pieces = self.pieces(&self.occupied_tiles(self.whole()));
         needs.stored_bytes::<T>(pieces.iter().map(|(_, _, window)| self.planes() * window.area()).sum())
     }
 

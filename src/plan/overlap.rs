@@ -9,93 +9,114 @@ use crate::wcs::{Frame, Wcs};
 use crate::window::{Tiles, Window};
 use std::{collections::BTreeMap, sync::OnceLock};
 
-/// A quadtree of the tiles of the output, with caps on the sky that contain their pixels. Caps are computed when they are first needed; regions far
-/// from all inputs need the caps of a few large nodes only.
-pub(crate) struct TileTree<S> {
+/// A quadtree of the tiles of the output, with caps on the sky that contain their pixels. Nodes are made and caps computed when they are first needed:
+/// regions far from all inputs need the caps of a few large nodes only, and no memory.
+pub(crate) struct TileTree<S, E> {
     tiles: Tiles,
     /// Unit vector of a position of the output.
     sky: S,
-    /// From the tiles up: each level has a node for every 2 × 2 of the one below, the last has one.
-    levels: Vec<Level>,
+    /// Whether a block of the output is known to have no place on the sky.
+    empty: E,
+    /// Levels above the tiles.
+    depth: u32,
+    root: Node,
 }
 
-struct Level {
-    columns: usize,
+/// Tiles, or 2 × 2 nodes of the level below.
+#[derive(Default)]
+struct Node {
     /// `None` if no position in the node has a direction on the sky.
-    caps: Vec<OnceLock<Option<Cap>>>,
+    cap: OnceLock<Option<Cap>>,
+    children: OnceLock<Box<[Node; 4]>>,
 }
 
-impl<S: Fn(f64, f64) -> Option<Vector>> TileTree<S> {
-    pub(crate) fn new(sky: S, tiles: Tiles) -> TileTree<S> {
-        let level = |columns: usize, count: usize| Level { columns, caps: vec![OnceLock::new(); count] };
-        let mut levels = vec![level(tiles.columns(), tiles.count())];
-        while let Some(below) = levels.last().filter(|level| level.caps.len() > 1) {
-            let (columns, rows) = (below.columns.div_ceil(2), (below.caps.len() / below.columns).div_ceil(2));
-            levels.push(level(columns, columns * rows));
-        }
-        TileTree { tiles, sky, levels }
+/// Which node of the tree: how many levels above the tiles, column and row in its level.
+#[derive(Clone, Copy)]
+struct Place {
+    height: u32,
+    column: usize,
+    row: usize,
+}
+
+impl<S: Fn(f64, f64) -> Option<Vector>, E: Fn(Block) -> bool> TileTree<S, E> {
+    pub(crate) fn new(sky: S, empty: E, tiles: Tiles) -> TileTree<S, E> {
+        let longest = tiles.columns().max(tiles.rows()).max(1);
+        TileTree { tiles, sky, empty, depth: longest.next_power_of_two().trailing_zeros(), root: Node::default() }
     }
 
-    fn cap(&self, depth: usize, node: usize) -> Option<Cap> {
-        let level = self.levels.get(depth)?;
-        *level.caps.get(node)?.get_or_init(|| {
-            let block = self.block(depth, node);
-            if depth == 0 {
+    fn cap(&self, node: &Node, place: Place) -> Option<Cap> {
+        *node.cap.get_or_init(|| {
+            let block = self.block(place);
+            if (self.empty)(block) {
+                return None;
+            }
+            if place.height == 0 {
                 let mut caps = Caps { sky: &self.sky, finest: 16.0, budget: 40_000, found: Vec::new() };
                 caps.cover(block);
                 return Cap::hull(caps.found.iter().copied(), 0.0);
             }
             regular_cap(&self.sky, block).or_else(|| {
                 let children: Vec<Cap> =
-                    self.children(depth, node).filter_map(|child| self.cap(depth - 1, child)).collect();
+                    self.children(node, place).filter_map(|(child, place)| self.cap(child, place)).collect();
                 Cap::hull(children.iter().copied(), 0.0)
             })
         })
     }
 
     /// The pixels of a node, up to their edges.
-    fn block(&self, depth: usize, node: usize) -> Block {
-        let columns = self.levels[depth].columns;
-        let (column, row) = ((node % columns) << depth, (node / columns) << depth);
-        let last = |first: usize, n: usize| (first + (1 << depth)).min(n) - 1;
-        let rows = self.tiles.count() / self.tiles.columns();
-        let low = self.tiles.window(row * self.tiles.columns() + column);
-        let high = self.tiles.window(last(row, rows) * self.tiles.columns() + last(column, self.tiles.columns()));
-        low.hull(&high).edges()
+    fn block(&self, Place { height, column, row }: Place) -> Block {
+        let tile = |column: usize, row: usize| self.tiles.window(row * self.tiles.columns() + column);
+        let last = |first: usize, n: usize| (((first + 1) << height) - 1).min(n - 1);
+        let low = tile(column << height, row << height);
+        low.hull(&tile(last(column, self.tiles.columns()), last(row, self.tiles.rows()))).edges()
     }
 
     /// The nodes of the level below a node.
-    fn children(&self, depth: usize, node: usize) -> impl Iterator<Item = usize> + use<S> {
-        let (columns, below) = (self.levels[depth].columns, &self.levels[depth - 1]);
-        let (width, n) = (below.columns, below.caps.len());
-        let (column, row) = (node % columns, node / columns);
-        [(0, 0), (1, 0), (0, 1), (1, 1)].into_iter().filter_map(move |(i, j)| {
-            let (x, y) = (2 * column + i, 2 * row + j);
-            (x < width && y * width < n).then_some(y * width + x)
+    fn children<'n>(&self, node: &'n Node, place: Place) -> impl Iterator<Item = (&'n Node, Place)> + use<'n, S, E> {
+        let height = place.height - 1;
+        let (columns, rows) = (self.tiles.columns(), self.tiles.rows());
+        let nodes = node.children.get_or_init(Default::default).iter();
+        nodes.enumerate().filter_map(move |(k, node)| {
+            let (column, row) = (2 * place.column + k % 2, 2 * place.row + k / 2);
+            let there = (column << height) < columns && (row << height) < rows;
+            there.then_some((node, Place { height, column, row }))
         })
     }
 
     /// All tiles that the extent may touch, and possibly more, in order.
-    pub(crate) fn touched(&self, extent: &Extent) -> Vec<u32> {
+    pub(crate) fn touched(&self, extent: &Extent) -> Vec<usize> {
         let mut found = Vec::new();
-        let mut waiting = vec![(self.levels.len() - 1, 0)];
-        while let Some((depth, node)) = waiting.pop() {
-            if !self.cap(depth, node).is_some_and(|cap| extent.meets(&cap)) {
+        let mut waiting = vec![(&self.root, Place { height: self.depth, column: 0, row: 0 })];
+        while let Some((node, place)) = waiting.pop() {
+            if !self.cap(node, place).is_some_and(|cap| extent.meets(&cap)) {
                 continue;
             }
-            if depth == 0 {
-                found.push(node as u32);
+            if place.height == 0 {
+                found.push(place.row * self.tiles.columns() + place.column);
             } else {
-                waiting.extend(self.children(depth, node).map(|child| (depth - 1, child)));
+                waiting.extend(self.children(node, place));
             }
         }
         found.sort_unstable();
         found
     }
 
-    /// All tiles: the touched ones of an input whose position on the sky is unknown.
-    pub(crate) fn all(&self) -> Vec<u32> {
-        (0..self.tiles.count() as u32).collect()
+    /// All tiles with a place on the sky: the touched ones of an input whose own place is unknown.
+    pub(crate) fn all(&self) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut waiting = vec![(&self.root, Place { height: self.depth, column: 0, row: 0 })];
+        while let Some((node, place)) = waiting.pop() {
+            if (self.empty)(self.block(place)) {
+                continue;
+            }
+            if place.height == 0 {
+                found.push(place.row * self.tiles.columns() + place.column);
+            } else {
+                waiting.extend(self.children(node, place));
+            }
+        }
+        found.sort_unstable();
+        found
     }
 }
 
@@ -115,7 +136,7 @@ pub(crate) fn extent_of_wcs(input: &Wcs, shape: [usize; 2], pad: f64, frame: &Fr
 pub(crate) fn rectangles(
     map: &dyn PixelMap,
     tiles: &Tiles,
-    touched: &[u32],
+    touched: &[usize],
     input_shape: [usize; 2],
     pad: f64,
 ) -> Vec<Window> {
@@ -123,15 +144,15 @@ pub(crate) fn rectangles(
 }
 
 /// The rectangle of one group. It proceeds inwards from the four sides of the group, so that inner tiles are not evaluated.
-fn rectangle(map: &dyn PixelMap, tiles: &Tiles, group: &[u32], input_shape: [usize; 2], pad: f64) -> Option<Window> {
-    let mut known: BTreeMap<u32, Option<Window>> = BTreeMap::new();
+fn rectangle(map: &dyn PixelMap, tiles: &Tiles, group: &[usize], input_shape: [usize; 2], pad: f64) -> Option<Window> {
+    let mut known: BTreeMap<usize, Option<Window>> = BTreeMap::new();
     let mut sides = [None; 4];
     for (side, found) in sides.iter_mut().enumerate() {
-        let across = |tile: u32| {
-            let (column, row) = tiles.place(tile as usize);
+        let across = |tile: usize| {
+            let (column, row) = tiles.place(tile);
             if side < 2 { column } else { row }
         };
-        let mut ordered: Vec<(usize, u32)> = group.iter().map(|&tile| (across(tile), tile)).collect();
+        let mut ordered: Vec<(usize, usize)> = group.iter().map(|&tile| (across(tile), tile)).collect();
         ordered.sort_unstable();
         let mut lines: Vec<_> = ordered.chunk_by(|a, b| a.0 == b.0).collect();
         if side % 2 == 1 {
@@ -142,7 +163,7 @@ fn rectangle(map: &dyn PixelMap, tiles: &Tiles, group: &[u32], input_shape: [usi
                 *known.entry(tile).or_insert_with(|| {
                     // What is covered is enlarged by the error: a loose bound is as safe and needs fewer cells.
                     let bound = CoordinateError::Pixels(0.1);
-                    CoordGrid::new(map, tiles.window(tile as usize), 0, bound, input_shape, pad).covered()
+                    CoordGrid::new(map, tiles.window(tile), 0, bound, input_shape, pad).covered()
                 })
             });
             windows.reduce(|a, b| a.hull(&b))
@@ -164,7 +185,7 @@ pub(crate) fn touched_by_map(
     whole: Window,
     input_shape: [usize; 2],
     pad: impl Fn(Window) -> f64,
-) -> Vec<u32> {
+) -> Vec<usize> {
     let pieces = Tiles::new(whole, PIECE);
     let mut touched = std::collections::BTreeSet::new();
     for piece in (0..pieces.count()).map(|piece| pieces.window(piece)) {
@@ -173,7 +194,7 @@ pub(crate) fn touched_by_map(
         for tile in tiles.at(piece) {
             let part = tiles.window(tile).intersection(&piece);
             if part.is_some_and(|part| grid.covered_part(part).is_some()) {
-                touched.insert(tile as u32);
+                touched.insert(tile);
             }
         }
     }
@@ -181,17 +202,17 @@ pub(crate) fn touched_by_map(
 }
 
 /// Connected groups of tiles, corners counting as contact, each in order, by their first tile.
-fn groups(tiles: &Tiles, touched: &[u32]) -> Vec<Vec<u32>> {
-    let mut left: std::collections::BTreeSet<u32> = touched.iter().copied().collect();
+fn groups(tiles: &Tiles, touched: &[usize]) -> Vec<Vec<usize>> {
+    let mut left: std::collections::BTreeSet<usize> = touched.iter().copied().collect();
     let mut groups = Vec::new();
     while let Some(first) = left.pop_first() {
         let mut group = vec![first];
         let mut next = 0;
         while let Some(&tile) = group.get(next) {
             next += 1;
-            for neighbour in tiles.neighbours(tile as usize) {
-                if left.remove(&(neighbour as u32)) {
-                    group.push(neighbour as u32);
+            for neighbour in tiles.neighbours(tile) {
+                if left.remove(&neighbour) {
+                    group.push(neighbour);
                 }
             }
         }

@@ -36,9 +36,12 @@ impl Image {
         extent_of_wcs(&self.wcs, self.shape, 0.0, target.frame()).unwrap()
     }
 
-    fn tree(&self, side: usize) -> (Tiles, TileTree<impl Fn(f64, f64) -> Option<[f64; 3]>>) {
+    fn tree(
+        &self,
+        side: usize,
+    ) -> (Tiles, TileTree<impl Fn(f64, f64) -> Option<[f64; 3]>, impl Fn([[f64; 2]; 2]) -> bool>) {
         let tiles = Tiles::new(Window { x0: 0, y0: 0, nx: self.shape[1], ny: self.shape[0] }, side);
-        (tiles, TileTree::new(|x, y| self.wcs.pixel_to_vector(x, y), tiles))
+        (tiles, TileTree::new(|x, y| self.wcs.pixel_to_vector(x, y), |_| false, tiles))
     }
 }
 
@@ -73,7 +76,7 @@ impl Tally {
                 self.filled += 1;
                 let tile = tiles.holding(x, y);
                 needed[tile] = true;
-                let is_touched = touched.binary_search(&(tile as u32)).is_ok();
+                let is_touched = touched.binary_search(&tile).is_ok();
                 let pixel = Window { x0: x, y0: y, nx: 1, ny: 1 };
                 let holder = found.iter().position(|window| window.hull(&pixel) == *window);
                 match holder {

@@ -293,6 +293,21 @@ impl Wcs {
         }
     }
 
+    /// The same coordinates on an HPX plane whose twelve base cells are whole squares ([`Hpx::with_whole_cells`](super::projection::Hpx)); `None` on
+    /// other planes.
+    pub(crate) fn with_whole_cells(mut self) -> Option<Wcs> {
+        let Projection::Hpx(projection) = self.projection else { return None };
+        self.projection = Projection::Hpx(projection.with_whole_cells()?);
+        Some(self)
+    }
+
+    /// Whether the pixels of a block, up to its edges, are known to have no place on the sky. Only of planes with whole base cells is anything known.
+    pub(crate) fn is_off_sky(&self, [x, y]: [[f64; 2]; 2]) -> bool {
+        let Projection::Hpx(projection) = &self.projection else { return false };
+        let corners = [[x[0], y[0]], [x[1], y[0]], [x[0], y[1]], [x[1], y[1]]];
+        projection.is_off_cells(&corners.map(|corner| self.linear.to_plane(corner)))
+    }
+
     /// Whether the projection is defined and smooth over a disc of native directions, as far as it can tell.
     pub(crate) fn is_smooth(&self, disc: &Disc) -> bool {
         self.projection.is_smooth(disc)

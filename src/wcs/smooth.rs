@@ -121,7 +121,10 @@ impl Projection {
             Projection::Csc(_) => false,
             // Equal area is paid for with kinks along the diagonals of the faces.
             Projection::Qsc(_) => disc.on_one_face() && !disc.meets_diagonal(),
-            Projection::Hpx(p) => !disc.meets_meridian(180.0) && !disc.meets_facets(&p.facets()),
+            Projection::Hpx(p) => {
+                let cut = if p.has_whole_cells() { disc.meets_cut_cells() } else { disc.meets_meridian(180.0) };
+                !cut && !disc.meets_facets(&p.facets())
+            }
             Projection::Xph(_) => {
                 ![0.0, 90.0, 180.0, -90.0].into_iter().any(|phi| disc.meets_meridian(phi))
                     && ![2.0 / 3.0, -2.0 / 3.0].into_iter().any(|z| disc.meets_parallel(z))
@@ -147,6 +150,21 @@ impl Disc {
         let mut size = self.centre.map(f64::abs);
         size.sort_by(f64::total_cmp);
         (size[1] - size[0]) * std::f64::consts::FRAC_1_SQRT_2 <= self.sin
+    }
+
+    /// Whether the disc may meet the border along which a HEALPix projection with whole base cells is cut between the poles' facets: the left border
+    /// of base cell 6, φ = -135° - 67.5° |sin θ|.
+    fn meets_cut_cells(&self) -> bool {
+        let radius = self.sin.atan2(self.cos);
+        let latitude = self.centre[2].clamp(-1.0, 1.0).asin().abs();
+        // What the border is looked for in lies within |sin θ| = 2/3.
+        if latitude - radius > (2.0_f64 / 3.0).asin() {
+            return false;
+        }
+        let phi = self.centre[1].atan2(self.centre[0]).to_degrees();
+        let beyond = phi + 135.0 + 67.5 * self.centre[2].abs();
+        let cos = (latitude + radius).min(1.5).cos();
+        beyond.min(360.0 - beyond).abs() <= radius * (1_f64.to_degrees() / cos + 67.5)
     }
 
     /// Whether the disc meets an edge between the facets of a HEALPix projection.

@@ -25,13 +25,44 @@ pub(crate) struct Hpx {
     odd_k: bool,
     /// Y per sin θ in the equatorial regime, degrees.
     scale: f64,
+    /// Whether the base cell that native longitude 180° halves is shown whole, at the right: see [`Hpx::with_whole_cells`].
+    whole_cells: bool,
 }
+
+/// Degrees in the plane by which a position on the border of a base cell may lie outside of it.
+const ON_BORDER: f64 = 1e-10;
 
 impl Hpx {
     pub(super) fn new(h: f64, k: f64) -> Option<Hpx> {
         let odd = |n: f64| (n + 0.5).floor() % 2.0 == 1.0;
         let ok = h > 0.0 && k > 0.0 && h.is_finite() && k.is_finite();
-        ok.then(|| Hpx { half: 180.0 / h, k, odd_h: odd(h), odd_k: odd(k), scale: 90.0 * k / h })
+        ok.then(|| Hpx { half: 180.0 / h, k, odd_h: odd(h), odd_k: odd(k), scale: 90.0 * k / h, whole_cells: false })
+    }
+
+    /// The same plane with the twelve base cells of HEALPix as twelve whole squares: the left half of base cell 6, at X from -180° to -135°, is joined to
+    /// its right half, at X from 180° to 225°. For H = 4 and K = 3; `None` for others.
+    pub(crate) fn with_whole_cells(self) -> Option<Hpx> {
+        (self.half == 45.0 && self.k == 3.0).then_some(Hpx { whole_cells: true, ..self })
+    }
+
+    pub(crate) fn has_whole_cells(&self) -> bool {
+        self.whole_cells
+    }
+
+    /// Whether none of the whole base cells meets the hull of some positions of the plane, whose sides are parallel to those of the cells.
+    pub(crate) fn is_off_cells(&self, hull: &[Plane]) -> bool {
+        let square = |[x, y]: Plane| [(y - x) / 90.0, -(x + y) / 90.0];
+        let range = |axis: usize| {
+            let along = hull.iter().map(|position| square(*position)[axis]);
+            let (low, high) = along.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), c| (l.min(c), h.max(c)));
+            // Squares are centred on whole numbers.
+            let (low, high) = ((low + 0.5 + ON_BORDER).floor(), (high + 0.5 - ON_BORDER).floor());
+            (low.max(-3.0) as i64, high.min(3.0) as i64)
+        };
+        let ((a0, a1), (b0, b1)) = (range(0), range(1));
+        let is_cell =
+            |a: i64, b: i64| (a - b).abs() <= 1 && (-2..=2).contains(&a) && (-2..=2).contains(&b) && (a, b) != (2, 2);
+        self.whole_cells && !(a0..=a1).any(|a| (b0..=b1).any(|b| is_cell(a, b)))
     }
 
     pub(crate) fn facets(&self) -> Facets {
@@ -52,9 +83,13 @@ impl Hpx {
 
 impl Project for Hpx {
     fn project(&self, [x, y, z]: Vector) -> Plane {
-        let phi = y.atan2(x) * DEGREES;
+        let mut phi = y.atan2(x) * DEGREES;
+        if self.whole_cells && phi == 180.0 {
+            phi = -180.0;
+        }
         if z.abs() <= (self.k - 1.0) / self.k {
-            return [phi, self.scale * z];
+            let y = self.scale * z;
+            return [if self.whole_cells && phi + y.abs() < -135.0 { phi + 360.0 } else { phi }, y];
         }
         // σ = sqrt(K (1 - |sin θ|)), free of cancellation at the pole.
         let sigma = (self.k * (x * x + y * y) / (1.0 + z.abs())).sqrt();
@@ -65,6 +100,9 @@ impl Project for Hpx {
     }
 
     fn deproject(&self, [x, y]: Plane) -> Vector {
+        if self.whole_cells {
+            return self.deproject_cells([x, y]);
+        }
         let equatorial = 0.5 * self.half * (self.k - 1.0);
         if y.abs() <= equatorial {
             return native(x, (y / self.scale).asin() * DEGREES, 1e-12);
@@ -84,10 +122,41 @@ impl Project for Hpx {
         if !(phi.abs() <= 180.0 + 1e-12) {
             return UNDEFINED_VECTOR;
         }
-        let (sin, cos) = phi.clamp(-180.0, 180.0).to_radians().sin_cos();
-        let c = (fall * (2.0 - fall)).sqrt();
-        [c * cos, c * sin, (1.0 - fall).copysign(y)]
+        in_cap(phi.clamp(-180.0, 180.0), fall, y)
     }
+}
+
+impl Hpx {
+    /// [`deproject`](Project::deproject) where base cells are whole. What is undefined is measured in the plane, so that the borders of the cells are
+    /// defined up to the poles: there a rounded position is a wide angle off.
+    fn deproject_cells(&self, [x, y]: Plane) -> Vector {
+        if x > 180.0 {
+            let there = x + y.abs() <= 225.0 + ON_BORDER;
+            return if there { self.equatorial(x - 360.0, y.clamp(-45.0, 45.0)) } else { UNDEFINED_VECTOR };
+        }
+        if y.abs() <= 45.0 {
+            let there = x + y.abs() >= -135.0 - ON_BORDER;
+            return if there { self.equatorial(x, y) } else { UNDEFINED_VECTOR };
+        }
+        let (sigma, offset) = (2.0 - y.abs() / 45.0, self.offset_in_facet(x.clamp(-180.0, 180.0), y < 0.0));
+        if !(sigma >= -ON_BORDER && offset.abs() <= 45.0 * sigma + ON_BORDER && x >= -180.0 - ON_BORDER) {
+            return UNDEFINED_VECTOR;
+        }
+        let sigma = sigma.max(0.0);
+        let stretched = if sigma > 0.0 { (offset / sigma).clamp(-45.0, 45.0) } else { 0.0 };
+        in_cap(x + (stretched - offset), sigma * sigma / 3.0, y)
+    }
+
+    fn equatorial(&self, phi: f64, y: f64) -> Vector {
+        native(phi, (y / self.scale).asin() * DEGREES, ON_BORDER)
+    }
+}
+
+/// The direction of a longitude at 1 - |sin θ| = `fall`, on the side of the sign of y.
+fn in_cap(phi: f64, fall: f64, y: f64) -> Vector {
+    let (sin, cos) = phi.to_radians().sin_cos();
+    let c = (fall * (2.0 - fall)).sqrt();
+    [c * cos, c * sin, (1.0 - fall).copysign(y)]
 }
 
 /// HEALPix polar ("butterfly"), section 3 of Calabretta & Roukema (2007): the four polar facets of HPX with H = 4, K = 3 meet at
@@ -157,9 +226,6 @@ impl Project for Xph {
         if !(phi.abs() <= 180.0 + TOLERANCE) {
             return UNDEFINED_VECTOR;
         }
-        let fall = sigma * sigma / 3.0;
-        let (sin, cos) = phi.to_radians().sin_cos();
-        let c = (fall * (2.0 - fall)).sqrt();
-        [c * cos, c * sin, (1.0 - fall).copysign(height)]
+        in_cap(phi, sigma * sigma / 3.0, height)
     }
 }
