@@ -7,11 +7,11 @@ use super::{
     image::Scaling,
     read::Hdu,
     scan::{Kind, Scan},
-    table::{self, Column},
+    table::{self, ColumnForm},
 };
 use crate::{
     Error, PixelType,
-    header::{Header, primary_without_image},
+    header::{BLOCK, Header, primary_without_image},
     storage::AtomicFile,
 };
 
@@ -224,18 +224,30 @@ fn missing(keyword: &str, expected: &str) -> Error {
     Error::Keyword { keyword: keyword.to_owned(), value: "(missing or out of range)".to_owned(), problem }
 }
 
-/// Writes a file whose only contents are a table. It has its name when it is whole.
+/// Writes a file whose only contents are a table, some rows at a time: `encode` appends the bytes of each, column after column, big-endian. The file has its name
+/// when it is whole.
 pub(crate) fn write_table(
     path: &Path,
-    name: &str,
-    header: &Header,
-    columns: &[Column],
     overwrite: bool,
+    (name, header): (&str, &Header),
+    columns: &[ColumnForm<'_>],
+    rows: u64,
+    encode: &mut dyn FnMut(u64, &mut Vec<u8>),
 ) -> Result<(), Error> {
     let file = AtomicFile::create(path, overwrite)?;
-    let (head, data) = table::records(name, header, columns)?;
-    for bytes in [primary_without_image().to_records(), head, data] {
-        file.file().write_all(&bytes).map_err(|error| Error::io(path, "write the table", error))?;
+    let write = |bytes: &[u8]| file.file().write_all(bytes).map_err(|error| Error::io(path, "write the table", error));
+    write(&primary_without_image().to_records())?;
+    write(&table::head(name, header, columns, rows))?;
+    let mut bytes = Vec::with_capacity(CHUNK + BLOCK);
+    for row in 0..rows {
+        encode(row, &mut bytes);
+        let whole = bytes.len() / BLOCK * BLOCK;
+        if whole >= CHUNK {
+            write(bytes.get(..whole).unwrap_or_default())?;
+            bytes.drain(..whole);
+        }
     }
+    bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
+    write(&bytes)?;
     file.publish().map(drop)
 }

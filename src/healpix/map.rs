@@ -165,6 +165,20 @@ impl HealpixMap {
         place.and_then(|place| self.values.get(place)).unwrap_or(f64::NAN)
     }
 
+    /// The pixels that have a place in the map, in order, with their values; NaN are missing. A map of the whole sky has all pixels, a partial one those that
+    /// it was made of.
+    pub fn pixels(&self) -> impl Iterator<Item = (u64, f64)> {
+        let whole = matches!(*self.cover, Cover::Whole).then(|| (0..self.grid.pixels()).zip(0..));
+        let ranges = match &*self.cover {
+            Cover::Whole => &[][..],
+            Cover::Ranges(ranges) => ranges,
+        };
+        let listed =
+            ranges.iter().zip(0..).flat_map(|([start, end], place)| (*start..*end).map(move |pixel| (pixel, place)));
+        let placed = whole.into_iter().flatten().chain(listed);
+        placed.map(|(pixel, place)| (pixel, self.values.get(place).unwrap_or(f64::NAN)))
+    }
+
     /// The values of the whole sky in the order of [`grid`](Self::grid), NaN where they are missing. Nothing is copied if this is a map of the whole sky of `f64`
     /// that no clone shares.
     ///
