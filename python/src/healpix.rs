@@ -110,7 +110,8 @@ pub(crate) fn run_to_healpix<'py>(
         // The frame is known to who planned, and needed no more.
         let mut mosaic = HealpixOutput::<f64>::new(grid, Frame::Icrs);
         let mut footprint = HealpixOutput::<f64>::new(grid, Frame::Icrs).plane(ValuePlane::Footprint);
-        inner.run_to(&mut Sinks::new().with(&mut mosaic).with(&mut footprint))?;
+        let tiles = inner.occupied_tiles(inner.whole());
+        inner.run_tiles_to(&tiles, &mut Sinks::new().with(&mut mosaic).with(&mut footprint))?;
         Ok::<_, Error>([mosaic.into_map(blank)?.into_values()?, footprint.into_map(0.0)?.into_values()?])
     };
     let done = watch.over(py, None, work)?;

@@ -230,6 +230,7 @@ pub fn reproject_to_healpix(
     let plan = Plan::new(inputs, &plane, &plane.shape().unwrap_or_default(), options)?;
     let mut mosaic = HealpixOutput::<f64>::new(grid, frame.clone());
     let mut footprint = HealpixOutput::new(grid, frame.clone()).plane(ValuePlane::Footprint);
-    let summary = plan.run_to(&mut Sinks::new().with(&mut mosaic).with(&mut footprint))?;
+    let tiles = plan.occupied_tiles(plan.whole());
+    let summary = plan.run_tiles_to(&tiles, &mut Sinks::new().with(&mut mosaic).with(&mut footprint))?;
     Ok((mosaic.into_map(options.blank)?, footprint.into_map(0.0)?, summary))
 }
