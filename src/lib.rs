@@ -118,7 +118,7 @@
 //! | `engine` | a plan carried out |
 //! | `coadd` | [`reproject_and_coadd`]: plan, then run |
 //! | `healpix` | [`HealpixMap`]: HEALPix maps of FITS tables; as inputs; as outputs (feature `healpix`) |
-//! | `hips` | [`HipsGrid`], [`HipsTile`], [`HipsProperties`]: the tiles of a hierarchical progressive survey (feature `hips`) |
+//! | `hips` | [`write_hips`]: hierarchical progressive surveys of mosaics; their tiles [`HipsGrid`], [`HipsTile`] and [`HipsProperties`] (feature `hips`) |
 //! | `provenance` | what a mosaic says about itself: cards and a table of its inputs |
 
 #[cfg(not(all(unix, target_pointer_width = "64")))]
@@ -177,7 +177,10 @@ pub use header::{Header, Value};
 #[cfg(feature = "healpix")]
 pub use healpix::{HealpixGrid, HealpixInterpolation, HealpixMap, HealpixOrder, HealpixOutput, reproject_to_healpix};
 #[cfg(feature = "hips")]
-pub use hips::{HipsGrid, HipsProperties, HipsTile};
+pub use hips::{
+    HipsCuts, HipsExisting, HipsFormat, HipsGrid, HipsOptions, HipsPixels, HipsProblem, HipsProperties, HipsReduction,
+    HipsStretch, HipsSummary, HipsTile, check_hips, write_hips,
+};
 pub use input::Input;
 pub use map::{CoordGrid, PixelMap, WcsMap};
 pub use options::{

@@ -36,6 +36,8 @@ pub enum Phase {
     Matching,
     /// Combining samples into the output; without intermediate storage this includes the resampling.
     Combining,
+    /// Making the pictures of the tiles of a HiPS. Tiles are counted.
+    Encoding,
 }
 
 /// A progress callback that can be cloned and shared between threads.

@@ -33,6 +33,11 @@ impl Plane {
 
     /// The coordinates of the plane's pixels.
     pub(crate) fn wcs(&self, frame: &Frame) -> Result<Wcs, Error> {
+        Ok(Wcs::from_header(&self.header(frame))?.with_shape([self.side(); 2]))
+    }
+
+    /// The coordinates of the plane's pixels as cards.
+    pub(crate) fn header(&self, frame: &Frame) -> Header {
         let mut header = Header::new();
         let (lon, lat) = frame.axis_types();
         header.set("CTYPE1", format!("{lon:-<5}HPX"), "");
@@ -49,7 +54,7 @@ impl Plane {
         header.set("PV2_1", 4.0, "");
         header.set("PV2_2", 3.0, "");
         frame.write(&mut header);
-        Ok(Wcs::from_header(&header)?.with_shape([self.side(); 2]))
+        header
     }
 
     /// Square, and column and row in it.

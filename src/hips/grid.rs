@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use cdshealpix::nested::zordercurve::get_zoc;
 
 use crate::{
-    Error, Wcs, Window,
+    Error, Header, Wcs, Window,
     healpix::{Plane, square_of},
     wcs::Frame,
 };
@@ -93,6 +93,8 @@ impl HipsTile {
 pub struct HipsGrid {
     order: u8,
     width: usize,
+    /// Of the plane.
+    header: Header,
     wcs: Wcs,
 }
 
@@ -115,9 +117,10 @@ impl HipsGrid {
             let expected = "equatorial (ICRS), galactic or ecliptic (of 2000) coordinates".to_owned();
             return refuse("hips_frame", format!("{frame:?}"), expected);
         }
-        let plane = Plane::new((width as u64) << order, 0).wcs(frame)?;
-        let wcs = plane.clone().with_whole_cells().unwrap_or(plane);
-        Ok(HipsGrid { order, width, wcs })
+        let plane = Plane::new((width as u64) << order, 0);
+        let wcs = plane.wcs(frame)?;
+        let wcs = wcs.clone().with_whole_cells().unwrap_or(wcs);
+        Ok(HipsGrid { order, width, header: plane.header(frame), wcs })
     }
 
     /// The order.
@@ -161,6 +164,20 @@ impl HipsGrid {
         let [column, row] = [x, y].map(|c| (c % self.cell() / self.width) as u32);
         let within = get_zoc(self.order).ij2h((1 << self.order) - 1 - row, column);
         HipsTile::new(self.order, (face << (2 * self.order)) | within)
+    }
+
+    /// The coordinates of a tile's pixels as cards, for any program that knows HPX: that of base cell 6 is halved by longitude 180°, and tiles of its left
+    /// half are where that is in an ordinary HPX plane.
+    pub(super) fn tile_header(&self, tile: HipsTile) -> Header {
+        let (face, [column, row]) = tile.place();
+        let left = face == 6 && column + row + 2 <= 1 << self.order;
+        let shift = if left { 4 * self.cell() } else { 0 };
+        let window = self.window(tile).unwrap_or_default();
+        let mut header = self.header.clone();
+        for (keyword, first) in [("CRPIX1", window.x0), ("CRPIX2", window.y0)] {
+            header.set(keyword, 0.5 * self.side() as f64 + 0.5 - (first + shift) as f64, "");
+        }
+        header
     }
 
     /// Pixels along the side of a base cell.

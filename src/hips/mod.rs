@@ -5,6 +5,23 @@
 
 mod grid;
 mod properties;
+mod picture;
+mod tile;
+mod options;
+mod tree;
+mod pyramid;
+mod coverage;
+mod job;
+mod allsky;
+mod survey;
+mod sink;
+mod build;
+mod check;
 
+pub use build::{HipsSummary, write_hips};
+pub use check::{HipsProblem, check_hips};
 pub use grid::{HipsGrid, HipsTile};
+pub use options::{HipsExisting, HipsFormat, HipsOptions, HipsReduction};
+pub use picture::{HipsCuts, HipsStretch};
 pub use properties::HipsProperties;
+pub use tile::HipsPixels;

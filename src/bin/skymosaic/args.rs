@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Mosaic(Box<Mosaic>),
     /// Print the optimal target header of FITS images, which mosaic --target takes
     Header(Header),
+    /// Make a hierarchical progressive survey (HiPS) of FITS images, for sky browsers to zoom into
+    Hips(Box<crate::hips::HipsArgs>),
     /// Write a small invented sky as FITS files, mosaic it, and leave FITS and PNG to look at
     Demo(Demo),
 }
@@ -87,6 +89,28 @@ pub(crate) struct Mosaic {
     #[arg(long, value_name = "FILE.json")]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) how: How,
+    /// Keywords that the mosaic takes from the images where all agree. Default: OBJECT,TELESCOP,INSTRUME,FILTER,OBSERVER,BUNIT,DATE-OBS
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    pub(crate) copy_keywords: Option<Vec<String>>,
+    /// Value of pixels that no input covers
+    #[arg(long, value_name = "VALUE", default_value = "nan", allow_hyphen_values = true)]
+    pub(crate) blank: f64,
+    /// Type of the pixels written
+    #[arg(long, value_name = "TYPE", default_value = "f32")]
+    pub(crate) dtype: Dtype,
+    /// Replace output files that exist
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Print what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+}
+
+/// Arguments about how images become one.
+#[derive(Args, Debug)]
+pub(crate) struct How {
+    #[command(flatten)]
     pub(crate) kernel: crate::kernel::Kernel,
     /// How the samples of a pixel become its value
     #[arg(long, value_name = "HOW", default_value = "mean", value_parser = COMBINE)]
@@ -100,9 +124,6 @@ pub(crate) struct Mosaic {
     /// Multiply each image by the number that this keyword of its header holds, such as FLXSCALE
     #[arg(long, value_name = "KEYWORD")]
     pub(crate) scale_keyword: Option<String>,
-    /// Keywords that the mosaic takes from the images where all agree. Default: OBJECT,TELESCOP,INSTRUME,FILTER,OBSERVER,BUNIT,DATE-OBS
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
-    pub(crate) copy_keywords: Option<Vec<String>>,
     /// Where resampled inputs are kept before they are combined. The mosaic is the same
     #[arg(long, value_name = "WHERE", default_value = "none")]
     pub(crate) intermediate: Storage,
@@ -118,18 +139,6 @@ pub(crate) struct Mosaic {
     /// How far positions may be off, in input pixels, or exact
     #[arg(long, value_name = "PX|exact", default_value = "1e-4", allow_negative_numbers = true, value_parser = coordinate_error)]
     pub(crate) coordinate_error: CoordinateError,
-    /// Value of pixels that no input covers
-    #[arg(long, value_name = "VALUE", default_value = "nan", allow_hyphen_values = true)]
-    pub(crate) blank: f64,
-    /// Type of the pixels written
-    #[arg(long, value_name = "TYPE", default_value = "f32")]
-    pub(crate) dtype: Dtype,
-    /// Replace output files that exist
-    #[arg(long)]
-    pub(crate) overwrite: bool,
-    /// Print what would be done, and write nothing
-    #[arg(long)]
-    pub(crate) plan: bool,
 }
 
 /// Arguments of `header`.
@@ -187,9 +196,9 @@ pub(crate) enum Dtype {
 
 /// The values that an option can have, by name.
 #[derive(Clone)]
-pub(crate) struct Names<T: 'static>(&'static [Named<T>]);
+pub(crate) struct Names<T: 'static>(pub(crate) &'static [Named<T>]);
 
-type Named<T> = (&'static str, fn() -> T);
+pub(crate) type Named<T> = (&'static str, fn() -> T);
 
 impl<T> Names<T> {
     fn names(&self) -> impl Iterator<Item = &'static str> + use<T> {

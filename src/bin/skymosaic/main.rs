@@ -5,6 +5,7 @@ mod demo;
 mod failure;
 mod planes;
 mod header;
+mod hips;
 mod interrupt;
 mod kernel;
 mod mosaic;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let done = interrupt::listen().and_then(|()| match &cli.command {
         Command::Mosaic(args) => mosaic::run(args),
         Command::Header(args) => header::run(args),
+        Command::Hips(args) => hips::run(args),
         Command::Demo(args) => demo::run(args),
     });
     match done {

@@ -19,7 +19,7 @@ use skymosaic::{
 
 use crate::{
     Failure,
-    args::{Background, Dtype, Hdus, Mosaic, Storage},
+    args::{Background, Dtype, Hdus, How, Mosaic, Storage},
     header, interrupt, outputs, plan, planes, print,
     report::{Report, Timing},
     warn,
@@ -68,14 +68,75 @@ fn planes_in(shape: &[usize]) -> usize {
 
 /// `skymosaic mosaic`, on as many threads as are asked for.
 pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
-    let Some(threads) = args.threads else { return mosaic(args) };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build();
-    pool.map_err(|error| Failure::new(format!("cannot start {threads} threads: {error}")))?.install(|| mosaic(args))
+    args.how.on_threads(|| mosaic(args))
+}
+
+impl How {
+    /// Does something on as many threads as are asked for.
+    pub(crate) fn on_threads(&self, work: impl FnOnce() -> Result<(), Failure> + Send) -> Result<(), Failure> {
+        let Some(threads) = self.threads else { return work() };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build();
+        pool.map_err(|error| Failure::new(format!("cannot start {threads} threads: {error}")))?.install(work)
+    }
+
+    /// The inputs, scaled as asked for.
+    pub(crate) fn inputs(&self, images: Vec<Image>) -> Result<Vec<Input<'static>>, Failure> {
+        let scaled = |image: Image| match &self.scale_keyword {
+            Some(keyword) => image.input.scaled_by_keyword(keyword),
+            None => Ok(image.input),
+        };
+        Ok(images.into_iter().map(scaled).collect::<Result<_, _>>()?)
+    }
+
+    /// The options of a run, with a bar that shows how it goes on.
+    pub(crate) fn options(&self) -> Result<Options, Failure> {
+        let intermediate = match self.intermediate {
+            Storage::None => Intermediate::None,
+            Storage::Memory => Intermediate::Memory,
+            Storage::Mapped => Intermediate::Mapped { dir: self.temp_dir.clone() },
+        };
+        let mut options = Options::default()
+            .combine(self.combine)
+            .match_background(self.matching())
+            .intermediate(intermediate)
+            .coordinate_error(self.coordinate_error);
+        options.memory_limit = self.memory_limit;
+        let options = self.kernel.options(options)?;
+        let bar = progress_bar();
+        Ok(options.progress(move |progress| {
+            bar.set_length(progress.total);
+            bar.set_position(progress.done);
+            bar.set_message(match progress.phase {
+                Phase::Resampling => "resampling",
+                Phase::Encoding => "making pictures",
+                _ => "mosaicking",
+            });
+            let interrupted = interrupt::interrupted();
+            if progress.done == progress.total || interrupted {
+                bar.finish_and_clear();
+            }
+            if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }))
+    }
+
+    fn matching(&self) -> MatchBackground {
+        let mut matching = Matching::default();
+        matching.reference = self.background_reference;
+        match self.match_background {
+            None => MatchBackground::None,
+            Some(Background::Constant) => MatchBackground::Constant(matching),
+            Some(Background::Plane) => MatchBackground::Plane(matching),
+        }
+    }
 }
 
 fn mosaic(args: &Mosaic) -> Result<(), Failure> {
     let started = Instant::now();
-    let options = options(args)?;
+    let options = args.how.options()?;
+    let options = options
+        .combine(args.planes.combine(args.how.combine)?)
+        .exclude_bits(args.planes.exclude_bits)
+        .blank(args.blank);
     let outputs = files(args);
     let sources = args.inputs.iter().chain(&args.weights).chain(&args.target).chain(args.planes.sources());
     let sources = sources.map(PathBuf::as_path).collect::<Vec<_>>();
@@ -85,16 +146,13 @@ fn mosaic(args: &Mosaic) -> Result<(), Failure> {
     warn_of_repetition(&args.inputs);
     let mut images = open(&args.inputs, &args.hdu)?;
     let weights = (&args.weights[..], &None);
-    planes::attach(&mut images, args, ["--weights", "weights"], weights, |input, path, hdu| {
+    let given = (&args.inputs[..], &args.hdu);
+    planes::attach(&mut images, given, ["--weights", "weights"], weights, |input, path, hdu| {
         input.with_weights_fits(path, hdu)
     })?;
-    let images = args.planes.attach(images, args)?;
+    let images = args.planes.attach(images, given)?;
     let cards = extra_cards(&images, args);
-    let scaled = |image: Image| match &args.scale_keyword {
-        Some(keyword) => image.input.scaled_by_keyword(keyword),
-        None => Ok(image.input),
-    };
-    let inputs: Vec<Input<'_>> = images.into_iter().map(scaled).collect::<Result<_, _>>()?;
+    let inputs = args.how.inputs(images)?;
     let target = match &args.target {
         Some(path) => header::read_target(path)?,
         None => header::optimal(&inputs, &header::Sky::default())?,
@@ -128,7 +186,7 @@ fn files(args: &Mosaic) -> Vec<(&'static str, &Path)> {
 }
 
 /// The same file twice counts twice, which is rarely meant.
-fn warn_of_repetition(paths: &[PathBuf]) {
+pub(crate) fn warn_of_repetition(paths: &[PathBuf]) {
     let mut seen = HashSet::new();
     for path in paths {
         if fs::canonicalize(path).is_ok_and(|path| !seen.insert(path)) {
@@ -144,48 +202,6 @@ fn shape(inputs: &[Input<'_>], target: &Wcs) -> Vec<usize> {
     shape.truncate(planes);
     shape.extend(target.shape().unwrap_or_default());
     shape
-}
-
-fn options(args: &Mosaic) -> Result<Options, Failure> {
-    let intermediate = match args.intermediate {
-        Storage::None => Intermediate::None,
-        Storage::Memory => Intermediate::Memory,
-        Storage::Mapped => Intermediate::Mapped { dir: args.temp_dir.clone() },
-    };
-    let mut options = Options::default()
-        .combine(args.planes.combine(args.combine)?)
-        .exclude_bits(args.planes.exclude_bits)
-        .match_background(match_background(args))
-        .intermediate(intermediate)
-        .coordinate_error(args.coordinate_error)
-        .blank(args.blank);
-    options.memory_limit = args.memory_limit;
-    let options = args.kernel.options(options)?;
-    let bar = progress_bar();
-    Ok(options.progress(move |progress| {
-        bar.set_length(progress.total);
-        bar.set_position(progress.done);
-        if progress.phase == Phase::Resampling {
-            bar.set_message("resampling");
-        } else {
-            bar.set_message("mosaicking");
-        }
-        let interrupted = interrupt::interrupted();
-        if progress.done == progress.total || interrupted {
-            bar.finish_and_clear();
-        }
-        if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }))
-}
-
-fn match_background(args: &Mosaic) -> MatchBackground {
-    let mut matching = Matching::default();
-    matching.reference = args.background_reference;
-    match args.match_background {
-        None => MatchBackground::None,
-        Some(Background::Constant) => MatchBackground::Constant(matching),
-        Some(Background::Plane) => MatchBackground::Plane(matching),
-    }
 }
 
 fn progress_bar() -> ProgressBar {

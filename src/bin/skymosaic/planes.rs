@@ -108,42 +108,42 @@ impl PlaneArgs {
     }
 
     /// Gives variances and masks to the images of the inputs.
-    pub(crate) fn attach(&self, mut images: Vec<Image>, args: &Mosaic) -> Result<Vec<Image>, Failure> {
+    pub(crate) fn attach(&self, mut images: Vec<Image>, given: (&[PathBuf], &Hdus)) -> Result<Vec<Image>, Failure> {
         if self.variance_out.is_some() && self.variance.is_empty() && self.variance_hdu.is_none() {
             return Err(Failure::usage("--variance-out needs --variance or --variance-hdu"));
         }
         let variance = (&self.variance[..], &self.variance_hdu);
-        attach(&mut images, args, ["--variance", "variances"], variance, |input, path, hdu| {
+        attach(&mut images, given, ["--variance", "variances"], variance, |input, path, hdu| {
             input.with_variance_fits(path, hdu)
         })?;
         let mask = (&self.mask[..], &self.mask_hdu);
-        attach(&mut images, args, ["--mask", "masks"], mask, |input, path, hdu| input.with_mask_fits(path, hdu))?;
+        attach(&mut images, given, ["--mask", "masks"], mask, |input, path, hdu| input.with_mask_fits(path, hdu))?;
         Ok(images)
     }
 }
 
 type With = fn(Input<'static>, &Path, &Hdu) -> Result<Input<'static>, Error>;
 
-/// Gives each image of the inputs the image of the same place in other files, or in other HDUs of the same.
+/// Gives each image of the inputs, which are in these files and HDUs, the image of the same place in other files, or in other HDUs of the same.
 pub(crate) fn attach(
     images: &mut [Image],
-    args: &Mosaic,
+    (inputs, own_hdu): (&[PathBuf], &Hdus),
     [option, what]: [&str; 2],
     (files, hdu): (&[PathBuf], &Option<Hdus>),
     with: With,
 ) -> Result<(), Failure> {
     let files = match (files, hdu) {
         ([], None) => return Ok(()),
-        ([], Some(_)) => &args.inputs,
+        ([], Some(_)) => inputs,
         _ => files,
     };
-    if files.len() != args.inputs.len() {
-        let counts = format!("{} {what} for {} inputs", files.len(), args.inputs.len());
+    if files.len() != inputs.len() {
+        let counts = format!("{} {what} for {} inputs", files.len(), inputs.len());
         return Err(Failure::usage(format!("{counts}: {option} takes one file per input, in the same order")));
     }
     let mut given = Vec::with_capacity(images.len());
     for path in files {
-        let found = images_of(path, hdu.as_ref().unwrap_or(&args.hdu))?;
+        let found = images_of(path, hdu.as_ref().unwrap_or(own_hdu))?;
         given.extend(found.iter().map(|image| (path, image.number())));
     }
     if given.len() != images.len() {

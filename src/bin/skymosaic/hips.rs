@@ -1,0 +1,187 @@
+//! `skymosaic hips`: images in, a hierarchical progressive survey out.
+
+use std::{path::PathBuf, time::Instant};
+
+use clap::{Args, ValueEnum};
+use skymosaic::{
+    Frame, HipsCuts, HipsExisting, HipsFormat, HipsOptions, HipsPixels, HipsReduction, HipsStretch, same_file,
+    write_hips,
+};
+
+use crate::{
+    Failure,
+    args::{Hdus, How, Names, hdus},
+    interrupt, mosaic, planes, warn,
+};
+
+const STRETCH: Names<HipsStretch> = Names(&[
+    ("linear", || HipsStretch::Linear),
+    ("log", || HipsStretch::Log),
+    ("sqrt", || HipsStretch::Sqrt),
+    ("asinh", || HipsStretch::Asinh),
+]);
+
+const REDUCE: Names<HipsReduction> = Names(&[("mean", || HipsReduction::Mean), ("median", || HipsReduction::Median)]);
+
+const FORMAT: Names<HipsFormat> = Names(&[
+    ("fits", || HipsFormat::Fits),
+    ("png", || HipsFormat::Png),
+    ("jpeg", || HipsFormat::Jpeg),
+    ("webp", || HipsFormat::Webp),
+]);
+
+const FRAME: Names<Frame> = Names(&[
+    ("equatorial", || Frame::Icrs),
+    ("galactic", || Frame::Galactic),
+    ("ecliptic", || Frame::Ecliptic { equinox: 2000.0 }),
+]);
+
+/// Arguments of `hips`.
+#[derive(Args, Debug)]
+pub(crate) struct HipsArgs {
+    /// FITS images (plain, .gz or .fz)
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// Folder to write: new or empty. Until it is whole, all is in .DIR.skymosaic-part beside it
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// HDU of every input and weights file: number (0 is the primary), EXTNAME, EXTNAME,EXTVER, or all. Default: the first with an image
+    #[arg(long, value_name = "N|NAME|all", default_value = "", hide_default_value = true, value_parser = hdus)]
+    hdu: Hdus,
+    /// Weights: one FITS file per input, in the same order
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    weights: Vec<PathBuf>,
+    /// Finest order. Default: the first whose pixels are at most a tenth larger than the smallest pixels of the images
+    #[arg(long, value_name = "K")]
+    order: Option<u8>,
+    /// Pixels along the side of a tile: 64, 128, 256, 512 or 1024
+    #[arg(long, value_name = "PIXELS", default_value = "512")]
+    tile_width: usize,
+    /// Frame of the tiles
+    #[arg(long, value_name = "FRAME", default_value = "equatorial", value_parser = FRAME)]
+    frame: Frame,
+    /// Kinds of tiles to keep
+    #[arg(long, value_name = "A,B", value_delimiter = ',', default_value = "fits,png", value_parser = FORMAT)]
+    format: Vec<HipsFormat>,
+    /// Type of the pixels of FITS tiles
+    #[arg(long, value_name = "TYPE", default_value = "f32")]
+    dtype: Dtype,
+    /// With i16 and u8: the step from one integer to the next. Default: BSCALE of the first image, or 1
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    bscale: Option<f64>,
+    /// With i16 and u8: the value of integer 0. Default: BZERO of the first image, or 0
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    bzero: Option<f64>,
+    /// What four pixels become in the order above
+    #[arg(long, value_name = "HOW", default_value = "mean", value_parser = REDUCE)]
+    reduce: HipsReduction,
+    /// Values that are black and white in pictures
+    #[arg(long, value_name = "LOW,HIGH", value_parser = pair, allow_hyphen_values = true, conflicts_with = "percentiles")]
+    cuts: Option<Pair>,
+    /// Percentiles of the values that are black and white in pictures. Default: 0.5,99.5
+    #[arg(long, value_name = "LOW,HIGH", value_parser = pair)]
+    percentiles: Option<Pair>,
+    /// How values become brightness in pictures
+    #[arg(long, value_name = "HOW", default_value = "asinh", value_parser = STRETCH)]
+    stretch: HipsStretch,
+    /// Title of the survey. Default: the name of the folder
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+    /// Identifier of the survey, ivo://AUTHORITY/P/NAME. Default: ivo://UNKNOWN/P/ and the name of the folder
+    #[arg(long, value_name = "ID")]
+    creator_did: Option<String>,
+    #[command(flatten)]
+    how: How,
+    /// Replace a HiPS that is in the folder
+    #[arg(long, conflicts_with = "resume")]
+    overwrite: bool,
+    /// Finish what a run with the same images and options has begun
+    #[arg(long)]
+    resume: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Dtype {
+    /// 32-bit floating point
+    F32,
+    /// 64-bit floating point
+    F64,
+    /// 16-bit integers
+    I16,
+    /// 8-bit integers
+    U8,
+}
+
+/// Two numbers.
+#[derive(Clone, Copy, Debug)]
+struct Pair([f64; 2]);
+
+fn pair(text: &str) -> Result<Pair, String> {
+    let numbers =
+        text.split_once(',').and_then(|(low, high)| Some([low.trim().parse().ok()?, high.trim().parse().ok()?]));
+    numbers.map(Pair).ok_or_else(|| "expected two numbers with a comma between them, such as 0.5,99.5".to_owned())
+}
+
+/// `skymosaic hips`, on as many threads as are asked for.
+pub(crate) fn run(args: &HipsArgs) -> Result<(), Failure> {
+    args.how.on_threads(|| hips(args))
+}
+
+fn hips(args: &HipsArgs) -> Result<(), Failure> {
+    let started = Instant::now();
+    let options = args.how.options()?;
+    if let Some(input) = args.inputs.iter().find(|input| same_file(input, &args.output)) {
+        return Err(Failure::new(format!("--output {} is also read", input.display())).help("choose another name"));
+    }
+    mosaic::warn_of_repetition(&args.inputs);
+    let mut images = mosaic::open(&args.inputs, &args.hdu)?;
+    let weights = (&args.weights[..], &None);
+    planes::attach(&mut images, (&args.inputs, &args.hdu), ["--weights", "weights"], weights, |input, path, hdu| {
+        input.with_weights_fits(path, hdu)
+    })?;
+    let inputs = args.how.inputs(images)?;
+    let first = |keyword: &str, default: f64| {
+        let header = inputs.first().and_then(|input| input.header());
+        header.and_then(|header| header.f64(keyword).ok().flatten()).unwrap_or(default)
+    };
+    let (bscale, bzero) =
+        (args.bscale.unwrap_or_else(|| first("BSCALE", 1.0)), args.bzero.unwrap_or_else(|| first("BZERO", 0.0)));
+    let name = args.output.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let mut hips = HipsOptions::default()
+        .width(args.tile_width)
+        .frame(args.frame.clone())
+        .formats(args.format.clone())
+        .reduction(args.reduce)
+        .stretch(args.stretch)
+        .pixels(match args.dtype {
+            Dtype::F32 => HipsPixels::F32,
+            Dtype::F64 => HipsPixels::F64,
+            Dtype::I16 => HipsPixels::I16 { bscale, bzero },
+            Dtype::U8 => HipsPixels::U8 { bscale, bzero },
+        })
+        .cuts(match (args.cuts, args.percentiles) {
+            (Some(Pair(values)), _) => HipsCuts::Values(values),
+            (None, Some(Pair(percentiles))) => HipsCuts::Percentiles(percentiles),
+            (None, None) => HipsCuts::default(),
+        })
+        .existing(match (args.overwrite, args.resume) {
+            (true, _) => HipsExisting::Overwrite,
+            (false, true) => HipsExisting::Resume,
+            (false, false) => HipsExisting::Refuse,
+        })
+        .title(args.title.clone().unwrap_or_else(|| name.clone()))
+        .creator_did(args.creator_did.clone().unwrap_or_else(|| format!("ivo://UNKNOWN/P/{name}")));
+    hips.order = args.order;
+    interrupt::hold();
+    let made = write_hips(&args.output, &inputs, &hips, &options)?;
+    warn(&format!(
+        "{}: {} tiles of order {}, {} of all orders, from {} images; {:.2} s",
+        args.output.display(),
+        made.finest_tiles,
+        made.order,
+        made.tiles,
+        inputs.len(),
+        started.elapsed().as_secs_f64(),
+    ));
+    Ok(())
+}

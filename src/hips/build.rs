@@ -1,0 +1,242 @@
+//! A HiPS from its finest tiles: files of all orders, and what belongs to them.
+
+use std::sync::Mutex;
+
+use super::{
+    allsky,
+    coverage::Coverage,
+    grid::{HipsGrid, HipsTile},
+    job::Job,
+    options::{HipsFormat, HipsOptions},
+    picture::{Histogram, Tones, encode},
+    pyramid::{Content, Pyramid},
+    sink::HipsSink,
+    survey::Survey,
+    tile::{from_fits, to_fits},
+    tree::Tree,
+};
+use crate::{
+    Error, HipsPixels, Input, Options, Plan, Summary, Window, free_disk_space,
+    progress::{Meter, Phase},
+    threads::ThreadPool,
+};
+
+/// Side of a HEALPix pixel of order 0 in degrees: the square root of its area.
+pub(super) const CELL: f64 = 58.632_301_422_6;
+
+/// What [`write_hips`] has done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct HipsSummary {
+    /// The finest order.
+    pub order: u8,
+    /// Tiles of the finest order that have values.
+    pub finest_tiles: usize,
+    /// Tiles of all orders.
+    pub tiles: usize,
+    /// The values that are black and white in pictures; `None` without pictures.
+    pub cuts: Option<[f64; 2]>,
+    /// What the run did that computed tiles; `None` if none was left to compute.
+    pub run: Option<Summary>,
+}
+
+/// Makes a hierarchical progressive survey (HiPS) of images: reprojects them onto the tiles of its finest order and co-adds them, as
+/// [`reproject_and_coadd`](crate::reproject_and_coadd) does, and makes the orders above, pictures, and all that a HiPS has, in the folder `dir`.
+///
+/// Every tile of the finest order is what the kernel, combination and background matching of `options` make of the images on the tile's own pixels;
+/// [`Options::tile`] and [`Options::blank`] are not used. Memory depends neither on the number of images nor on how much of the sky they cover.
+///
+/// The folder appears when it is whole. Until then all is in a hidden folder beside it, `.NAME.skymosaic-part`, which a failure or a kill leaves there for
+/// [`HipsExisting::Resume`](crate::HipsExisting::Resume). The bytes of tiles depend neither on threads nor on how often a run was resumed.
+///
+/// ```
+/// # use skymosaic::{HipsOptions, HipsProperties, Header, Input, Options, Wcs, write_hips};
+/// # let wcs = Wcs::from_header(&Header::parse(
+/// #     "CTYPE1 = 'RA---TAN'\nCTYPE2 = 'DEC--TAN'\nCRPIX1 = 20.5\nCRPIX2 = 20.5\nCRVAL1 = 83.8\nCRVAL2 = -5.4\n\
+/// #      CDELT1 = -0.1\nCDELT2 = 0.1",
+/// # )?)?;
+/// # let dir = tempfile::tempdir()?;
+/// let image = ndarray::Array2::<f32>::from_elem((40, 40), 3.0);
+/// let inputs = [Input::from_array(image.view(), wcs)];
+/// let summary = write_hips(dir.path().join("hips"), &inputs, &HipsOptions::default().width(64), &Options::default())?;
+/// assert_eq!(HipsProperties::read(dir.path().join("hips"))?.order()?, summary.order);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`Plan::new`] and [`Plan::run_to`]; [`Error::Option`] for options that cannot be, and images that are known by a map only; [`Error::Output`] if the
+/// folder has something that must not be lost, or has the files of an unfinished run and is not to be resumed; [`Error::DiskFull`] if less disk space is free
+/// than the tiles take; [`Error::InUse`] if another process is at it.
+pub fn write_hips(
+    dir: impl AsRef<std::path::Path>,
+    inputs: &[Input<'_>],
+    hips: &HipsOptions,
+    options: &Options,
+) -> Result<HipsSummary, Error> {
+    hips.validate()?;
+    let order = hips.order.map_or_else(|| order_of(inputs, hips.width), Ok)?;
+    let grids: Vec<HipsGrid> =
+        (0..=order).map(|order| HipsGrid::new(order, hips.width, &hips.frame)).collect::<Result<_, _>>()?;
+    let Some(finest) = grids.last() else { return Err(Error::NoInputs) };
+    let options = options.clone().tile(hips.width);
+    let plan = Plan::new(inputs, finest.wcs(), &[finest.side(); 2], &Options { blank: f64::NAN, ..options })?;
+    let tile_of = |window: &Window| finest.tile_at(window.x0, window.y0);
+    let mut leaves: Vec<HipsTile> = plan.occupied_tiles(plan.whole()).iter().filter_map(tile_of).collect();
+    leaves.sort_unstable();
+    let tree = Tree::new(Job::folder_for(dir.as_ref())?);
+    let (done, left): (Vec<HipsTile>, Vec<HipsTile>) =
+        leaves.iter().partition(|leaf| tree.has(**leaf, HipsFormat::Fits));
+    enough_space(&tree, hips, left.len())?;
+    let job = Job::begin(dir.as_ref(), &plan, hips, order)?;
+    let builder = Builder {
+        pyramid: Pyramid::new(hips.width, order, hips.reduction, &leaves),
+        histogram: Histogram::new(),
+        coverage: Coverage::new(order),
+        pixels: hips.pixels,
+        grids: grids.clone(),
+        tree: tree.clone(),
+    };
+    let pool = ThreadPool::new(plan.options().parallel)?;
+    let mut run = None;
+    let mut cuts = None;
+    if !job.is_made() {
+        pool.map(done.len(), |k| done.get(k).map_or(Ok(()), |leaf| builder.take_known(*leaf)))?;
+        if !left.is_empty() {
+            let windows: Vec<Window> = left.iter().filter_map(|leaf| finest.window(*leaf)).collect();
+            let mut sink = HipsSink { builder: &builder, grid: finest, parts: Mutex::default() };
+            run = Some(match hips.pixels {
+                HipsPixels::F64 => plan.run_tiles_to::<f64>(&windows, &mut sink)?,
+                _ => plan.run_tiles_to::<f32>(&windows, &mut sink)?,
+            });
+        }
+        let tiles = tree.all_tiles(order, HipsFormat::Fits)?;
+        if hips.pictures().next().is_some() {
+            let values = builder.histogram.cuts(hips.cuts);
+            let tones = Tones::new(values, hips.stretch);
+            builder.pictures(&tiles, hips, &tones, &pool, plan.options())?;
+            allsky::write(&tree, &tiles, hips, Some(&tones))?;
+            cuts = Some(values);
+        } else {
+            allsky::write(&tree, &tiles, hips, None)?;
+        }
+        let (map, fraction) = builder.coverage.to_fits(&hips.frame)?;
+        tree.write("Moc.fits", &map)?;
+        Survey { hips, order, tiles: &tiles, inputs: inputs.len(), created: job.created(), cuts, fraction }
+            .write(&tree, finest)?;
+        job.set_made()?;
+    }
+    if !hips.formats.contains(&HipsFormat::Fits) {
+        tree.remove_all(order, HipsFormat::Fits)?;
+    }
+    let kept = hips.formats.first().copied().unwrap_or(HipsFormat::Fits);
+    let tiles = tree.all_tiles(order, kept)?;
+    job.publish()?;
+    let finest_tiles = tiles.iter().filter(|tile| tile.order() == order).count();
+    Ok(HipsSummary { order, finest_tiles, tiles: tiles.len(), cuts, run })
+}
+
+/// How many times larger than those of the inputs the pixels of the order are at most that is chosen for them.
+const LARGER: f64 = 1.1;
+
+/// The first order whose pixels are not larger, or a tenth at most, than the smallest pixels of the inputs.
+fn order_of(inputs: &[Input<'_>], width: usize) -> Result<u8, Error> {
+    let scales = inputs.iter().filter_map(|input| Some(input.wcs()?.pixel_scale()));
+    let smallest = scales.fold(f64::INFINITY, f64::min);
+    let order = (CELL / (LARGER * smallest * width as f64)).log2().ceil().max(0.0);
+    match order {
+        order if order.is_finite() => Ok(order.min(255.0) as u8),
+        _ => Err(Error::Option {
+            option: "order",
+            got: "None".to_owned(),
+            expected: "an order, as no image has a WCS to take a scale from".to_owned(),
+        }),
+    }
+}
+
+/// Fails if less disk space is free than so many finest tiles, and those above, take.
+fn enough_space(tree: &Tree, hips: &HipsOptions, leaves: usize) -> Result<(), Error> {
+    let area = hips.width * hips.width;
+    // A picture of noise takes a byte a pixel.
+    let picture = (hips.pictures().count() * area) as u64;
+    let needed = (leaves as u64).saturating_mul(hips.pixels.file_bytes(area) + picture) / 3 * 4;
+    let free = free_disk_space(tree.root().parent().unwrap_or(tree.root()))?;
+    if needed <= free {
+        return Ok(());
+    }
+    Err(Error::DiskFull { dir: tree.root().to_owned(), what: "the tiles of the HiPS".to_owned(), needed, free })
+}
+
+/// Takes the finest tiles and makes all others.
+pub(super) struct Builder {
+    pyramid: Pyramid,
+    histogram: Histogram,
+    coverage: Coverage,
+    pixels: HipsPixels,
+    /// By order.
+    grids: Vec<HipsGrid>,
+    tree: Tree,
+}
+
+impl Builder {
+    pub(super) fn bytes(&self, threads: usize) -> u64 {
+        self.pyramid.bytes(threads) + Histogram::bytes()
+    }
+
+    /// Takes a tile of the finest order that the run has computed; `None` if nothing is in it.
+    pub(super) fn take_computed(&self, leaf: HipsTile, mut content: Option<Content>) -> Result<(), Error> {
+        if let Some(content) = &mut content {
+            self.write(leaf, content)?;
+        }
+        self.take(leaf, content.as_ref())
+    }
+
+    /// Takes a tile of the finest order that has its file already.
+    fn take_known(&self, leaf: HipsTile) -> Result<(), Error> {
+        let values = from_fits(&self.tree.path(leaf, HipsFormat::Fits), self.width())?;
+        self.take(leaf, Some(&Content { values, coverage: Vec::new() }))
+    }
+
+    fn take(&self, leaf: HipsTile, content: Option<&Content>) -> Result<(), Error> {
+        if let Some(content) = content {
+            self.histogram.add(&content.values, self.width());
+            self.coverage.add(leaf, &content.values, self.width());
+        }
+        self.pyramid.add(leaf, content, |tile, content| self.write(tile, content))
+    }
+
+    fn write(&self, tile: HipsTile, content: &mut Content) -> Result<(), Error> {
+        let Some(grid) = self.grids.get(usize::from(tile.order())) else { return Ok(()) };
+        self.tree.write_tile(tile, HipsFormat::Fits, &to_fits(grid, tile, self.pixels, &mut content.values))
+    }
+
+    /// Makes the pictures of all tiles that have none.
+    fn pictures(
+        &self,
+        tiles: &[HipsTile],
+        hips: &HipsOptions,
+        tones: &Tones,
+        pool: &ThreadPool,
+        options: &Options,
+    ) -> Result<(), Error> {
+        let meter = Meter::new(options.progress.as_ref(), Phase::Encoding, tiles.len() as u64);
+        let width = self.width();
+        pool.map(tiles.len(), |k| {
+            let Some(tile) = tiles.get(k).copied() else { return Ok(()) };
+            let missing: Vec<HipsFormat> = hips.pictures().filter(|format| !self.tree.has(tile, *format)).collect();
+            if !missing.is_empty() {
+                let grey = tones.grey(&from_fits(&self.tree.path(tile, HipsFormat::Fits), width)?, width);
+                for format in missing {
+                    if let Some(bytes) = encode(format, &grey, width)? {
+                        self.tree.write_tile(tile, format, &bytes)?;
+                    }
+                }
+            }
+            meter.advance(1)
+        })?;
+        Ok(())
+    }
+
+    fn width(&self) -> usize {
+        self.grids.first().map_or(0, HipsGrid::width)
+    }
+}

@@ -1,0 +1,172 @@
+//! What a HiPS is to be like.
+
+use super::{
+    picture::{HipsCuts, HipsStretch},
+    tile::HipsPixels,
+};
+use crate::{Error, wcs::Frame};
+
+/// What a HiPS that [`write_hips`](super::write_hips) makes is like.
+///
+/// ```
+/// use skymosaic::{Frame, HipsOptions};
+///
+/// let options = HipsOptions::default().order(9).frame(Frame::Galactic).title("A survey");
+/// assert_eq!(options.width, 512);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct HipsOptions {
+    /// The finest order. Default: `None`, the first whose pixels are not larger, or a tenth at most, than the smallest pixels of the inputs.
+    pub order: Option<u8>,
+    /// Pixels along the side of a tile: 64, 128, 256, 512 or 1024. Default: 512.
+    pub width: usize,
+    /// Frame of the HEALPix grid: [`Frame::Icrs`], [`Frame::Galactic`] or the ecliptic of 2000. Default: ICRS.
+    pub frame: Frame,
+    /// What the pixels of FITS tiles are stored as. Default: [`HipsPixels::F32`].
+    pub pixels: HipsPixels,
+    /// The kinds of tiles that are kept. Default: FITS and PNG.
+    pub formats: Vec<HipsFormat>,
+    /// What four pixels of an order are in the order above. Default: their mean.
+    pub reduction: HipsReduction,
+    /// The values that are black and white in pictures. Default: the percentiles 0.5 and 99.5.
+    pub cuts: HipsCuts,
+    /// How values between black and white become brightness. Default: [`HipsStretch::Asinh`].
+    pub stretch: HipsStretch,
+    /// `obs_title` in the properties. Default: `"skymosaic"`.
+    pub title: String,
+    /// `creator_did` in the properties: the identifier of the survey, `ivo://AUTHORITY/P/NAME`. Default: `"ivo://UNKNOWN/P/skymosaic"`.
+    pub creator_did: String,
+    /// What happens if there is something already. Default: [`HipsExisting::Refuse`].
+    pub existing: HipsExisting,
+}
+
+/// The files that a tile is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum HipsFormat {
+    /// The values, in FITS files.
+    Fits,
+    /// Pictures in grey tones, in which missing pixels are transparent.
+    Png,
+    /// Pictures in grey tones, in which missing pixels are black: small, and not exact.
+    Jpeg,
+    /// Pictures in grey tones, without loss, in which missing pixels are transparent.
+    Webp,
+}
+
+/// What four pixels become in the order above. Missing pixels do not count; where all four are missing, so is the result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HipsReduction {
+    /// The mean, each weighted by the part of it that is covered in the finest order: pixels of all orders are means of all covered pixels in them.
+    #[default]
+    Mean,
+    /// The median; of two or four the mean of the middle ones. Coverage does not count.
+    Median,
+}
+
+/// What happens to a HiPS that is in the folder, or was begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HipsExisting {
+    /// Only an empty or new folder is written to.
+    #[default]
+    Refuse,
+    /// A HiPS in the folder is replaced, once the new one is whole.
+    Overwrite,
+    /// What a run with the same inputs and options has begun, and did not finish, is finished.
+    Resume,
+}
+
+impl HipsFormat {
+    /// The ending of the files' names.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            HipsFormat::Fits => "fits",
+            HipsFormat::Png => "png",
+            HipsFormat::Jpeg => "jpg",
+            HipsFormat::Webp => "webp",
+        }
+    }
+}
+
+impl Default for HipsOptions {
+    fn default() -> Self {
+        HipsOptions {
+            order: None,
+            width: 512,
+            frame: Frame::Icrs,
+            pixels: HipsPixels::default(),
+            formats: vec![HipsFormat::Fits, HipsFormat::Png],
+            reduction: HipsReduction::default(),
+            cuts: HipsCuts::default(),
+            stretch: HipsStretch::default(),
+            title: "skymosaic".to_owned(),
+            creator_did: "ivo://UNKNOWN/P/skymosaic".to_owned(),
+            existing: HipsExisting::default(),
+        }
+    }
+}
+
+/// Chainable setters of public fields.
+macro_rules! setters {
+    ($($field:ident: $type:ty),+ $(,)?) => {$(
+        #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
+        #[must_use]
+        pub fn $field(mut self, $field: $type) -> Self {
+            self.$field = $field;
+            self
+        }
+    )+};
+}
+
+impl HipsOptions {
+    setters! {
+        width: usize,
+        frame: Frame,
+        pixels: HipsPixels,
+        formats: Vec<HipsFormat>,
+        reduction: HipsReduction,
+        cuts: HipsCuts,
+        stretch: HipsStretch,
+        existing: HipsExisting,
+    }
+
+    /// Sets [`order`](Self#structfield.order).
+    #[must_use]
+    pub fn order(mut self, order: u8) -> Self {
+        self.order = Some(order);
+        self
+    }
+
+    /// Sets [`title`](Self#structfield.title).
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// Sets [`creator_did`](Self#structfield.creator_did).
+    #[must_use]
+    pub fn creator_did(mut self, did: impl Into<String>) -> Self {
+        self.creator_did = did.into();
+        self
+    }
+
+    /// The kinds of tiles that are pictures.
+    pub(super) fn pictures(&self) -> impl Iterator<Item = HipsFormat> {
+        self.formats.iter().copied().filter(|format| *format != HipsFormat::Fits)
+    }
+
+    pub(super) fn validate(&self) -> Result<(), Error> {
+        self.pixels.validate()?;
+        self.cuts.validate()?;
+        if self.formats.is_empty() {
+            let expected = "at least one kind of tiles".to_owned();
+            return Err(Error::Option { option: "formats", got: "none".to_owned(), expected });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! The orders above the finest: a tile is made as soon as its quarters are there.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use super::{grid::HipsTile, options::HipsReduction};
+use crate::Error;
+
+/// The values of a tile, row by row from row 0 on, and the part of each pixel that is covered in the finest order.
+pub(super) struct Content {
+    pub(super) values: Vec<f64>,
+    /// Empty where it is 1 for every value and 0 for NaN: in the finest order.
+    pub(super) coverage: Vec<f32>,
+}
+
+impl Content {
+    fn coverage(&self, at: usize) -> f32 {
+        match self.coverage.get(at) {
+            Some(coverage) => *coverage,
+            None => f32::from(self.values.get(at).is_some_and(|value| !value.is_nan())),
+        }
+    }
+}
+
+/// A tile whose quarters have not all come.
+struct Pending {
+    /// Quarters that have to come.
+    left: usize,
+    /// Nothing, until one has come that is not empty.
+    content: Option<Content>,
+}
+
+/// Tiles above the finest order, while they are made.
+///
+/// If the finest tiles come in the order of their numbers, give or take those that threads are at, few tiles of each order wait: memory does not depend on
+/// the size of the sky.
+pub(super) struct Pyramid {
+    width: usize,
+    reduction: HipsReduction,
+    /// Numbers of the tiles of the finest order that come, in order.
+    leaves: Vec<u64>,
+    order: u8,
+    pending: Mutex<HashMap<HipsTile, Pending>>,
+}
+
+impl Pyramid {
+    /// Of finest tiles that all have this order.
+    pub(super) fn new(width: usize, order: u8, reduction: HipsReduction, leaves: &[HipsTile]) -> Pyramid {
+        let mut leaves: Vec<u64> = leaves.iter().map(HipsTile::number).collect();
+        leaves.sort_unstable();
+        Pyramid { width, reduction, leaves, order, pending: Mutex::default() }
+    }
+
+    /// Bytes that are held at most by so many threads.
+    pub(super) fn bytes(&self, threads: usize) -> u64 {
+        let tile = self.width * self.width * (size_of::<f64>() + size_of::<f32>());
+        (tile * (usize::from(self.order) + 1) * threads.min(self.leaves.len()).max(1)) as u64
+    }
+
+    /// Takes a finest tile, `None` if it turned out to be empty, and makes all tiles above that are complete with it. `write` writes one; it may round
+    /// the values to what the file has.
+    pub(super) fn add(
+        &self,
+        leaf: HipsTile,
+        content: Option<&Content>,
+        write: impl Fn(HipsTile, &mut Content) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Some(mut parent) = leaf.parent() else { return Ok(()) };
+        let mut complete = self.put(parent, leaf, content);
+        while let Some(mut content) = complete {
+            if let Some(content) = &mut content {
+                write(parent, content)?;
+            }
+            let Some(above) = parent.parent() else { break };
+            complete = self.put(above, parent, content.as_ref());
+            parent = above;
+        }
+        Ok(())
+    }
+
+    /// Puts a quarter into its tile, and takes the tile out if that was the last one.
+    fn put(&self, parent: HipsTile, quarter: HipsTile, content: Option<&Content>) -> Option<Option<Content>> {
+        let reduced = content.map(|content| self.reduce(content));
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = pending.entry(parent).or_insert_with(|| Pending { left: self.quarters(parent), content: None });
+        if let Some((values, coverage)) = reduced {
+            let area = self.width * self.width;
+            let all = waiting
+                .content
+                .get_or_insert_with(|| Content { values: vec![f64::NAN; area], coverage: vec![0.0; area] });
+            self.place(quarter, &values, &mut all.values);
+            self.place(quarter, &coverage, &mut all.coverage);
+        }
+        waiting.left = waiting.left.saturating_sub(1);
+        if waiting.left > 0 {
+            return None;
+        }
+        pending.remove(&parent).map(|complete| complete.content)
+    }
+
+    /// How many quarters of a tile have finest tiles in them.
+    fn quarters(&self, parent: HipsTile) -> usize {
+        let below = 2 * u32::from(self.order - parent.order() - 1);
+        let has_leaves = |child: &HipsTile| {
+            let first = self.leaves.partition_point(|leaf| *leaf < child.number() << below);
+            self.leaves.get(first).is_some_and(|leaf| leaf >> below == child.number())
+        };
+        parent.children().iter().flatten().filter(|child| has_leaves(child)).count()
+    }
+
+    /// Copies a reduced tile to its quarter of the tile above.
+    fn place<V: Copy>(&self, quarter: HipsTile, from: &[V], to: &mut [V]) {
+        let half = self.width / 2;
+        let (right, low) = (quarter.number() & 2 != 0, quarter.number() & 1 != 0);
+        let (x, y) = (if right { half } else { 0 }, if low { 0 } else { half });
+        for (from, to) in from.chunks_exact(half).zip(to.chunks_exact_mut(self.width).skip(y)) {
+            to.iter_mut().skip(x).zip(from).for_each(|(to, from)| *to = *from);
+        }
+    }
+
+    /// Every 2 × 2 pixels of a tile as one, and the part of them that is covered.
+    fn reduce(&self, content: &Content) -> (Vec<f64>, Vec<f32>) {
+        let (half, quarter) = (self.width / 2, self.width * self.width / 4);
+        let (mut values, mut covers) = (Vec::with_capacity(quarter), Vec::with_capacity(quarter));
+        for y in 0..half {
+            for x in 0..half {
+                let first = 2 * y * self.width + 2 * x;
+                let places = [first, first + 1, first + self.width, first + self.width + 1];
+                let four = places.map(|at| content.values.get(at).copied().unwrap_or(f64::NAN));
+                let parts = places.map(|at| content.coverage(at));
+                values.push(match self.reduction {
+                    HipsReduction::Mean => mean(four, parts),
+                    HipsReduction::Median => median(four),
+                });
+                covers.push(0.25 * (parts[0] + parts[1] + parts[2] + parts[3]));
+            }
+        }
+        (values, covers)
+    }
+}
+
+fn mean(values: [f64; 4], parts: [f32; 4]) -> f64 {
+    let (mut sum, mut weight) = (0.0, 0.0);
+    for (value, part) in values.into_iter().zip(parts) {
+        if !value.is_nan() {
+            sum += f64::from(part) * value;
+            weight += f64::from(part);
+        }
+    }
+    sum / weight
+}
+
+fn median(mut values: [f64; 4]) -> f64 {
+    // NaN comes last, whatever its sign.
+    values.sort_by(|a, b| a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(b)));
+    match values.iter().filter(|value| !value.is_nan()).count() {
+        0 => f64::NAN,
+        1 => values[0],
+        2 => 0.5 * (values[0] + values[1]),
+        3 => values[1],
+        _ => 0.5 * (values[1] + values[2]),
+    }
+}
