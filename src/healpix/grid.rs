@@ -172,7 +172,7 @@ impl HealpixGrid {
     }
 
     /// The pixel at column x (to the north-east) and row y (to the north-west) of a base cell.
-    pub(super) fn of_cell(&self, face: u64, x: u64, y: u64) -> u64 {
+    pub(crate) fn of_cell(&self, face: u64, x: u64, y: u64) -> u64 {
         let nside = self.nside();
         if self.order == HealpixOrder::Nested {
             return face * nside * nside + spread(x) + 2 * spread(y);

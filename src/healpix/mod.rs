@@ -15,3 +15,5 @@ pub use map::{HealpixInterpolation, HealpixMap};
 pub use output::{HealpixOutput, reproject_to_healpix};
 #[cfg(feature = "hips")]
 pub(crate) use plane::{Plane, square_of};
+#[cfg(feature = "hips")]
+pub(crate) use source::MARGIN as SOURCE_MARGIN;

@@ -188,6 +188,7 @@ impl<T: Pixel> TileSink<T> for HealpixOutput<T> {
         };
         let Some(values) = values else { return Ok(()) };
         for piece in self.plane.pieces(tile.window, self.side) {
+            let Some(key) = piece.block else { continue };
             let is_covered = |x, y| {
                 let covered = footprint.get([y - tile.window.y0, x - tile.window.x0]);
                 covered.is_some_and(|covered| covered.to_f64() != 0.0)
@@ -198,7 +199,7 @@ impl<T: Pixel> TileSink<T> for HealpixOutput<T> {
             if covered.peek().is_none() {
                 continue;
             }
-            let block = self.block(piece.block)?;
+            let block = self.block(key)?;
             let mut block = block.lock().unwrap_or_else(PoisonError::into_inner);
             for ([x, y], [column, row]) in covered {
                 let at = (row % self.side) * self.side + column % self.side;

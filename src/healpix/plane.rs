@@ -75,8 +75,8 @@ impl Plane {
         }
     }
 
-    /// Cuts a window along the edges of squares and into the blocks of `side`² pixels that each square consists of, and leaves out what is no base cell.
-    pub(super) fn pieces(&self, window: Window, side: u64) -> impl Iterator<Item = Piece> {
+    /// Cuts a window along the edges of squares and into the blocks of `side`² pixels that each square consists of.
+    pub(crate) fn pieces(&self, window: Window, side: u64) -> impl Iterator<Item = Piece> {
         let half = (2 + self.margin) as i64;
         let nside = self.nside;
         let cuts = move |start: usize, count: usize| {
@@ -92,9 +92,9 @@ impl Plane {
         };
         let columns = cuts(window.x0, window.nx);
         cuts(window.y0, window.ny).into_iter().flat_map(move |(b, row, y)| {
-            let pieces = columns.clone().into_iter().filter_map(move |(a, column, x)| {
-                let block = [face_of([a, b])?, row / side, column / side];
-                Some(Piece { square: [a, b], block, x, y: y.clone(), cell: [column, row] })
+            let pieces = columns.clone().into_iter().map(move |(a, column, x)| {
+                let block = face_of([a, b]).map(|face| [face, row / side, column / side]);
+                Piece { square: [a, b], block, x, y: y.clone(), cell: [column, row] }
             });
             pieces.collect::<Vec<_>>()
         })
@@ -103,7 +103,7 @@ impl Plane {
     /// The HEALPix pixel, as base cell, x and y, at a pixel of the plane, with the gaps of the plane filled by what follows on the sky across the edge that is nearest: a kernel sees no seams. A
     /// gap between base cells of a cap has the neighbour turned by a quarter about the corner that both share, the squares beyond the poles the
     /// base cell on the other side.
-    pub(super) fn continued(&self, x: usize, y: usize) -> Option<[u64; 3]> {
+    pub(crate) fn continued(&self, x: usize, y: usize) -> Option<[u64; 3]> {
         let ([a, b], [column, row]) = self.place(x, y);
         let last = self.nside - 1;
         let (right, down) = (last - column, last - row);
@@ -124,12 +124,12 @@ impl Plane {
     }
 }
 
-/// A part of a window of the plane that lies in one block of one base cell.
+/// A part of a window of the plane that lies in one block of one square.
 #[derive(Clone, Debug)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     pub(super) square: [i64; 2],
-    /// Base cell, row and column of the block.
-    pub(super) block: [u64; 3],
+    /// Base cell, row and column of the block; none in squares that have no base cell.
+    pub(crate) block: Option<[u64; 3]>,
     /// Columns and rows of the plane.
     x: Range<usize>,
     y: Range<usize>,
@@ -138,8 +138,13 @@ pub(super) struct Piece {
 }
 
 impl Piece {
+    /// Column and row of the plane where each row starts, and its pixels.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = ([usize; 2], usize)> {
+        self.y.clone().map(|y| ([self.x.start, y], self.x.len()))
+    }
+
     /// The pixels: column and row of the plane, and of the square.
-    pub(super) fn pixels(&self) -> impl Iterator<Item = ([usize; 2], [u64; 2])> {
+    pub(crate) fn pixels(&self) -> impl Iterator<Item = ([usize; 2], [u64; 2])> {
         let [column, row] = self.cell;
         self.y
             .clone()
