@@ -61,7 +61,7 @@ pub(crate) enum Command {
 /// Arguments of `mosaic`.
 #[derive(Args, Debug)]
 pub(crate) struct Mosaic {
-    /// FITS images (plain, .gz or .fz)
+    /// FITS images (plain, .gz or .fz); FITS files of HEALPix maps; folders of HiPS, also as hips:DIR
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
     /// FITS file to write
@@ -88,6 +88,8 @@ pub(crate) struct Mosaic {
     /// JSON report of what was done, with statistics of the mosaic
     #[arg(long, value_name = "FILE.json")]
     pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) healpix: crate::maps::HealpixArgs,
     #[command(flatten)]
     pub(crate) how: How,
     /// Keywords that the mosaic takes from the images where all agree. Default: OBJECT,TELESCOP,INSTRUME,FILTER,OBSERVER,BUNIT,DATE-OBS

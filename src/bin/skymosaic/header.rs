@@ -34,7 +34,8 @@ impl Default for Sky {
 
 /// `skymosaic header`.
 pub(crate) fn run(args: &args::Header) -> Result<(), Failure> {
-    let images = mosaic::open(&args.inputs, &args.hdu)?;
+    let images = mosaic::open(&args.inputs, &mosaic::Opening { hdus: &args.hdu, target: None, field: 0 })?;
+    mosaic::refuse_maps(&images)?;
     let inputs: Vec<_> = images.into_iter().map(|image| image.input).collect();
     print(&target_text(&optimal(&inputs, &args.sky)?))
 }
@@ -125,7 +126,7 @@ pub(crate) fn optimal(inputs: &[Input<'_>], sky: &Sky) -> Result<Wcs, Failure> {
 }
 
 /// A frame by name.
-fn frame(text: &str) -> Result<Frame, String> {
+pub(crate) fn frame(text: &str) -> Result<Frame, String> {
     Ok(match &*text.to_ascii_lowercase() {
         "icrs" => Frame::Icrs,
         "fk5" => Frame::FK5_J2000,

@@ -134,7 +134,7 @@ fn hips(args: &HipsArgs) -> Result<(), Failure> {
         return Err(Failure::new(format!("--output {} is also read", input.display())).help("choose another name"));
     }
     mosaic::warn_of_repetition(&args.inputs);
-    let mut images = mosaic::open(&args.inputs, &args.hdu)?;
+    let mut images = mosaic::open(&args.inputs, &mosaic::Opening { hdus: &args.hdu, target: None, field: 0 })?;
     let weights = (&args.weights[..], &None);
     planes::attach(&mut images, (&args.inputs, &args.hdu), ["--weights", "weights"], weights, |input, path, hdu| {
         input.with_weights_fits(path, hdu)

@@ -8,6 +8,7 @@ mod header;
 mod hips;
 mod interrupt;
 mod kernel;
+mod maps;
 mod mosaic;
 mod outputs;
 mod plan;

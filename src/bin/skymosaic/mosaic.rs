@@ -12,15 +12,15 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use skymosaic::{
-    AtomicFile, COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, Header, Input, Intermediate, MatchBackground,
-    Matching, Options, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics, Summary, Value, Wcs, WcsMap,
-    common_cards,
+    AtomicFile, COPIED_KEYWORDS, CoordinateError, Error, FitsElement, FitsImage, Header, HealpixGrid, Input,
+    Intermediate, MatchBackground, Matching, Options, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics,
+    Summary, Value, Wcs, WcsMap, common_cards,
 };
 
 use crate::{
     Failure,
     args::{Background, Dtype, Hdus, How, Mosaic, Storage},
-    header, interrupt, outputs, plan, planes, print,
+    header, interrupt, maps, outputs, plan, planes, print,
     report::{Report, Timing},
     warn,
 };
@@ -30,14 +30,22 @@ pub(crate) struct Image {
     pub(crate) input: Input<'static>,
     /// Cards of the axes that are not celestial, and what they refer to; of cubes only.
     planes: Header,
+    /// Whether it is a map of the whole sky, which no optimal target suits.
+    is_map: bool,
 }
 
-/// Opens the images of all files; they are in the order of the files, and of files that cannot be opened the first is named.
-pub(crate) fn open(paths: &[PathBuf], hdus: &Hdus) -> Result<Vec<Image>, Failure> {
-    let opened: Vec<Result<Vec<Image>, Failure>> = paths
-        .par_iter()
-        .map(|path| images_of(path, hdus)?.into_iter().map(|image| Image::new(path, image)).collect())
-        .collect();
+/// What is to be known to open the inputs.
+pub(crate) struct Opening<'o> {
+    pub(crate) hdus: &'o Hdus,
+    /// The target, if one is given, which HiPS are chosen an order for.
+    pub(crate) target: Option<&'o Wcs>,
+    /// The column of HEALPix maps.
+    pub(crate) field: usize,
+}
+
+/// Opens the images and maps of all inputs; they are in the order of the paths, and of those that cannot be opened the first is named.
+pub(crate) fn open(paths: &[PathBuf], how: &Opening<'_>) -> Result<Vec<Image>, Failure> {
+    let opened: Vec<Result<Vec<Image>, Failure>> = paths.par_iter().map(|path| open_one(path, how)).collect();
     let mut images = Vec::with_capacity(paths.len());
     for opened in opened {
         images.extend(opened?);
@@ -45,11 +53,24 @@ pub(crate) fn open(paths: &[PathBuf], hdus: &Hdus) -> Result<Vec<Image>, Failure
     Ok(images)
 }
 
-pub(crate) fn images_of(path: &Path, hdus: &Hdus) -> Result<Vec<FitsImage>, Failure> {
-    Ok(match hdus {
-        Hdus::One(hdu) => vec![FitsImage::open(path, hdu)?],
-        Hdus::All => FitsImage::open_all(path)?,
-    })
+fn open_one(path: &Path, how: &Opening<'_>) -> Result<Vec<Image>, Failure> {
+    if let Some(folder) = maps::hips_folder(path) {
+        return Ok(vec![Image::of_map(maps::open_hips(folder, how.target)?)]);
+    }
+    match images_of(path, how.hdus) {
+        Ok(images) => images.into_iter().map(|image| Image::new(path, image)).collect(),
+        Err(error @ Error::Hdu { .. }) => {
+            Ok(vec![Image::of_map(maps::open_healpix(path, how.hdus, how.field, error)?)])
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) fn images_of(path: &Path, hdus: &Hdus) -> Result<Vec<FitsImage>, Error> {
+    match hdus {
+        Hdus::One(hdu) => Ok(vec![FitsImage::open(path, hdu)?]),
+        Hdus::All => FitsImage::open_all(path),
+    }
 }
 
 impl Image {
@@ -58,7 +79,11 @@ impl Image {
         let about = |error| Failure::from(error).about(format!("{} HDU {number}", path.display()));
         let wcs = image.wcs(None).map_err(about)?;
         let planes = if planes_in(image.shape()) > 1 { plane_axes(image.header()) } else { Header::new() };
-        Ok(Image { input: Input::from_image(image, wcs), planes })
+        Ok(Image { input: Input::from_image(image, wcs), planes, is_map: false })
+    }
+
+    fn of_map(input: Input<'static>) -> Image {
+        Image { input, planes: Header::new(), is_map: true }
     }
 }
 
@@ -144,7 +169,17 @@ fn mosaic(args: &Mosaic) -> Result<(), Failure> {
         outputs::check(&outputs, &sources, args.overwrite)?;
     }
     warn_of_repetition(&args.inputs);
-    let mut images = open(&args.inputs, &args.hdu)?;
+    let grid = args.healpix.grid()?;
+    let target = match (&args.target, grid) {
+        (Some(path), _) => Some(header::read_target(path)?),
+        (None, Some(grid)) => Some(args.healpix.plane(grid)?),
+        (None, None) => None,
+    };
+    let opening = Opening { hdus: &args.hdu, target: target.as_ref(), field: args.healpix.healpix_field };
+    let mut images = open(&args.inputs, &opening)?;
+    if target.is_none() {
+        refuse_maps(&images)?;
+    }
     let weights = (&args.weights[..], &None);
     let given = (&args.inputs[..], &args.hdu);
     planes::attach(&mut images, given, ["--weights", "weights"], weights, |input, path, hdu| {
@@ -153,8 +188,8 @@ fn mosaic(args: &Mosaic) -> Result<(), Failure> {
     let images = args.planes.attach(images, given)?;
     let cards = extra_cards(&images, args);
     let inputs = args.how.inputs(images)?;
-    let target = match &args.target {
-        Some(path) => header::read_target(path)?,
+    let target = match target {
+        Some(target) => target,
         None => header::optimal(&inputs, &header::Sky::default())?,
     };
     let shape = shape(&inputs, &target);
@@ -170,10 +205,19 @@ fn mosaic(args: &Mosaic) -> Result<(), Failure> {
     if (0..inputs.len()).all(|input| plan.bounds(input).is_empty()) {
         return Err(no_overlap());
     }
-    let job = Job { args, outputs, target, cards, timing };
+    let job = Job { args, outputs, target, grid, cards, timing };
     match args.dtype {
         Dtype::F32 => job.write::<f32>(&plan),
         Dtype::F64 => job.write::<f64>(&plan),
+    }
+}
+
+/// Refuses maps of the whole sky, where the inputs are to tell the target.
+pub(crate) fn refuse_maps(images: &[Image]) -> Result<(), Failure> {
+    match images.iter().find(|image| image.is_map) {
+        None => Ok(()),
+        Some(map) => Err(Failure::new(format!("{}: a map of the whole sky tells no target", map.input.name()))
+            .help("give the --target of a mosaic, which tells the part of the sky and the scale")),
     }
 }
 
@@ -222,8 +266,16 @@ struct Job<'j> {
     args: &'j Mosaic,
     outputs: Vec<(&'static str, &'j Path)>,
     target: Wcs,
+    /// The pixels of the map that is written instead of an image.
+    grid: Option<HealpixGrid>,
     cards: Header,
     timing: Timing,
+}
+
+/// The files of a run.
+enum Files<P> {
+    Images(planes::Files<P>),
+    Maps(maps::Files<P>),
 }
 
 impl Job<'_> {
@@ -236,7 +288,10 @@ impl Job<'_> {
         let (preview, report) = (pending(&self.args.preview)?, pending(&self.args.report)?);
         let header = self.header(plan);
         outputs::check_space(&plan::output_bytes::<P>(plan, self.args))?;
-        let mut files = planes::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?;
+        let mut files = match self.grid {
+            None => Files::Images(planes::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?),
+            Some(grid) => Files::Maps(maps::Files::new(self.args, grid)),
+        };
         let (mut picture, mut statistics) = (Preview::default(), Statistics::default());
         // The files come last: they make do with the memory that is left.
         let mut sinks = Sinks::new();
@@ -246,8 +301,16 @@ impl Job<'_> {
         if report.is_some() {
             sinks.add(&mut statistics);
         }
-        files.add_to(&mut sinks);
-        let summary = plan.run_to(&mut sinks)?;
+        let sparse = matches!(files, Files::Maps(_)) && preview.is_none() && report.is_none();
+        match &mut files {
+            Files::Images(files) => files.add_to(&mut sinks),
+            Files::Maps(files) => files.add_to(&mut sinks),
+        }
+        let summary = if sparse {
+            plan.run_tiles_to(&plan.occupied_tiles(plan.whole()), &mut sinks)?
+        } else {
+            plan.run_to(&mut sinks)?
+        };
         drop(sinks);
         self.timing.run = started.elapsed().as_secs_f64();
         if summary.covered_pixels == 0 {
@@ -279,8 +342,10 @@ impl Job<'_> {
             };
             report.write(file.file())?;
         }
-        files.mosaic.append_table("INPUTS", &Header::new(), &plan.input_table(&summary))?;
-        files.publish()?;
+        match files {
+            Files::Images(files) => files.publish(&plan.input_table(&summary))?,
+            Files::Maps(files) => files.publish(&header)?,
+        }
         for file in [preview, report].into_iter().flatten() {
             file.publish()?;
         }
@@ -290,7 +355,8 @@ impl Job<'_> {
 
     /// What the mosaic says about itself. Nothing that the pixels do not depend on, so that the same mosaic is the same file.
     fn header(&self, plan: &Plan<'_>) -> Header {
-        let mut header = self.target.to_header();
+        // A map tells in its own words where its pixels are.
+        let mut header = if self.grid.is_none() { self.target.to_header() } else { Header::new() };
         let has_matrix = header.get("CD1_1").is_some();
         for (keyword, value, comment) in self.cards.cards() {
             // Where there is a CD matrix, CDELTi means nothing.
@@ -308,7 +374,9 @@ impl Job<'_> {
                 _ => header.set(keyword, value.clone(), comment),
             }
         }
-        header.push_history("skymosaic: the inputs are listed in the table INPUTS");
+        if self.grid.is_none() {
+            header.push_history("skymosaic: the inputs are listed in the table INPUTS");
+        }
         header
     }
 
@@ -318,11 +386,13 @@ impl Job<'_> {
             _ => "exact".to_owned(),
         };
         warn(&format!(
-            "{}: {} pixels, {:.1} % covered by {used} of {} inputs; coordinates within {:.1e} pixel (asked: {asked}), {:.2} % of \
+            "{}: {} covered by {used} of {} inputs; coordinates within {:.1e} pixel (asked: {asked}), {:.2} % of \
              them exact; {:.2} s",
             self.args.output.display(),
-            plan::shape(plan.shape()),
-            100.0 * summary.coverage(),
+            match self.grid {
+                None => format!("{} pixels, {:.1} %", plan::shape(plan.shape()), 100.0 * summary.coverage()),
+                Some(grid) => format!("HEALPix map of NSIDE = {}, {} pixels", grid.nside(), summary.covered_pixels),
+            },
             plan.inputs().len(),
             summary.max_coordinate_error,
             100.0 * summary.exact_fraction,

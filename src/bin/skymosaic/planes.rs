@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use skymosaic::{
-    Clip, Combine, Error, FitsElement, FitsOutput, Hdu, Header, Input, IntegerPlane, Pixel, PlaneSet, Sinks, ValuePlane,
+    Clip, Column, Combine, Error, FitsElement, FitsOutput, Hdu, Header, Input, IntegerPlane, Pixel, PlaneSet, Sinks,
+    ValuePlane,
 };
 
 use crate::{
@@ -161,7 +162,7 @@ pub(crate) fn attach(
 
 /// The FITS files of the planes of a run.
 pub(crate) struct Files<P> {
-    pub(crate) mosaic: FitsOutput<P>,
+    mosaic: FitsOutput<P>,
     values: Vec<FitsOutput<P>>,
     integers: Vec<FitsOutput<i32>>,
 }
@@ -206,7 +207,8 @@ impl<P: Pixel + FitsElement> Files<P> {
         self.integers.iter_mut().for_each(|file| sinks.add(file));
     }
 
-    pub(crate) fn publish(self) -> Result<(), Failure> {
+    pub(crate) fn publish(mut self, inputs: &[Column]) -> Result<(), Failure> {
+        self.mosaic.append_table("INPUTS", &Header::new(), inputs)?;
         self.mosaic.publish()?;
         self.values.into_iter().try_for_each(FitsOutput::publish)?;
         Ok(self.integers.into_iter().try_for_each(FitsOutput::publish)?)
