@@ -90,6 +90,9 @@ impl HealpixMap {
         reserve().map_err(too_large)?;
         let mut wanted = vec![column];
         wanted.extend(numbers);
+        if let Some(column) = wanted.iter().find(|column| !table.holds_numbers(**column)) {
+            return Err(table.wrong(&format!("column {column}, counted from 0, does not hold numbers")));
+        }
         let integers = table.wrong("the column of pixel numbers does not hold integers");
         let mut integers = Some(integers);
         table.read(&wanted, &mut |place, cells| {
@@ -104,6 +107,7 @@ impl HealpixMap {
                 Cells::Integers(cells) => doubles.extend(cells.iter().map(|v| valid(*v as f64))),
                 Cells::Floats(cells) if single => floats.extend(cells.iter().map(|v| valid(*v) as f32)),
                 Cells::Floats(cells) => doubles.extend(cells.iter().map(|v| valid(*v))),
+                Cells::Text(..) => {}
             }
             Ok(())
         })?;

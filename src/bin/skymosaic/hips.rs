@@ -4,14 +4,15 @@ use std::{path::PathBuf, time::Instant};
 
 use clap::{Args, ValueEnum};
 use skymosaic::{
-    Frame, HipsCuts, HipsExisting, HipsFormat, HipsOptions, HipsPixels, HipsReduction, HipsStretch, same_file,
+    Frame, HipsCuts, HipsExisting, HipsFormat, HipsOptions, HipsPixels, HipsReduction, HipsStretch, Input, same_file,
     write_hips,
 };
 
 use crate::{
     Failure,
-    args::{Hdus, How, Names, hdus},
-    interrupt, mosaic, planes, warn,
+    args::{How, Names},
+    inputs::{self, Companions, Entry, Sources},
+    interrupt, warn,
 };
 
 const STRETCH: Names<HipsStretch> = Names(&[
@@ -39,18 +40,13 @@ const FRAME: Names<Frame> = Names(&[
 /// Arguments of `hips`.
 #[derive(Args, Debug)]
 pub(crate) struct HipsArgs {
-    /// FITS images (plain, .gz or .fz)
-    #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
+    companions: Companions,
     /// Folder to write: new or empty. Until it is whole, all is in .DIR.skymosaic-part beside it
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// HDU of every input and weights file: number (0 is the primary), EXTNAME, EXTNAME,EXTVER, or all. Default: the first with an image
-    #[arg(long, value_name = "N|NAME|all", default_value = "", hide_default_value = true, value_parser = hdus)]
-    hdu: Hdus,
-    /// Weights: one FITS file per input, in the same order
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    weights: Vec<PathBuf>,
     /// Finest order. Default: the first whose pixels are at most a tenth larger than the smallest pixels of the images
     #[arg(long, value_name = "K")]
     order: Option<u8>,
@@ -130,16 +126,13 @@ pub(crate) fn run(args: &HipsArgs) -> Result<(), Failure> {
 fn hips(args: &HipsArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let options = args.how.options()?;
-    if let Some(input) = args.inputs.iter().find(|input| same_file(input, &args.output)) {
+    let entries = inputs::entries(&args.sources, Some(&args.companions))?;
+    if let Some(input) = entries.iter().flat_map(Entry::files).find(|input| same_file(input, &args.output)) {
         return Err(Failure::new(format!("--output {} is also read", input.display())).help("choose another name"));
     }
-    mosaic::warn_of_repetition(&args.inputs);
-    let mut images = mosaic::open(&args.inputs, &mosaic::Opening { hdus: &args.hdu, target: None, field: 0 })?;
-    let weights = (&args.weights[..], &None);
-    planes::attach(&mut images, (&args.inputs, &args.hdu), ["--weights", "weights"], weights, |input, path, hdu| {
-        input.with_weights_fits(path, hdu)
-    })?;
-    let inputs = args.how.inputs(images)?;
+    inputs::warn_of_repetition(&entries);
+    let images = inputs::open(&entries, &inputs::Opening::default())?;
+    let inputs: Vec<Input<'_>> = images.into_iter().map(|image| image.input).collect();
     let first = |keyword: &str, default: f64| {
         let header = inputs.first().and_then(|input| input.header());
         header.and_then(|header| header.f64(keyword).ok().flatten()).unwrap_or(default)

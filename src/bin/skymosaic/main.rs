@@ -6,6 +6,7 @@ mod failure;
 mod planes;
 mod header;
 mod hips;
+mod inputs;
 mod interrupt;
 mod kernel;
 mod maps;

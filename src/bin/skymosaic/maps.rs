@@ -12,11 +12,7 @@ use skymosaic::{
     ValuePlane, Wcs,
 };
 
-use crate::{
-    Failure,
-    args::{Hdus, Mosaic},
-    header,
-};
+use crate::{Failure, args::Mosaic, header, inputs::Hdus};
 
 /// Arguments of `mosaic` about HEALPix maps.
 #[derive(Args, Debug)]
@@ -68,10 +64,15 @@ impl HealpixArgs {
     }
 }
 
-/// The folder of a HiPS, if an input is one: a folder, or `hips:` and a folder.
+/// Whether a folder is that of a HiPS.
+pub(crate) fn is_hips(folder: &Path) -> bool {
+    folder.join("properties").is_file()
+}
+
+/// The folder of a HiPS, if an input is one: its folder, or `hips:` and a folder.
 pub(crate) fn hips_folder(path: &Path) -> Option<&Path> {
     if path.exists() {
-        return path.is_dir().then_some(path);
+        return (path.is_dir() && is_hips(path)).then_some(path);
     }
     path.as_os_str().as_bytes().strip_prefix(b"hips:").map(|folder| Path::new(OsStr::from_bytes(folder)))
 }
@@ -90,7 +91,7 @@ pub(crate) fn open_hips(folder: &Path, target: Option<&Wcs>) -> Result<Input<'st
 pub(crate) fn open_healpix(path: &Path, hdus: &Hdus, field: usize, no_image: Error) -> Result<Input<'static>, Failure> {
     let hdu = match hdus {
         Hdus::One(hdu) => hdu,
-        Hdus::All => &Hdu::First,
+        Hdus::All | Hdus::Matching(_) => &Hdu::First,
     };
     match HealpixMap::read(path, hdu, field) {
         Err(Error::Hdu { .. }) => Err(no_image.into()),
@@ -100,7 +101,7 @@ pub(crate) fn open_healpix(path: &Path, hdus: &Hdus, field: usize, no_image: Err
 
 /// The maps of the planes of a run.
 pub(crate) struct Files<P> {
-    maps: Vec<(PathBuf, HealpixOutput<P>)>,
+    maps: Vec<(PathBuf, ValuePlane, HealpixOutput<P>)>,
     /// Value of pixels that no input covers; none in maps of a part of the sky.
     blank: Option<f64>,
     overwrite: bool,
@@ -114,7 +115,7 @@ impl<P: Pixel + FitsElement> Files<P> {
             (args.planes.variance_out.as_ref(), ValuePlane::Variance),
         ];
         let map = |plane| HealpixOutput::new(grid, args.healpix.healpix_frame.clone()).plane(plane);
-        let maps = planes.into_iter().filter_map(|(path, plane)| Some((path?.clone(), map(plane))));
+        let maps = planes.into_iter().filter_map(|(path, plane)| Some((path?.clone(), plane, map(plane))));
         Files {
             maps: maps.collect(),
             blank: (!args.healpix.healpix_partial).then_some(args.blank),
@@ -124,12 +125,13 @@ impl<P: Pixel + FitsElement> Files<P> {
 
     /// Adds the maps to the sinks of a run.
     pub(crate) fn add_to<'s>(&'s mut self, sinks: &mut Sinks<'s, P>) {
-        self.maps.iter_mut().for_each(|(_, map)| sinks.add(map));
+        self.maps.iter_mut().for_each(|(.., map)| sinks.add(map));
     }
 
     pub(crate) fn publish(self, header: &Header) -> Result<(), Failure> {
-        for (path, output) in self.maps {
+        for (path, plane, output) in self.maps {
             let map = match self.blank {
+                Some(_) if plane == ValuePlane::Footprint => output.into_map(0.0)?,
                 Some(blank) => output.into_map(blank)?,
                 None => output.into_partial_map()?,
             };

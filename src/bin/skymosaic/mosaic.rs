@@ -1,8 +1,6 @@
 //! `skymosaic mosaic`: opens the inputs, checks everything that can be checked, makes the mosaic, publishes it whole.
 
 use std::{
-    collections::HashSet,
-    fs,
     io::IsTerminal,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -10,86 +8,21 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rayon::prelude::*;
 use skymosaic::{
-    AtomicFile, COPIED_KEYWORDS, CoordinateError, Error, FitsElement, FitsImage, Header, HealpixGrid, Input,
-    Intermediate, MatchBackground, Matching, Options, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics,
-    Summary, Value, Wcs, WcsMap, common_cards,
+    AtomicFile, COPIED_KEYWORDS, CoordinateError, FitsElement, Header, HealpixGrid, Input, Intermediate,
+    MatchBackground, Matching, Options, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics, Summary, Value, Wcs,
+    WcsMap, common_cards,
 };
 
 use crate::{
     Failure,
-    args::{Background, Dtype, Hdus, How, Mosaic, Storage},
-    header, interrupt, maps, outputs, plan, planes, print,
+    args::{Background, Dtype, How, Mosaic, Storage},
+    header,
+    inputs::{self, Entry, Image, planes_in},
+    interrupt, maps, outputs, plan, planes, print,
     report::{Report, Timing},
     warn,
 };
-
-/// An image that is to be mosaicked, and what its header says beyond the WCS.
-pub(crate) struct Image {
-    pub(crate) input: Input<'static>,
-    /// Cards of the axes that are not celestial, and what they refer to; of cubes only.
-    planes: Header,
-    /// Whether it is a map of the whole sky, which no optimal target suits.
-    is_map: bool,
-}
-
-/// What is to be known to open the inputs.
-pub(crate) struct Opening<'o> {
-    pub(crate) hdus: &'o Hdus,
-    /// The target, if one is given, which HiPS are chosen an order for.
-    pub(crate) target: Option<&'o Wcs>,
-    /// The column of HEALPix maps.
-    pub(crate) field: usize,
-}
-
-/// Opens the images and maps of all inputs; they are in the order of the paths, and of those that cannot be opened the first is named.
-pub(crate) fn open(paths: &[PathBuf], how: &Opening<'_>) -> Result<Vec<Image>, Failure> {
-    let opened: Vec<Result<Vec<Image>, Failure>> = paths.par_iter().map(|path| open_one(path, how)).collect();
-    let mut images = Vec::with_capacity(paths.len());
-    for opened in opened {
-        images.extend(opened?);
-    }
-    Ok(images)
-}
-
-fn open_one(path: &Path, how: &Opening<'_>) -> Result<Vec<Image>, Failure> {
-    if let Some(folder) = maps::hips_folder(path) {
-        return Ok(vec![Image::of_map(maps::open_hips(folder, how.target)?)]);
-    }
-    match images_of(path, how.hdus) {
-        Ok(images) => images.into_iter().map(|image| Image::new(path, image)).collect(),
-        Err(error @ Error::Hdu { .. }) => {
-            Ok(vec![Image::of_map(maps::open_healpix(path, how.hdus, how.field, error)?)])
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-pub(crate) fn images_of(path: &Path, hdus: &Hdus) -> Result<Vec<FitsImage>, Error> {
-    match hdus {
-        Hdus::One(hdu) => Ok(vec![FitsImage::open(path, hdu)?]),
-        Hdus::All => FitsImage::open_all(path),
-    }
-}
-
-impl Image {
-    fn new(path: &Path, image: FitsImage) -> Result<Image, Failure> {
-        let number = image.number();
-        let about = |error| Failure::from(error).about(format!("{} HDU {number}", path.display()));
-        let wcs = image.wcs(None).map_err(about)?;
-        let planes = if planes_in(image.shape()) > 1 { plane_axes(image.header()) } else { Header::new() };
-        Ok(Image { input: Input::from_image(image, wcs), planes, is_map: false })
-    }
-
-    fn of_map(input: Input<'static>) -> Image {
-        Image { input, planes: Header::new(), is_map: true }
-    }
-}
-
-fn planes_in(shape: &[usize]) -> usize {
-    shape.iter().rev().skip(2).product()
-}
 
 /// `skymosaic mosaic`, on as many threads as are asked for.
 pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
@@ -102,15 +35,6 @@ impl How {
         let Some(threads) = self.threads else { return work() };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build();
         pool.map_err(|error| Failure::new(format!("cannot start {threads} threads: {error}")))?.install(work)
-    }
-
-    /// The inputs, scaled as asked for.
-    pub(crate) fn inputs(&self, images: Vec<Image>) -> Result<Vec<Input<'static>>, Failure> {
-        let scaled = |image: Image| match &self.scale_keyword {
-            Some(keyword) => image.input.scaled_by_keyword(keyword),
-            None => Ok(image.input),
-        };
-        Ok(images.into_iter().map(scaled).collect::<Result<_, _>>()?)
     }
 
     /// The options of a run, with a bar that shows how it goes on.
@@ -158,36 +82,30 @@ impl How {
 fn mosaic(args: &Mosaic) -> Result<(), Failure> {
     let started = Instant::now();
     let options = args.how.options()?;
-    let options = options
-        .combine(args.planes.combine(args.how.combine)?)
-        .exclude_bits(args.planes.exclude_bits)
-        .blank(args.blank);
+    let options =
+        options.combine(args.planes.combine(args.how.combine)?).exclude_bits(args.exclude_bits()).blank(args.blank);
     let outputs = files(args);
-    let sources = args.inputs.iter().chain(&args.weights).chain(&args.target).chain(args.planes.sources());
-    let sources = sources.map(PathBuf::as_path).collect::<Vec<_>>();
+    let entries = inputs::entries(&args.sources, Some(&args.companions))?;
     if !args.plan {
+        let sources = args.sources.files().chain(entries.iter().flat_map(Entry::files));
+        let sources = sources.chain(args.target.as_deref()).collect::<Vec<_>>();
         outputs::check(&outputs, &sources, args.overwrite)?;
     }
-    warn_of_repetition(&args.inputs);
+    inputs::warn_of_repetition(&entries);
     let grid = args.healpix.grid()?;
     let target = match (&args.target, grid) {
         (Some(path), _) => Some(header::read_target(path)?),
         (None, Some(grid)) => Some(args.healpix.plane(grid)?),
         (None, None) => None,
     };
-    let opening = Opening { hdus: &args.hdu, target: target.as_ref(), field: args.healpix.healpix_field };
-    let mut images = open(&args.inputs, &opening)?;
+    let opening = inputs::Opening { target: target.as_ref(), field: args.healpix.healpix_field };
+    let images = inputs::open(&entries, &opening)?;
     if target.is_none() {
-        refuse_maps(&images)?;
+        inputs::refuse_maps(&images)?;
     }
-    let weights = (&args.weights[..], &None);
-    let given = (&args.inputs[..], &args.hdu);
-    planes::attach(&mut images, given, ["--weights", "weights"], weights, |input, path, hdu| {
-        input.with_weights_fits(path, hdu)
-    })?;
-    let images = args.planes.attach(images, given)?;
+    args.planes.check(images.iter().all(|image| image.input.has_variance()))?;
     let cards = extra_cards(&images, args);
-    let inputs = args.how.inputs(images)?;
+    let inputs: Vec<Input<'_>> = images.into_iter().map(|image| image.input).collect();
     let target = match target {
         Some(target) => target,
         None => header::optimal(&inputs, &header::Sky::default())?,
@@ -212,31 +130,12 @@ fn mosaic(args: &Mosaic) -> Result<(), Failure> {
     }
 }
 
-/// Refuses maps of the whole sky, where the inputs are to tell the target.
-pub(crate) fn refuse_maps(images: &[Image]) -> Result<(), Failure> {
-    match images.iter().find(|image| image.is_map) {
-        None => Ok(()),
-        Some(map) => Err(Failure::new(format!("{}: a map of the whole sky tells no target", map.input.name()))
-            .help("give the --target of a mosaic, which tells the part of the sky and the scale")),
-    }
-}
-
 /// The files to be written, by option.
 fn files(args: &Mosaic) -> Vec<(&'static str, &Path)> {
     let optional = [("--footprint", &args.footprint), ("--preview", &args.preview), ("--report", &args.report)];
     let optional = optional.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
     let output = std::iter::once(("--output", args.output.as_path()));
     output.chain(args.planes.files()).chain(optional).collect()
-}
-
-/// The same file twice counts twice, which is rarely meant.
-pub(crate) fn warn_of_repetition(paths: &[PathBuf]) {
-    let mut seen = HashSet::new();
-    for path in paths {
-        if fs::canonicalize(path).is_ok_and(|path| !seen.insert(path)) {
-            warn(&format!("warning: {} is given more than once, and counts as often", path.display()));
-        }
-    }
 }
 
 /// Shape of the mosaic: that of the target, with the planes of the inputs if they are cubes.
@@ -428,31 +327,6 @@ fn extra_cards(images: &[Image], args: &Mosaic) -> Header {
     };
     for (keyword, value, comment) in common.cards() {
         cards.set(keyword, value.clone(), comment);
-    }
-    cards
-}
-
-/// The description of axes 3 and up, and what their values refer to.
-fn plane_axes(header: &Header) -> Header {
-    let mut cards = Header::new();
-    for axis in 3..=9 {
-        for stem in ["CTYPE", "CUNIT", "CRPIX", "CRVAL", "CDELT", "CNAME"] {
-            let keyword = format!("{stem}{axis}");
-            if let Some(value) = header.get(&keyword) {
-                cards.set(&keyword, value.clone(), "");
-            }
-        }
-        let (cd, cdelt) = (format!("CD{axis}_{axis}"), format!("CDELT{axis}"));
-        if let Some(value) = header.get(&cd) {
-            cards.set(&cdelt, value.clone(), "");
-        }
-    }
-    let about =
-        ["RESTFRQ", "RESTFREQ", "RESTWAV", "SPECSYS", "SSYSOBS", "SSYSSRC", "VELOSYS", "VELREF", "ZSOURCE", "VELANGL"];
-    for keyword in about {
-        if let Some(value) = header.get(keyword) {
-            cards.set(keyword, value.clone(), "");
-        }
     }
     cards
 }
