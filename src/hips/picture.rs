@@ -146,13 +146,15 @@ impl Tones {
             return 0;
         }
         // The cast ends at 0.
-        let step = (((value - self.low) * self.per_value).round() as usize).min(STEPS - 1);
+        let step = (((value - self.low) * self.per_value + 0.5) as usize).min(STEPS - 1);
         self.table.get(step).copied().unwrap_or(0)
     }
 
     /// The brightness of all pixels of a picture whose rows are `width` values, the last row first.
     pub(super) fn grey(&self, values: &[f64], width: usize) -> Vec<u8> {
-        values.chunks_exact(width).rev().flatten().map(|value| self.brightness(*value)).collect()
+        let mut grey = Vec::with_capacity(values.len());
+        values.chunks_exact(width).rev().for_each(|row| grey.extend(row.iter().map(|value| self.brightness(*value))));
+        grey
     }
 }
 

@@ -15,15 +15,6 @@ pub(super) struct Content {
     pub(super) coverage: Vec<f32>,
 }
 
-impl Content {
-    fn coverage(&self, at: usize) -> f32 {
-        match self.coverage.get(at) {
-            Some(coverage) => *coverage,
-            None => f32::from(self.values.get(at).is_some_and(|value| !value.is_nan())),
-        }
-    }
-}
-
 /// A tile whose quarters have not all come.
 struct Pending {
     /// Quarters that have to come.
@@ -122,32 +113,39 @@ impl Pyramid {
 
     /// Every 2 × 2 pixels of a tile as one, and the part of them that is covered.
     fn reduce(&self, content: &Content) -> (Vec<f64>, Vec<f32>) {
-        let (half, quarter) = (self.width / 2, self.width * self.width / 4);
+        let quarter = self.width * self.width / 4;
         let (mut values, mut covers) = (Vec::with_capacity(quarter), Vec::with_capacity(quarter));
-        for y in 0..half {
-            for x in 0..half {
-                let first = 2 * y * self.width + 2 * x;
-                let places = [first, first + 1, first + self.width, first + self.width + 1];
-                let four = places.map(|at| content.values.get(at).copied().unwrap_or(f64::NAN));
-                let parts = places.map(|at| content.coverage(at));
-                values.push(match self.reduction {
-                    HipsReduction::Mean => mean(four, parts),
-                    HipsReduction::Median => median(four),
-                });
-                covers.push(0.25 * (parts[0] + parts[1] + parts[2] + parts[3]));
-            }
+        let mut put = |four: [f64; 4], parts: [f32; 4]| {
+            values.push(match self.reduction {
+                HipsReduction::Mean => mean(four, parts),
+                HipsReduction::Median => median(four),
+            });
+            covers.push(0.25 * (parts[0] + parts[1] + parts[2] + parts[3]));
+        };
+        let fours = squares(&content.values, self.width);
+        if content.coverage.is_empty() {
+            fours.for_each(|four| put(four, four.map(|value| if value.is_nan() { 0.0 } else { 1.0 })));
+        } else {
+            fours.zip(squares(&content.coverage, self.width)).for_each(|(four, parts)| put(four, parts));
         }
         (values, covers)
     }
 }
 
+/// The 2 × 2 squares of an image with rows of an even length, row by row.
+fn squares<V: Copy>(image: &[V], width: usize) -> impl Iterator<Item = [V; 4]> {
+    image.chunks_exact(2 * width).flat_map(move |rows| {
+        let (low, high) = rows.split_at(width);
+        low.as_chunks().0.iter().zip(high.as_chunks().0).map(|([a, b], [c, d])| [*a, *b, *c, *d])
+    })
+}
+
 fn mean(values: [f64; 4], parts: [f32; 4]) -> f64 {
     let (mut sum, mut weight) = (0.0, 0.0);
     for (value, part) in values.into_iter().zip(parts) {
-        if !value.is_nan() {
-            sum += f64::from(part) * value;
-            weight += f64::from(part);
-        }
+        let there = !value.is_nan();
+        sum += if there { f64::from(part) * value } else { 0.0 };
+        weight += if there { f64::from(part) } else { 0.0 };
     }
     sum / weight
 }

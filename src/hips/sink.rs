@@ -24,16 +24,16 @@ impl HipsSink<'_> {
     /// Puts a part into its tile, and takes the tile out if it is complete.
     fn put<T: Pixel>(&self, leaf: HipsTile, tile: &FinishedTile<'_, T>) -> Option<Vec<f64>> {
         let (width, window) = (self.grid.width(), tile.window);
-        let values = || rows(&tile.mosaic).flat_map(|row| row.iter().map(|value| value.to_f64()).collect::<Vec<_>>());
         if window.area() == width * width {
-            return Some(values().collect());
+            let mut all = Vec::with_capacity(window.area());
+            rows(&tile.mosaic).for_each(|row| all.extend(row.iter().map(|value| value.to_f64())));
+            return Some(all);
         }
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         let (all, come) = parts.entry(leaf).or_insert_with(|| (vec![f64::NAN; width * width], 0));
         let (x0, y0) = (window.x0 % width, window.y0 % width);
-        let mut values = values();
-        for row in all.chunks_exact_mut(width).skip(y0).take(window.ny) {
-            row.iter_mut().skip(x0).take(window.nx).zip(&mut values).for_each(|(to, value)| *to = value);
+        for (to, row) in all.chunks_exact_mut(width).skip(y0).zip(rows(&tile.mosaic)) {
+            to.iter_mut().skip(x0).zip(row.iter()).for_each(|(to, value)| *to = value.to_f64());
         }
         *come += window.area();
         if *come < width * width { None } else { parts.remove(&leaf).map(|(all, _)| all) }

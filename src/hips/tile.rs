@@ -69,19 +69,19 @@ impl HipsPixels {
             number
         };
         match self {
-            HipsPixels::F32 => bytes.extend(values.iter_mut().flat_map(|value| {
+            HipsPixels::F32 => append(values, bytes, |value| {
                 let rounded = *value as f32;
                 *value = rounded.into();
                 rounded.to_be_bytes()
-            })),
-            HipsPixels::F64 => bytes.extend(values.iter().flat_map(|value| value.to_be_bytes())),
-            // The casts of NaN give 0, and are not what is written.
-            HipsPixels::I16 { bscale, bzero } => bytes.extend(values.iter_mut().flat_map(|value| {
+            }),
+            HipsPixels::F64 => append(values, bytes, |value| value.to_be_bytes()),
+            HipsPixels::I16 { bscale, bzero } => append(values, bytes, |value| {
                 let number = put(value, bscale, bzero, [-32767.0, 32767.0]);
                 (if number.is_nan() { i16::MIN } else { number as i16 }).to_be_bytes()
-            })),
+            }),
+            // The cast of NaN is 0.
             HipsPixels::U8 { bscale, bzero } => {
-                bytes.extend(values.iter_mut().map(|value| put(value, bscale, bzero, [1.0, 255.0]) as u8));
+                append(values, bytes, |value| [put(value, bscale, bzero, [1.0, 255.0]) as u8]);
             }
         }
     }
@@ -92,6 +92,14 @@ impl HipsPixels {
         cards.set("BZERO", bzero, "");
         cards.set("BLANK", if self.bitpix() == 8 { 0 } else { i64::from(i16::MIN) }, "missing pixels");
     }
+}
+
+/// Appends what each value is in a file.
+fn append<const N: usize>(values: &mut [f64], bytes: &mut Vec<u8>, encode: impl Fn(&mut f64) -> [u8; N]) {
+    let start = bytes.len();
+    bytes.resize(start + N * values.len(), 0);
+    let (to, _) = bytes.get_mut(start..).unwrap_or_default().as_chunks_mut::<N>();
+    to.iter_mut().zip(values).for_each(|(to, value)| *to = encode(value));
 }
 
 /// The FITS file of a tile whose values are given row by row, from row 0 on; they become what the file has.

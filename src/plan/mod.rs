@@ -85,7 +85,7 @@ impl<'a> Plan<'a> {
         let pool = ThreadPool::new(options.parallel)?;
         let meter = Meter::new(options.progress.as_ref(), Phase::Planning, 2 * inputs.len() as u64);
         let tiles = Tiles::new(window_of(shape), options.tile);
-        let tree = TileTree::new(|x, y| target.pixel_to_vector(x, y), |block| target.is_off_sky(block), tiles);
+        let tree = TileTree::new(target, tiles);
         let planned = pool.map(inputs.len(), |index| {
             let input = &inputs[index];
             meter.count(1)?;

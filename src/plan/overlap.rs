@@ -1,7 +1,7 @@
 //! Which tiles of the output an input touches, and the rectangles around them.
 
 use super::bounds::{Block, Caps, Extent, regular_cap};
-use crate::direction::{Cap, Vector};
+use crate::direction::Cap;
 use crate::error::Error;
 use crate::map::{CoordGrid, PixelMap};
 use crate::options::CoordinateError;
@@ -11,12 +11,9 @@ use std::{collections::BTreeMap, sync::OnceLock};
 
 /// A quadtree of the tiles of the output, with caps on the sky that contain their pixels. Nodes are made and caps computed when they are first needed:
 /// regions far from all inputs need the caps of a few large nodes only, and no memory.
-pub(crate) struct TileTree<S, E> {
+pub(crate) struct TileTree<'t> {
     tiles: Tiles,
-    /// Unit vector of a position of the output.
-    sky: S,
-    /// Whether a block of the output is known to have no place on the sky.
-    empty: E,
+    target: &'t Wcs,
     /// Levels above the tiles.
     depth: u32,
     root: Node,
@@ -38,24 +35,27 @@ struct Place {
     row: usize,
 }
 
-impl<S: Fn(f64, f64) -> Option<Vector>, E: Fn(Block) -> bool> TileTree<S, E> {
-    pub(crate) fn new(sky: S, empty: E, tiles: Tiles) -> TileTree<S, E> {
+impl<'t> TileTree<'t> {
+    pub(crate) fn new(target: &'t Wcs, tiles: Tiles) -> TileTree<'t> {
         let longest = tiles.columns().max(tiles.rows()).max(1);
-        TileTree { tiles, sky, empty, depth: longest.next_power_of_two().trailing_zeros(), root: Node::default() }
+        TileTree { tiles, target, depth: longest.next_power_of_two().trailing_zeros(), root: Node::default() }
     }
 
     fn cap(&self, node: &Node, place: Place) -> Option<Cap> {
         *node.cap.get_or_init(|| {
-            let block = self.block(place);
-            if (self.empty)(block) {
+            let (block, sky) = (self.block(place), |x: f64, y: f64| self.target.pixel_to_vector(x, y));
+            if self.target.is_off_sky(block) {
                 return None;
             }
+            if let Some(cap) = self.target.cap_in_cell(block) {
+                return regular_cap(&sky, block).filter(|found| found.cos_radius > cap.cos_radius).or(Some(cap));
+            }
             if place.height == 0 {
-                let mut caps = Caps { sky: &self.sky, finest: 16.0, budget: 40_000, found: Vec::new() };
+                let mut caps = Caps { sky: &sky, finest: 16.0, budget: 40_000, found: Vec::new() };
                 caps.cover(block);
                 return Cap::hull(caps.found.iter().copied(), 0.0);
             }
-            regular_cap(&self.sky, block).or_else(|| {
+            regular_cap(&sky, block).or_else(|| {
                 let children: Vec<Cap> =
                     self.children(node, place).filter_map(|(child, place)| self.cap(child, place)).collect();
                 Cap::hull(children.iter().copied(), 0.0)
@@ -72,7 +72,7 @@ impl<S: Fn(f64, f64) -> Option<Vector>, E: Fn(Block) -> bool> TileTree<S, E> {
     }
 
     /// The nodes of the level below a node.
-    fn children<'n>(&self, node: &'n Node, place: Place) -> impl Iterator<Item = (&'n Node, Place)> + use<'n, S, E> {
+    fn children<'n>(&self, node: &'n Node, place: Place) -> impl Iterator<Item = (&'n Node, Place)> + use<'n> {
         let height = place.height - 1;
         let (columns, rows) = (self.tiles.columns(), self.tiles.rows());
         let nodes = node.children.get_or_init(Default::default).iter();
@@ -106,7 +106,7 @@ impl<S: Fn(f64, f64) -> Option<Vector>, E: Fn(Block) -> bool> TileTree<S, E> {
         let mut found = Vec::new();
         let mut waiting = vec![(&self.root, Place { height: self.depth, column: 0, row: 0 })];
         while let Some((node, place)) = waiting.pop() {
-            if (self.empty)(self.block(place)) {
+            if self.target.is_off_sky(self.block(place)) {
                 continue;
             }
             if place.height == 0 {

@@ -36,12 +36,9 @@ impl Image {
         extent_of_wcs(&self.wcs, self.shape, 0.0, target.frame()).unwrap()
     }
 
-    fn tree(
-        &self,
-        side: usize,
-    ) -> (Tiles, TileTree<impl Fn(f64, f64) -> Option<[f64; 3]>, impl Fn([[f64; 2]; 2]) -> bool>) {
+    fn tree(&self, side: usize) -> (Tiles, TileTree<'_>) {
         let tiles = Tiles::new(Window { x0: 0, y0: 0, nx: self.shape[1], ny: self.shape[0] }, side);
-        (tiles, TileTree::new(|x, y| self.wcs.pixel_to_vector(x, y), |_| false, tiles))
+        (tiles, TileTree::new(&self.wcs, tiles))
     }
 }
 

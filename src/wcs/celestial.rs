@@ -10,7 +10,7 @@ use super::projection::Projection;
 use super::refusal::refuse;
 use super::smooth::Disc;
 use super::trig::{self, longitude_latitude, unit_vector};
-use crate::direction::{Matrix, Vector, multiply, rotate, transpose};
+use crate::direction::{Cap, Matrix, Vector, multiply, rotate, transpose};
 use crate::error::Error;
 use crate::header::Header;
 
@@ -302,10 +302,29 @@ impl Wcs {
     }
 
     /// Whether the pixels of a block, up to its edges, are known to have no place on the sky. Only of planes with whole base cells is anything known.
-    pub(crate) fn is_off_sky(&self, [x, y]: [[f64; 2]; 2]) -> bool {
+    pub(crate) fn is_off_sky(&self, block: [[f64; 2]; 2]) -> bool {
         let Projection::Hpx(projection) = &self.projection else { return false };
-        let corners = [[x[0], y[0]], [x[1], y[0]], [x[0], y[1]], [x[1], y[1]]];
-        projection.is_off_cells(&corners.map(|corner| self.linear.to_plane(corner)))
+        projection.is_off_cells(&self.corners_in_plane(block))
+    }
+
+    /// A cap that holds the pixels of a block in one of the whole base cells of a plane; `None` of all other blocks.
+    pub(crate) fn cap_in_cell(&self, block: [[f64; 2]; 2]) -> Option<Cap> {
+        let Projection::Hpx(projection) = &self.projection else { return None };
+        let corners = self.corners_in_plane(block);
+        if !projection.is_in_cell(&corners) {
+            return None;
+        }
+        let [x, y] = block.map(|[low, high]| 0.5 * (low + high));
+        let middle = self.linear.to_plane([x, y]);
+        let reach = corners.map(|corner| (corner[0] - middle[0]).hypot(corner[1] - middle[1]));
+        // A radian of the plane is nowhere more than 1.62 on the sky: the norm of the Jacobian is largest at the transition of a polar facet to the equator,
+        // (2/3 + 2/3 + 1.297)^(1/2).
+        let radius = 1.63 * reach.into_iter().fold(0.0, f64::max).to_radians() + 1e-12;
+        Cap::around(std::iter::once(self.pixel_to_vector(x, y)?), radius)
+    }
+
+    fn corners_in_plane(&self, [x, y]: [[f64; 2]; 2]) -> [[f64; 2]; 4] {
+        [[x[0], y[0]], [x[1], y[0]], [x[0], y[1]], [x[1], y[1]]].map(|corner| self.linear.to_plane(corner))
     }
 
     /// Whether the projection is defined and smooth over a disc of native directions, as far as it can tell.

@@ -51,18 +51,14 @@ impl Hpx {
 
     /// Whether none of the whole base cells meets the hull of some positions of the plane, whose sides are parallel to those of the cells.
     pub(crate) fn is_off_cells(&self, hull: &[Plane]) -> bool {
-        let square = |[x, y]: Plane| [(y - x) / 90.0, -(x + y) / 90.0];
-        let range = |axis: usize| {
-            let along = hull.iter().map(|position| square(*position)[axis]);
-            let (low, high) = along.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), c| (l.min(c), h.max(c)));
-            // Squares are centred on whole numbers.
-            let (low, high) = ((low + 0.5 + ON_BORDER).floor(), (high + 0.5 - ON_BORDER).floor());
-            (low.max(-3.0) as i64, high.min(3.0) as i64)
-        };
-        let ((a0, a1), (b0, b1)) = (range(0), range(1));
-        let is_cell =
-            |a: i64, b: i64| (a - b).abs() <= 1 && (-2..=2).contains(&a) && (-2..=2).contains(&b) && (a, b) != (2, 2);
-        self.whole_cells && !(a0..=a1).any(|a| (b0..=b1).any(|b| is_cell(a, b)))
+        let [a, b] = squares(hull);
+        self.whole_cells && !(a[0]..=a[1]).any(|a| (b[0]..=b[1]).any(|b| is_cell(a, b)))
+    }
+
+    /// Whether such a hull lies in one of the whole base cells.
+    pub(crate) fn is_in_cell(&self, hull: &[Plane]) -> bool {
+        let [a, b] = squares(hull);
+        self.whole_cells && a[0] == a[1] && b[0] == b[1] && is_cell(a[0], b[0])
     }
 
     pub(crate) fn facets(&self) -> Facets {
@@ -79,6 +75,22 @@ impl Hpx {
         let odd = ((phi / self.half).floor() % 2.0 != 0.0) != self.odd_h;
         if odd { offset - self.half } else { offset + self.half }
     }
+}
+
+/// The first and last of the 5 × 5 squares that base cells are, counted from -2 to 2 along both sides, that a hull meets; 3 and beyond are outside.
+fn squares(hull: &[Plane]) -> [[i64; 2]; 2] {
+    let square = |[x, y]: Plane| [(y - x) / 90.0, -(x + y) / 90.0];
+    std::array::from_fn(|axis| {
+        let along = hull.iter().map(|position| square(*position)[axis]);
+        let (low, high) = along.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), c| (l.min(c), h.max(c)));
+        // Squares are centred on whole numbers.
+        [low + 0.5 + ON_BORDER, high + 0.5 - ON_BORDER].map(|edge| edge.floor().clamp(-3.0, 3.0) as i64)
+    })
+}
+
+/// Whether a square is a base cell. The twelfth is whole in the first square, and so not in the last.
+fn is_cell(a: i64, b: i64) -> bool {
+    (a - b).abs() <= 1 && [a, b].iter().all(|c| (-2..=2).contains(c)) && (a, b) != (2, 2)
 }
 
 impl Project for Hpx {
