@@ -176,7 +176,7 @@ pub use error::Error;
 pub use fits::{Column, FitsElement, FitsImage, FitsOutput, Hdu, read_table, same_file};
 pub use header::{Header, Value};
 #[cfg(feature = "healpix")]
-pub use healpix::{HealpixGrid, HealpixInterpolation, HealpixMap, HealpixOrder, reproject_to_healpix};
+pub use healpix::{HealpixGrid, HealpixInterpolation, HealpixMap, HealpixOrder, HealpixOutput, reproject_to_healpix};
 #[cfg(feature = "hips")]
 pub use hips::{
     HipsCuts, HipsExisting, HipsFormat, HipsGrid, HipsOptions, HipsPixels, HipsProblem, HipsProperties, HipsReduction,

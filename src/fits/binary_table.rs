@@ -4,6 +4,8 @@
 use std::io::Write;
 use std::path::Path;
 
+#[cfg(feature = "healpix")]
+use super::table::{self, ColumnForm};
 use super::{
     convert,
     image::Scaling,
@@ -16,7 +18,10 @@ use crate::{
     header::{Header, unescaped},
 };
 #[cfg(feature = "healpix")]
-use crate::{header::primary_without_image, storage::AtomicFile};
+use crate::{
+    header::{BLOCK, primary_without_image},
+    storage::AtomicFile,
+};
 
 /// Bytes of rows that are read at once, unless a row is longer.
 const CHUNK: usize = 1 << 20;
@@ -315,19 +320,31 @@ fn text_of(cell: &[u8]) -> String {
     unescaped(text.trim_end()).into_owned()
 }
 
-/// Writes a file whose only contents are a table. It has its name when it is whole.
+/// Writes a file whose only contents are a table, some rows at a time: `encode` appends the bytes of each, column after column, big-endian. The file has its name
+/// when it is whole.
 #[cfg(feature = "healpix")]
 pub(crate) fn write_table(
     path: &Path,
-    name: &str,
-    header: &Header,
-    columns: &[Column],
     overwrite: bool,
+    (name, header): (&str, &Header),
+    columns: &[ColumnForm<'_>],
+    rows: u64,
+    encode: &mut dyn FnMut(u64, &mut Vec<u8>),
 ) -> Result<(), Error> {
     let file = AtomicFile::create(path, overwrite)?;
-    let (head, data) = super::table::records(name, header, columns)?;
-    for bytes in [primary_without_image().to_records(), head, data] {
-        file.file().write_all(&bytes).map_err(|error| Error::io(path, "write the table", error))?;
+    let write = |bytes: &[u8]| file.file().write_all(bytes).map_err(|error| Error::io(path, "write the table", error));
+    write(&primary_without_image().to_records())?;
+    write(&table::head(name, header, columns, rows))?;
+    let mut bytes = Vec::with_capacity(CHUNK + BLOCK);
+    for row in 0..rows {
+        encode(row, &mut bytes);
+        let whole = bytes.len() / BLOCK * BLOCK;
+        if whole >= CHUNK {
+            write(bytes.get(..whole).unwrap_or_default())?;
+            bytes.drain(..whole);
+        }
     }
+    bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
+    write(&bytes)?;
     file.publish().map(drop)
 }

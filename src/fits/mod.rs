@@ -34,4 +34,6 @@ pub(crate) use grid::Block;
 pub use image::FitsImage;
 pub use read::Hdu;
 pub use table::Column;
+#[cfg(feature = "healpix")]
+pub(crate) use table::ColumnForm;
 pub use write::{FitsOutput, same_file};

@@ -89,6 +89,8 @@ pub(crate) struct Mosaic {
     #[arg(long, value_name = "FILE.json")]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) healpix: crate::maps::HealpixArgs,
+    #[command(flatten)]
     pub(crate) how: How,
     /// How planes of a cube are interpolated where its channels are not those of the target: nearest or linear
     #[arg(long, value_name = "HOW", default_value = "linear", value_parser = SPECTRAL)]

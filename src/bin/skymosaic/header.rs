@@ -34,7 +34,9 @@ impl Default for Sky {
 
 /// `skymosaic header`.
 pub(crate) fn run(args: &args::Header) -> Result<(), Failure> {
-    let inputs = inputs::open(&inputs::entries(&args.sources, None)?)?;
+    let images = inputs::open(&inputs::entries(&args.sources, None)?, &inputs::Opening::default())?;
+    inputs::refuse_maps(&images)?;
+    let inputs: Vec<_> = images.into_iter().map(|image| image.input).collect();
     let (target, _) = with_planes_for(optimal(&inputs, &args.sky)?, &inputs);
     print(&target_text(&target))
 }
@@ -165,7 +167,7 @@ pub(crate) fn optimal(inputs: &[Input<'_>], sky: &Sky) -> Result<Wcs, Failure> {
 }
 
 /// A frame by name.
-fn frame(text: &str) -> Result<Frame, String> {
+pub(crate) fn frame(text: &str) -> Result<Frame, String> {
     Ok(match &*text.to_ascii_lowercase() {
         "icrs" => Frame::Icrs,
         "fk5" => Frame::FK5_J2000,

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Instant};
 
 use clap::{Args, ValueEnum};
 use skymosaic::{
-    Frame, HipsCuts, HipsExisting, HipsFormat, HipsOptions, HipsPixels, HipsReduction, HipsStretch, same_file,
+    Frame, HipsCuts, HipsExisting, HipsFormat, HipsOptions, HipsPixels, HipsReduction, HipsStretch, Input, same_file,
     write_hips,
 };
 
@@ -132,7 +132,8 @@ fn hips(args: &HipsArgs) -> Result<(), Failure> {
         return Err(Failure::new(format!("--output {} is also read", input.display())).help("choose another name"));
     }
     inputs::warn_of_repetition(&entries);
-    let inputs = inputs::open(&entries)?;
+    let images = inputs::open(&entries, &inputs::Opening::default())?;
+    let inputs: Vec<Input<'_>> = images.into_iter().map(|image| image.input).collect();
     let first = |keyword: &str, default: f64| {
         let header = inputs.first().and_then(|input| input.header());
         header.and_then(|header| header.f64(keyword).ok().flatten()).unwrap_or(default)

@@ -9,8 +9,9 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use skymosaic::{
-    AtomicFile, COPIED_KEYWORDS, CoordinateError, FitsElement, Header, Input, Intermediate, MatchBackground, Matching,
-    Options, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics, Summary, Value, Wcs, WcsMap, common_cards,
+    AtomicFile, COPIED_KEYWORDS, CoordinateError, FitsElement, Header, HealpixGrid, Input, Intermediate,
+    MatchBackground, Matching, Options, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics, Summary, Value, Wcs,
+    WcsMap, common_cards,
 };
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     args::{Background, Dtype, How, Mosaic, Storage},
     header,
     inputs::{self, Entry},
-    interrupt, outputs, plan, planes, print,
+    interrupt, maps, outputs, plan, planes, print,
     report::{Report, Timing},
     warn,
 };
@@ -94,11 +95,22 @@ fn mosaic(args: &Mosaic) -> Result<(), Failure> {
         outputs::check(&outputs, &sources, args.overwrite)?;
     }
     inputs::warn_of_repetition(&entries);
-    let inputs = inputs::open(&entries)?;
-    args.planes.check(inputs.iter().all(Input::has_variance))?;
+    let grid = args.healpix.grid()?;
+    let target = match (&args.target, grid) {
+        (Some(path), _) => Some(header::read_target(path)?),
+        (None, Some(grid)) => Some(args.healpix.plane(grid)?),
+        (None, None) => None,
+    };
+    let opening = inputs::Opening { target: target.as_ref(), field: args.healpix.healpix_field };
+    let images = inputs::open(&entries, &opening)?;
+    if target.is_none() {
+        inputs::refuse_maps(&images)?;
+    }
+    args.planes.check(images.iter().all(|image| image.input.has_variance()))?;
+    let inputs: Vec<Input<'_>> = images.into_iter().map(|image| image.input).collect();
     let cards = extra_cards(&inputs, args);
-    let target = match &args.target {
-        Some(path) => header::read_target(path)?,
+    let target = match target {
+        Some(target) => target,
         None => header::optimal(&inputs, &header::Sky::default())?,
     };
     let (target, shape) = header::with_planes_for(target, &inputs);
@@ -117,7 +129,7 @@ fn mosaic(args: &Mosaic) -> Result<(), Failure> {
     if (0..inputs.len()).all(|input| plan.bounds(input).is_empty()) {
         return Err(no_overlap());
     }
-    let job = Job { args, outputs, target, cards, timing };
+    let job = Job { args, outputs, target, grid, cards, timing };
     match args.dtype {
         Dtype::F32 => job.write::<f32>(&plan),
         Dtype::F64 => job.write::<f64>(&plan),
@@ -150,8 +162,16 @@ struct Job<'j> {
     args: &'j Mosaic,
     outputs: Vec<(&'static str, &'j Path)>,
     target: Wcs,
+    /// The pixels of the map that is written instead of an image.
+    grid: Option<HealpixGrid>,
     cards: Header,
     timing: Timing,
+}
+
+/// The files of a run.
+enum Files<P> {
+    Images(planes::Files<P>),
+    Maps(maps::Files<P>),
 }
 
 impl Job<'_> {
@@ -164,7 +184,10 @@ impl Job<'_> {
         let (preview, report) = (pending(&self.args.preview)?, pending(&self.args.report)?);
         let header = self.header(plan);
         outputs::check_space(&plan::output_bytes::<P>(plan, self.args))?;
-        let mut files = planes::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?;
+        let mut files = match self.grid {
+            None => Files::Images(planes::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?),
+            Some(grid) => Files::Maps(maps::Files::new(self.args, grid)),
+        };
         let (mut picture, mut statistics) = (Preview::default(), Statistics::default());
         // The files come last: they make do with the memory that is left.
         let mut sinks = Sinks::new();
@@ -174,8 +197,16 @@ impl Job<'_> {
         if report.is_some() {
             sinks.add(&mut statistics);
         }
-        files.add_to(&mut sinks);
-        let summary = plan.run_to(&mut sinks)?;
+        let sparse = matches!(files, Files::Maps(_)) && preview.is_none() && report.is_none();
+        match &mut files {
+            Files::Images(files) => files.add_to(&mut sinks),
+            Files::Maps(files) => files.add_to(&mut sinks),
+        }
+        let summary = if sparse {
+            plan.run_tiles_to(&plan.occupied_tiles(plan.whole()), &mut sinks)?
+        } else {
+            plan.run_to(&mut sinks)?
+        };
         drop(sinks);
         self.timing.run = started.elapsed().as_secs_f64();
         if summary.covered_pixels == 0 {
@@ -207,8 +238,10 @@ impl Job<'_> {
             };
             report.write(file.file())?;
         }
-        files.mosaic.append_table("INPUTS", &Header::new(), &plan.input_table(&summary))?;
-        files.publish()?;
+        match files {
+            Files::Images(files) => files.publish(&plan.input_table(&summary))?,
+            Files::Maps(files) => files.publish(&header)?,
+        }
         for file in [preview, report].into_iter().flatten() {
             file.publish()?;
         }
@@ -228,7 +261,9 @@ impl Job<'_> {
                 _ => header.set(keyword, value.clone(), comment),
             }
         }
-        header.push_history("skymosaic: the inputs are listed in the table INPUTS");
+        if self.grid.is_none() {
+            header.push_history("skymosaic: the inputs are listed in the table INPUTS");
+        }
         header
     }
 
@@ -238,11 +273,13 @@ impl Job<'_> {
             _ => "exact".to_owned(),
         };
         warn(&format!(
-            "{}: {} pixels, {:.1} % covered by {used} of {} inputs; coordinates within {:.1e} pixel (asked: {asked}), {:.2} % of \
+            "{}: {} covered by {used} of {} inputs; coordinates within {:.1e} pixel (asked: {asked}), {:.2} % of \
              them exact; {:.2} s",
             self.args.output.display(),
-            plan::shape(plan.shape()),
-            100.0 * summary.coverage(),
+            match self.grid {
+                None => format!("{} pixels, {:.1} %", plan::shape(plan.shape()), 100.0 * summary.coverage()),
+                Some(grid) => format!("HEALPix map of NSIDE = {}, {} pixels", grid.nside(), summary.covered_pixels),
+            },
             plan.inputs().len(),
             summary.max_coordinate_error,
             100.0 * summary.exact_fraction,

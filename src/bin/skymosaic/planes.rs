@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use skymosaic::{Clip, Combine, FitsElement, FitsOutput, Header, IntegerPlane, Pixel, PlaneSet, Sinks, ValuePlane};
+use skymosaic::{
+    Clip, Column, Combine, FitsElement, FitsOutput, Header, IntegerPlane, Pixel, PlaneSet, Sinks, ValuePlane,
+};
 
 use crate::{
     Failure,
@@ -86,7 +88,7 @@ impl PlaneArgs {
 
 /// The FITS files of the planes of a run.
 pub(crate) struct Files<P> {
-    pub(crate) mosaic: FitsOutput<P>,
+    mosaic: FitsOutput<P>,
     values: Vec<FitsOutput<P>>,
     integers: Vec<FitsOutput<i32>>,
 }
@@ -131,7 +133,8 @@ impl<P: Pixel + FitsElement> Files<P> {
         self.integers.iter_mut().for_each(|file| sinks.add(file));
     }
 
-    pub(crate) fn publish(self) -> Result<(), Failure> {
+    pub(crate) fn publish(mut self, inputs: &[Column]) -> Result<(), Failure> {
+        self.mosaic.append_table("INPUTS", &Header::new(), inputs)?;
         self.mosaic.publish()?;
         self.values.into_iter().try_for_each(FitsOutput::publish)?;
         Ok(self.integers.into_iter().try_for_each(FitsOutput::publish)?)

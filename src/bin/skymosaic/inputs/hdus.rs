@@ -3,7 +3,7 @@
 use std::{fmt, path::Path};
 
 use glob::{MatchOptions, Pattern};
-use skymosaic::{FitsImage, Hdu};
+use skymosaic::{Error, FitsImage, Hdu};
 
 use crate::Failure;
 
@@ -71,8 +71,30 @@ impl HduPattern {
     }
 }
 
+/// Why there are no images.
+pub(super) enum Without {
+    /// There is a FITS file, and it holds none.
+    Image(Error),
+    Other(Failure),
+}
+
+impl From<Error> for Without {
+    fn from(error: Error) -> Without {
+        if matches!(error, Error::Hdu { .. }) { Without::Image(error) } else { Without::Other(error.into()) }
+    }
+}
+
+impl From<Without> for Failure {
+    fn from(without: Without) -> Failure {
+        match without {
+            Without::Image(error) => error.into(),
+            Without::Other(failure) => failure,
+        }
+    }
+}
+
 /// The images in some HDUs of a file, in the order of the file; at least one.
-pub(super) fn images(path: &Path, hdus: &Hdus) -> Result<Vec<FitsImage>, Failure> {
+pub(super) fn images(path: &Path, hdus: &Hdus) -> Result<Vec<FitsImage>, Without> {
     match hdus {
         Hdus::One(hdu) => Ok(vec![FitsImage::open(path, hdu)?]),
         Hdus::All => Ok(FitsImage::open_all(path)?),
@@ -83,7 +105,8 @@ pub(super) fn images(path: &Path, hdus: &Hdus) -> Result<Vec<FitsImage>, Failure
             images.retain(|image| pattern.matches(image));
             if images.is_empty() {
                 let problem = format!("no HDU with an image is called {pattern}; there are HDU {}", labels.join(", "));
-                return Err(Failure::new(problem).about(path.display()).help("choose HDUs with --hdu"));
+                let failure = Failure::new(problem).about(path.display()).help("choose HDUs with --hdu");
+                return Err(Without::Other(failure));
             }
             Ok(images)
         }

@@ -15,17 +15,18 @@ use clap::Args;
 use rayon::prelude::*;
 use skymosaic::{Error, FitsImage, Hdu, Header, Input, Wcs};
 
+use hdus::Without;
 pub(crate) use hdus::{HDU_FORMS, Hdus, hdus};
 pub(crate) use names::FORMS;
 pub(crate) use preset::Preset;
 pub(crate) use table::COLUMNS;
 
-use crate::{Failure, warn};
+use crate::{Failure, maps, warn};
 
 /// Which files and HDUs; of every command that reads images.
 #[derive(Args, Debug)]
 pub(crate) struct Sources {
-    #[arg(required = true, value_name = "INPUT", help = format!("FITS images (plain, .gz or .fz): {FORMS}, or a table @name.csv, .ecsv or .fits with the columns {COLUMNS}"))]
+    #[arg(required = true, value_name = "INPUT", help = format!("FITS images (plain, .gz or .fz) and HEALPix maps: {FORMS}, or a table @name.csv, .ecsv or .fits with the columns {COLUMNS}"))]
     pub(crate) inputs: Vec<PathBuf>,
     /// HDU of every input, and of every file that belongs to one unless an option says otherwise: number (0 is the primary), EXTNAME,
     /// EXTNAME,EXTVER, a pattern of these ('SCI,*') or all. Default: the first with an image
@@ -263,9 +264,34 @@ pub(crate) fn warn_of_repetition(entries: &[Entry]) {
     }
 }
 
-/// Opens the images of all files; they are in the order of the files, and of files that cannot be opened the first is named.
-pub(crate) fn open(entries: &[Entry]) -> Result<Vec<Input<'static>>, Failure> {
-    let opened: Vec<Result<Vec<Input<'static>>, Failure>> = entries.par_iter().map(Entry::open).collect();
+/// An image that is to be mosaicked.
+pub(crate) struct Image {
+    pub(crate) input: Input<'static>,
+    /// Whether it is a map of the whole sky, which no optimal target suits.
+    is_map: bool,
+}
+
+/// What is to be known to open HEALPix maps and HiPS.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Opening<'o> {
+    /// The target, if one is given, which HiPS are chosen an order for.
+    pub(crate) target: Option<&'o Wcs>,
+    /// The column of values of HEALPix maps.
+    pub(crate) field: usize,
+}
+
+/// Refuses maps of the whole sky, where the inputs are to tell the target.
+pub(crate) fn refuse_maps(images: &[Image]) -> Result<(), Failure> {
+    match images.iter().find(|image| image.is_map) {
+        None => Ok(()),
+        Some(map) => Err(Failure::new(format!("{}: a map of the whole sky tells no target", map.input.name()))
+            .help("give the --target of a mosaic, which tells the part of the sky and the scale")),
+    }
+}
+
+/// Opens the images and maps of all files; they are in the order of the files, and of files that cannot be opened the first is named.
+pub(crate) fn open(entries: &[Entry], how: &Opening<'_>) -> Result<Vec<Image>, Failure> {
+    let opened: Vec<Result<Vec<Image>, Failure>> = entries.par_iter().map(|entry| entry.open(how)).collect();
     let mut images = Vec::with_capacity(entries.len());
     for opened in opened {
         images.extend(opened?);
@@ -274,10 +300,16 @@ pub(crate) fn open(entries: &[Entry]) -> Result<Vec<Input<'static>>, Failure> {
 }
 
 impl Entry {
-    fn open(&self) -> Result<Vec<Input<'static>>, Failure> {
+    fn open(&self, how: &Opening<'_>) -> Result<Vec<Image>, Failure> {
+        if let Some(folder) = maps::hips_folder(&self.path) {
+            return self.map(maps::open_hips(folder, how.target)?);
+        }
         let first = Hdus::One(Hdu::First);
         let hdus = self.hdus.as_ref().unwrap_or(&first);
-        let found = hdus::images(&self.path, hdus)?;
+        let found = match hdus::images(&self.path, hdus) {
+            Err(Without::Image(error)) => return self.map(maps::open_healpix(&self.path, hdus, how.field, error)?),
+            found => found?,
+        };
         let versions: Vec<i64> = found.iter().map(FitsImage::version).collect();
         let mut heads = self.heads()?.into_iter();
         let mut images = Vec::with_capacity(found.len());
@@ -291,8 +323,17 @@ impl Entry {
         Ok(images)
     }
 
+    /// A map of the whole sky.
+    fn map(&self, input: Input<'static>) -> Result<Vec<Image>, Failure> {
+        if let Some((role, _)) = self.companions.first() {
+            let problem = format!("{} is a map of the whole sky, which has no --{}", input.name(), role.option());
+            return Err(Failure::usage(problem));
+        }
+        Ok(vec![Image { input: self.described(input, None)?, is_map: true }])
+    }
+
     /// An image, with the cards that replace some of its header.
-    fn image(&self, image: FitsImage, head: Option<Header>) -> Result<Input<'static>, Failure> {
+    fn image(&self, image: FitsImage, head: Option<Header>) -> Result<Image, Failure> {
         let number = image.number();
         let about = |error| Failure::from(error).about(format!("{} HDU {number}", self.path.display()));
         let mut header = None;
@@ -306,11 +347,16 @@ impl Entry {
             Some(header) => Wcs::from_header(header),
         };
         let wcs = wcs.map_err(about)?;
-        let mut input = Input::from_image(image, wcs);
+        let input = self.described(Input::from_image(image, wcs), header.as_ref())?;
+        Ok(Image { input, is_map: false })
+    }
+
+    /// An input with what is known of it beyond its file; `header` is the one that replaces its own.
+    fn described(&self, mut input: Input<'static>, header: Option<&Header>) -> Result<Input<'static>, Failure> {
         input = match (self.scale, &self.scale_keyword) {
             (Some(scale), _) => input.scaled(scale),
             (None, Some(keyword)) => {
-                let own = header.as_ref().and_then(|header| header.f64(keyword).ok().flatten());
+                let own = header.and_then(|header| header.f64(keyword).ok().flatten());
                 let is_there = input.header().is_some_and(|header| header.get(keyword).is_some());
                 match own {
                     Some(scale) => input.scaled(scale),
@@ -356,14 +402,14 @@ impl Entry {
     /// Gives each image the image of the same place in other HDUs.
     fn attach(
         &self,
-        images: &mut [Input<'static>],
+        images: &mut [Image],
         versions: &[i64],
         role: Role,
         (path, hdus): (&Path, &Hdus),
     ) -> Result<(), Failure> {
         let option = role.option();
         let about = |failure: Failure| failure.about(format!("--{option} {}", path.display()));
-        let given = hdus::images(path, hdus).map_err(about)?;
+        let given = hdus::images(path, hdus).map_err(|without| about(without.into()))?;
         if given.len() != images.len() {
             let counts =
                 format!("{} images of --{option} for {} images of {}", given.len(), images.len(), self.path.display());
@@ -376,8 +422,8 @@ impl Entry {
                 let problem = format!("version {} is found for version {version} of the image", given.version());
                 return Err(about(Failure::new(problem)));
             }
-            let with = role.attach(image.clone(), path, &Hdu::Number(given.number()));
-            *image = with.map_err(|error| {
+            let with = role.attach(image.input.clone(), path, &Hdu::Number(given.number()));
+            image.input = with.map_err(|error| {
                 Failure::from(error).about(format!("--{option} {} HDU {}", path.display(), given.number()))
             })?;
         }

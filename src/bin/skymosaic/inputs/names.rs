@@ -9,10 +9,10 @@ use std::{
 };
 
 use super::{Entry, table};
-use crate::Failure;
+use crate::{Failure, maps};
 
 /// What an input, or a file that belongs to one, can be given as.
-pub(crate) const FORMS: &str = "a file, a folder (its FITS files by name), a pattern in quotes ('*.fits'), @list.txt (a file name a line; # begins a comment), - (such a list on standard input)";
+pub(crate) const FORMS: &str = "a file, a folder (its FITS files by name, or a HiPS, also hips:DIR), a pattern in quotes ('*.fits'), @list.txt (a file name a line; # begins a comment), - (such a list on standard input)";
 
 /// The entries that names on the command line stand for, in their order.
 pub(super) fn entries(names: &[PathBuf]) -> Result<Vec<Entry>, Failure> {
@@ -49,7 +49,7 @@ fn files(name: &Path) -> Result<Vec<PathBuf>, Failure> {
         return opened.and_then(|mut file| listed(&mut file)).map_err(about);
     }
     match fs::metadata(name) {
-        Ok(found) if found.is_dir() => in_folder(name).map_err(about),
+        Ok(found) if found.is_dir() && !maps::is_hips(name) => in_folder(name).map_err(about),
         Ok(_) => Ok(vec![name.to_owned()]),
         // A name that is no file may be a pattern; if it is none either, opening it says what is wrong.
         Err(_) => match name.to_str().filter(|text| text.contains(['*', '?', '['])) {
