@@ -1,11 +1,12 @@
-"""Astronomical mosaics: images and a target WCS in, one mosaic and its footprint out.
+"""Astronomical images: reprojected onto a target WCS, one by one or co-added to a mosaic.
 
-`reproject_and_coadd` and `find_optimal_celestial_wcs` have the signatures and the meaning of those of
-``reproject.mosaicking``. The work is done by the Rust crate ``skymosaic``.
+`reproject_interp`, `reproject_adaptive`, `reproject_exact`, `reproject_and_coadd` and `find_optimal_celestial_wcs` have the signatures and the meaning of those of
+the package reproject; ``skymosaic.reproject`` has its names. The work is done by the Rust crate ``skymosaic``.
 """
 
 from ._coadd import reproject_and_coadd
 from ._optimal import find_optimal_celestial_wcs
+from ._reproject import reproject_adaptive, reproject_exact, reproject_interp
 
-__all__ = ["find_optimal_celestial_wcs", "reproject_and_coadd"]
+__all__ = ["find_optimal_celestial_wcs", "reproject_adaptive", "reproject_and_coadd", "reproject_exact", "reproject_interp"]
 __version__ = "0.1.0"

@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from . import _core
-from ._arrays import is_dask, writable
-from ._inputs import build, check, parse_image, parse_target, parse_weights
-from ._options import resampling, threads
+from ._axes import DEGREES
+from ._inputs import parse_image, parse_target, parse_weights
+from ._mosaic import Job, deliver
+from ._options import resampling
+from ._results import Mosaic, Summary
 
-_COMBINE = ("mean", "sum", "first", "last", "min", "max", "median", "weighted_median", "clipped")
+_COMBINE = ("mean", "sum", "first", "last", "min", "max", "median", "weighted_median", "clipped", "inverse_variance")
 # Arguments of the combination "clipped", named as those of astropy.stats.sigma_clip.
 _CLIPPING = ("sigma_lower", "sigma_upper", "maxiters")
-# Pixels of a strip that is computed beside an array that cannot be written in place.
-_STRIP = 1 << 22
+# Planes that can be had beside the mosaic and its footprint.
+_PLANES = ("variance", "mask", "count", "context")
 
 
 def reproject_and_coadd(
@@ -35,6 +36,12 @@ def reproject_and_coadd(
     non_reprojected_dims=None,
     return_type=None,
     zarr_path=None,
+    return_footprint=True,
+    input_variance=None,
+    input_mask=None,
+    input_scale=None,
+    exclude_bits=0,
+    planes=(),
     **kwargs,
 ):
     """Reproject images onto the pixels of an output and co-add them.
@@ -144,69 +151,74 @@ def reproject_and_coadd(
         raise ValueError("return_type should be set to 'numpy', 'dask' or 'zarr'")
     if kwargs.get("block_size") is not None and block_sizes is not None:
         raise ValueError("Cannot specify block_sizes= and block_size= at the same time")
-    if intermediate_memmap not in (False, True):
-        raise ValueError(
-            f"intermediate_memmap = {intermediate_memmap!r}: expected a bool; no intermediate array is stored unless backgrounds are matched, and "
-            "return_type='zarr' writes the output to zarr"
-        )
+    if intermediate_memmap not in (False, True, "zarr"):
+        raise ValueError(f"intermediate_memmap = {intermediate_memmap!r}: expected a bool or 'zarr'")
     if non_reprojected_dims is not None and non_reprojected_dims != tuple(range(len(non_reprojected_dims))):
         raise ValueError("non_reprojected_dims should be a tuple with values increasing sequentially from zero")
+    unknown = [name for name in planes if name not in _PLANES]
+    if unknown:
+        raise ValueError(f"planes = {planes!r}: expected some of {', '.join(map(repr, _PLANES))}")
+    check_destination(return_type, zarr_path, (output_array, output_footprint))
     clipping = {name: kwargs.pop(name) for name in _CLIPPING if combine_function == "clipped" and name in kwargs}
     settings, scheduling, roundtrip = resampling(reproject_function, kwargs)
     settings |= matching(match_background, background_reference)
-    settings |= {"combine": combine_function, "blank": float(blank_pixel_value), **clipping}
+    settings |= {"combine": combine_function, "blank": float(blank_pixel_value), "exclude_bits": exclude_bits, **clipping}
+    if intermediate_memmap and match_background:
+        settings["intermediate"] = "mapped"
+    scheduling["block_size"] = scheduling.get("block_size") or _one_block(block_sizes)
 
-    images = [parse_image(data, hdu_in) for data in input_data]
-    if not images:
-        raise ValueError("no input data was given")
-    weights = [None] * len(images)
-    if input_weights is not None:
-        weights = [parse_weights(one, hdu_weights) for one in input_weights]
-        if len(weights) != len(images):
-            raise ValueError(f"input_weights has {len(weights)} entries for {len(images)} input datasets")
+    pairs = _pairs(input_data, hdu_in, input_weights, hdu_weights, input_variance, input_mask, input_scale)
     target = parse_target(output_projection, shape_out)
-    for image in images:
-        check(image, target, len(non_reprojected_dims or ()))
     for given, name in ((output_array, ""), (output_footprint, "footprint ")):
         if given is not None and given.shape != target.shape:
             raise ValueError(
                 f"If you specify an output {name}array, it must have a shape matching the output shape {target.shape}"
             )
-
-    images = list(zip(images, weights, strict=True))
-    if scheduling.get("parallel") == "current-scheduler" or return_type in ("dask", "zarr"):
-        given = (output_array, output_footprint)
-        return _by_windows(images, target, settings, roundtrip, scheduling, block_sizes, given, progress_bar, return_type, zarr_path)
-    settings["threads"] = threads(scheduling.get("parallel", False))
-    if intermediate_memmap and match_background:
-        settings["intermediate"] = "mapped"
-    inputs = [build(computed(image), weight, target, roundtrip) for image, weight in images]
-    plan = _core.Plan(inputs, target.native(), target.shape, settings)
-    output_array, output_footprint = outputs(target.shape, output_array, output_footprint)
-    with Bar(progress_bar, len(inputs), 2 if match_background else 1) as bar:
-        run(plan, output_array, output_footprint, bar)
-    return output_array, output_footprint
+    n = target.wcs.pixel_n_dim
+    job = Job.of(pairs, target, settings, roundtrip, DEGREES.get(settings["resample"]), len(non_reprojected_dims or ()))
+    names = (*(("footprint",) if return_footprint else ()), *planes)
+    given = {"mosaic": output_array, "footprint": output_footprint}
+    made, summaries = deliver(job, target.shape, n, given, names, scheduling, return_type, zarr_path, progress_bar)
+    if not return_footprint and not planes:
+        return made["mosaic"]
+    return Mosaic(made, Summary.of(summaries))
 
 
-def _by_windows(images, target, settings, roundtrip, scheduling, block_sizes, given, progress_bar, return_type, zarr_path):
-    """The mosaic by windows, on the active dask scheduler."""
-    from . import _dask
+def _pairs(input_data, hdu_in, input_weights, hdu_weights, input_variance, input_mask, input_scale):
+    """Images and their weights, as `Image`."""
+    images = [parse_image(data, hdu_in) for data in input_data]
+    if not images:
+        raise ValueError("no input data was given")
 
+    def each(name, given):
+        if given is None:
+            return [None] * len(images)
+        given = list(given)
+        if len(given) != len(images):
+            raise ValueError(f"{name} has {len(given)} entries for {len(images)} input datasets")
+        return given
+
+    weights = [None if one is None else parse_weights(one, hdu_weights) for one in each("input_weights", input_weights)]
+    variances, masks, scales = each("input_variance", input_variance), each("input_mask", input_mask), each("input_scale", input_scale)
+    for image, variance, mask, scale in zip(images, variances, masks, scales, strict=True):
+        image.variance = None if variance is None else parse_weights(variance).pixels()
+        image.mask = None if mask is None else parse_weights(mask).pixels()
+        image.scale = 1.0 if scale is None else float(scale)
+    return list(zip(images, weights, strict=True))
+
+
+def check_destination(return_type, zarr_path, given):
     if return_type in ("dask", "zarr") and any(array is not None for array in given):
         raise ValueError(f"Cannot use return_type='{return_type}' together with output_array or output_footprint")
     if (zarr_path is None) == (return_type == "zarr"):
         raise ValueError("zarr_path is where return_type='zarr' writes: give both or neither")
-    output, footprint = given if return_type in ("dask", "zarr") else outputs(target.shape, *given)
-    side = _dask.side_of(target.shape, scheduling.get("block_size", block_sizes))
-    dtype = "f8" if output is None else sample_type(output)
-    windows = _dask.Windows(images, target, settings, roundtrip, dtype, side)
-    matched = "match_background" in settings
-    if return_type == "dask":
-        return _dask.lazy(windows, matched)
-    group = _dask.create_store(zarr_path, windows) if return_type == "zarr" else None
-    with Bar(progress_bar, len(images), 2 if matched else 1) as bar:
-        _dask.run(windows, output, footprint, matched, bar, zarr_path)
-    return (output, footprint) if group is None else (group["array"], group["footprint"])
+
+
+def _one_block(block_sizes):
+    """One block size for all images, if that is what is given."""
+    if isinstance(block_sizes, (tuple, list)) and len(block_sizes) >= 2 and all(np.ndim(n) == 0 for n in block_sizes):
+        return tuple(block_sizes)
+    return None
 
 
 def matching(match_background, reference):
@@ -220,71 +232,3 @@ def matching(match_background, reference):
     else:
         raise ValueError(f"match_background = {match_background!r}: expected a bool, 'constant' or 'plane'")
     return settings | {"background_reference": reference}
-
-
-def computed(image):
-    """The image with its pixels in memory, if they are those of a dask array."""
-    if image.array is not None and is_dask(image.array):
-        image.array = image.array.compute()
-    return image
-
-
-def outputs(shape, output_array, output_footprint):
-    """The arrays to be filled, made where they are not given."""
-    given = [array for array in (output_array, output_footprint) if array is not None]
-    dtype = given[0].dtype if given and writable(given[0]) else np.dtype(float)
-    made = [np.empty(shape, dtype) if array is None else array for array in (output_array, output_footprint)]
-    return tuple(made)
-
-
-def sample_type(output):
-    """The type of resampled samples: float32 for outputs of that type in any byte order, and float64."""
-    return np.dtype("f4") if output.dtype.newbyteorder("=") == np.dtype("f4") else np.dtype("f8")
-
-
-def run(plan, output, footprint, progress=None):
-    """Fills both arrays: in place if they are float32 or float64 alike, by strips through such ones otherwise."""
-    if writable(output) and writable(footprint) and output.dtype == footprint.dtype:
-        return plan.run(output, footprint, progress=progress)
-    *leading, ny, nx = output.shape
-    dtype = sample_type(output)
-    rows = max(1, _STRIP // (nx * int(np.prod(leading))))
-    for y0 in range(0, ny, rows):
-        window = (y0, 0, min(rows, ny - y0), nx)
-        strip = [np.empty((*leading, window[2], nx), dtype) for _ in range(2)]
-        plan.run(*strip, window=window)
-        for whole, part in zip((output, footprint), strip, strict=True):
-            whole[..., y0 : y0 + window[2], :] = part
-        if progress is not None:
-            progress("combining", (y0 + window[2]) / ny)
-
-
-class Bar:
-    """A progress bar over the images, as reproject has it, moved on by the part of the work that is done."""
-
-    def __init__(self, progress_bar, count, phases):
-        self._bar = None if progress_bar is None else iter(progress_bar(range(count)))
-        self._count, self._phases, self._phase, self._name, self._done = count, phases, 0, None, 0
-
-    def __enter__(self):
-        return None if self._bar is None else self
-
-    def __call__(self, name, fraction):
-        if self._name not in (None, name):
-            self._phase = min(self._phase + 1, self._phases - 1)
-        self._name = name
-        self._to(int(self._count * (self._phase + fraction) / self._phases))
-
-    def _to(self, done):
-        while self._done < done:
-            next(self._bar, None)
-            self._done += 1
-
-    def __exit__(self, kind, value, traceback):
-        if self._bar is None:
-            return
-        if kind is None:
-            # One more than there are: generators close their bar after the last.
-            self._to(self._count + 1)
-        elif hasattr(self._bar, "close"):
-            self._bar.close()

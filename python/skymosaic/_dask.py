@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
+from . import _mosaic
 from ._arrays import is_dask, native
-from ._inputs import build
 from ._portable import dumps, loads
 
 # Bytes of output and footprint that a window has by default.
@@ -40,15 +39,14 @@ class Key:
 
 
 @dataclass
-class Job:
+class Order:
     """All that a worker needs to know, but for pixels."""
 
-    # Pairs of image and weights, if any.
-    images: list
-    target: Any
-    settings: dict
-    roundtrip: bool
+    # Its images hold `Key`s instead of arrays.
+    job: _mosaic.Job
     dtype: str
+    # Planes beside the mosaic.
+    names: tuple
     shapes: list
     types: list
     # What tells astropy about further frames has to be imported where the coordinates are used.
@@ -61,41 +59,45 @@ def _frame_modules():
     return sorted({function.__module__ for functions in WCS_FRAME_MAPPINGS for function in functions})
 
 
-def _job_of(text):
-    """The job, in a process that knows its frames."""
-    job = loads(text)
-    for module in job.modules:
+def _order_of(text):
+    """The order, in a process that knows its frames."""
+    order = loads(text)
+    for module in order.modules:
         importlib.import_module(module)
-    return job
+    return order
 
 
 class Windows:
-    """A mosaic cut into windows: the job, the arrays that it needs and who needs which."""
+    """A mosaic cut into windows: what is to be done, the arrays that it needs and who needs which."""
 
-    def __init__(self, images, target, settings, roundtrip, dtype, side):
+    def __init__(self, job, dtype, names, side):
         self.token = uuid.uuid4().hex
         self.arrays = []
         self.dtype = np.dtype(dtype)
-        self.shape = target.shape
+        self.names = tuple(names)
+        self.shape = job.shape
+        self.inputs = len(job.pairs)
         places = {}
-        by_astropy = any(needs_astropy(image, target) for pair in images for image in pair if image is not None)
-        job = Job(
-            images=[tuple(self._without_pixels(image, places, target) for image in pair) for pair in images],
-            target=target if by_astropy else replace(target, wcs=None),
-            settings={**settings, "threads": 1},
-            roundtrip=roundtrip,
+        target = job.target
+        by_astropy = any(needs_astropy(image, target) for pair in job.pairs for image in pair if image is not None)
+        pairs = [tuple(self._without_pixels(image, places, target) for image in pair) for pair in job.pairs]
+        order = Order(
+            job=replace(
+                job,
+                pairs=pairs,
+                target=target if by_astropy else replace(target, wcs=None),
+                settings={**job.settings, "threads": 1},
+            ),
             dtype=self.dtype.str,
+            names=self.names,
             shapes=[array.shape for array in self.arrays],
             types=[str(array.dtype) for array in self.arrays],
             modules=_frame_modules() if by_astropy else [],
         )
-        self.job = dumps(job)
+        self.order = dumps(order)
         # Knows which input touches which window; reads no pixel.
-        self._plan = _make_plan(job, {})
-        self._needed = [
-            {part.array.index for part in pair if part is not None and isinstance(part.array, Key)}
-            for pair in job.images
-        ]
+        self._plan = _make_plan(order, {})
+        self._needed = [{key.index for part in pair for key in _keys(part)} for pair in pairs]
         ny, nx = side
         rows, columns = self.shape[-2:]
         self.rows = [(y, min(ny, rows - y)) for y in range(0, rows, ny)]
@@ -108,13 +110,14 @@ class Windows:
         if target.cards is not None and image.cards is not None:
             # Header text says it all.
             image.wcs = None
-        if image.array is None:
-            return image
-        if id(image.array) not in places:
-            array = image.array if is_dask(image.array) else native(image.array)
-            places[id(image.array)] = len(self.arrays)
-            self.arrays.append(array)
-        image.array = Key(places[id(image.array)])
+        for field in _PIXELS:
+            array = getattr(image, field)
+            if array is None:
+                continue
+            if id(array) not in places:
+                places[id(array)] = len(self.arrays)
+                self.arrays.append(array if is_dask(array) else native(array))
+            setattr(image, field, Key(places[id(array)]))
         return image
 
     def __iter__(self):
@@ -129,8 +132,18 @@ class Windows:
         """The backgrounds, if all pixels are here; None if they are elsewhere and workers had better measure them."""
         if len(set().union(*self._needed)) < len(self._needed) or any(is_dask(array) for array in self.arrays):
             return None
-        plan = _make_plan(loads(self.job), dict(enumerate(self.arrays)), threads=None)
+        plan = _make_plan(loads(self.order), dict(enumerate(self.arrays)), threads=None)
         return bytes(plan.match_backgrounds(self.dtype == np.float64, progress))
+
+
+# What of an image may be an array.
+_PIXELS = ("array", "variance", "mask")
+
+
+def _keys(image):
+    """The keys that an image holds."""
+    fields = [] if image is None else [getattr(image, field) for field in _PIXELS]
+    return [field for field in fields if isinstance(field, Key)]
 
 
 def needs_astropy(image, target):
@@ -138,20 +151,25 @@ def needs_astropy(image, target):
     return target.cards is None or (image.wcs is not None and image.cards is None)
 
 
-def _make_plan(job, arrays, **settings):
-    """The plan of a job. Arrays that are not there are stood in for by ones without memory, which must not be read."""
+def _make_plan(order, arrays, **settings):
+    """The plan of an order. Arrays that are not there are stood in for by ones without memory, which must not be read."""
 
     def filled(image):
-        if image is None or not isinstance(image.array, Key):
-            return image
-        index = image.array.index
-        array = arrays.get(index)
-        if array is None:
-            array = np.broadcast_to(np.zeros((), _native_type(job.types[index])), job.shapes[index])
-        return replace(image, array=native(array))
+        if image is None:
+            return None
+        found = {}
+        for field in _PIXELS:
+            key = getattr(image, field)
+            if not isinstance(key, Key):
+                continue
+            array = arrays.get(key.index)
+            if array is None:
+                array = np.broadcast_to(np.zeros((), _native_type(order.types[key.index])), order.shapes[key.index])
+            found[field] = native(array)
+        return replace(image, **found)
 
-    inputs = [build(filled(image), filled(weight), job.target, job.roundtrip) for image, weight in job.images]
-    return _core.Plan(inputs, job.target.native(), job.target.shape, {**job.settings, **settings})
+    pairs = [tuple(filled(image) for image in pair) for pair in order.job.pairs]
+    return replace(order.job, pairs=pairs).plan(**settings)
 
 
 def _native_type(name):
@@ -159,56 +177,74 @@ def _native_type(name):
 
 
 _lock = threading.Lock()
-_jobs = collections.OrderedDict()
+_orders = collections.OrderedDict()
 _plans = collections.OrderedDict()
 
 
-def _plan_of(token, job, arrays, backgrounds):
-    """The plan, made once for each process and set of arrays."""
+def _plan_of(token, text, arrays, backgrounds):
+    """The plan, made once for each process and set of arrays, and its order."""
     key = (token, tuple(sorted(arrays)))
     with _lock:
         if key not in _plans:
-            if token not in _jobs:
-                _jobs[token] = _job_of(job)
-            plan = _make_plan(_jobs[token], arrays)
+            if token not in _orders:
+                _orders[token] = _order_of(text)
+            plan = _make_plan(_orders[token], arrays)
             if backgrounds is not None:
-                plan.use_backgrounds(backgrounds, np.dtype(_jobs[token].dtype) == np.float64)
+                plan.use_backgrounds(backgrounds, np.dtype(_orders[token].dtype) == np.float64)
             _plans[key] = plan
-        for cache, most in ((_jobs, _PLANS), (_plans, _PLANS)):
-            while len(cache) > most:
+        for cache in (_orders, _plans):
+            while len(cache) > _PLANS:
                 cache.popitem(last=False)
-        return _plans[key], np.dtype(_jobs[token].dtype)
+        return _plans[key], _orders[token]
 
 
 def _forget(token):
     """Drops the plans of a job, and with them its arrays."""
     with _lock:
-        _jobs.pop(token, None)
+        _orders.pop(token, None)
         for key in [key for key in _plans if key[0] == token]:
             del _plans[key]
 
 
-def _compute(token, job, keys, arrays, backgrounds, window):
-    """Output and footprint of a window: the task."""
-    plan, dtype = _plan_of(token, job, dict(zip(keys, arrays, strict=True)), backgrounds)
+def _compute(token, text, keys, arrays, backgrounds, window):
+    """The mosaic and the further planes of a window: the task."""
+    plan, order = _plan_of(token, text, dict(zip(keys, arrays, strict=True)), backgrounds)
     shape = (*plan.shape[:-2], *window[2:])
-    output, footprint = np.empty(shape, dtype), np.empty(shape, dtype)
-    plan.run(output, footprint, window=window)
-    return output, footprint
+    made = {name: np.empty(*_plane(name, shape, order.dtype, len(order.job.pairs))) for name in ("mosaic", *order.names)}
+    plan.run(made["mosaic"], {name: made[name] for name in order.names}, window=window)
+    return tuple(made.values())
 
 
-def _store(token, job, keys, arrays, backgrounds, window, path):
-    """Computes a window and writes it into a zarr store: the task."""
+def _plane(name, shape, dtype, inputs):
+    """Shape and type of a plane by its name."""
+    first = (-(-inputs // 32),) if name == "context" else ()
+    return (*first, *shape), np.dtype(np.int32 if name in _mosaic.INTEGERS else dtype)
+
+
+def _store(token, text, keys, arrays, backgrounds, window, path, names, leading, turn):
+    """Computes a window and writes it into arrays of a zarr store, with the axes of the output: the task."""
     import zarr
 
-    output, footprint = _compute(token, job, keys, arrays, backgrounds, window)
+    results = _compute(token, text, keys, arrays, backgrounds, window)
     group = zarr.open_group(path, mode="r+")
+    for name, result in zip(names, results, strict=True):
+        place, result = _placed(window, leading, turn, result)
+        group[name][place] = result
+
+
+def _placed(window, leading, turn, result):
+    """Where a result of a window goes in an array of the output, and the result with the axes of that."""
     y, x, ny, nx = window
-    group["array"][..., y : y + ny, x : x + nx] = output
-    group["footprint"][..., y : y + ny, x : x + nx] = footprint
+    place = (*leading, slice(y, y + ny), slice(x, x + nx))
+    extra = result.ndim - len(place)
+    if turn is not None:
+        back = [int(axis) for axis in np.argsort(turn)]
+        place = tuple(place[axis] for axis in back)
+        result = result.transpose((*range(extra), *(axis + extra for axis in back)))
+    return (slice(None),) * extra + place, result
 
 
-def _measure(job, keys, arrays):
+def _measure(text, keys, arrays):
     """The backgrounds of the whole, as bytes: the task. Nothing else can go on meanwhile, so it takes all threads of its worker."""
     try:
         from distributed import get_worker
@@ -216,21 +252,45 @@ def _measure(job, keys, arrays):
         threads = get_worker().state.nthreads
     except (ImportError, ValueError):
         threads = None
-    job = _job_of(job)
-    plan = _make_plan(job, dict(zip(keys, arrays, strict=True)), threads=threads)
-    return bytes(plan.match_backgrounds(np.dtype(job.dtype) == np.float64))
+    order = _order_of(text)
+    plan = _make_plan(order, dict(zip(keys, arrays, strict=True)), threads=threads)
+    return bytes(plan.match_backgrounds(np.dtype(order.dtype) == np.float64))
 
 
-def side_of(shape, block_size):
-    """Shape (ny, nx) of the windows: that of the blocks asked for, or such that a window has a good size."""
-    ny, nx = shape[-2:]
-    if isinstance(block_size, (tuple, list)) and len(block_size) >= 2 and all(np.ndim(n) == 0 for n in block_size):
-        wanted = [int(length) for length in block_size[-2:]]
-        return tuple(n if length < 1 else min(length, n) for length, n in zip(wanted, (ny, nx), strict=True))
-    planes = int(np.prod(shape[:-2]))
-    side = int(np.sqrt(_WINDOW / (16 * planes))) // _TILE * _TILE
-    side = max(_TILE, min(side, 2048))
-    return min(side, ny), min(side, nx)
+def blocks_of(job, shape, block_size, n):
+    """What a task computes, with axes as the engine takes them: how many planes along each leading axis, and the shape (ny, nx) of the windows.
+
+    Parameters
+    ----------
+    job : Job
+        What is to be computed.
+    shape : tuple
+        Shape of the output as the caller sees it.
+    block_size : tuple, 'auto' or None
+        As in reproject: -1 is the whole axis, and leading axes may be left out. None and ``'auto'`` give windows of a good size, with all planes.
+    n : int
+        Axes of the WCS; what comes before is cut into blocks only if these are whole.
+    """
+    if block_size is None or (isinstance(block_size, str) and block_size == "auto"):
+        ny, nx = job.shape[-2:]
+        lead = job.lead()
+        side = int(np.sqrt(_WINDOW / (16 * int(np.prod(lead))))) // _TILE * _TILE
+        side = max(_TILE, min(side, 2048))
+        return lead, (min(side, ny), min(side, nx))
+    if len(block_size) > len(shape):
+        raise ValueError(
+            f"block_size {len(block_size)} cannot have more elements than the dimensionality of the output ({len(shape)})"
+        )
+    wanted = [-1] * (len(shape) - len(block_size)) + [int(length) for length in block_size]
+    wanted = [length if side < 1 else min(side, length) for side, length in zip(wanted, shape, strict=True)]
+    free = len(shape) - n
+    if wanted[free:] != list(shape[free:]) and wanted[:free] != list(shape[:free]):
+        raise ValueError(
+            "block shape should either match output data shape along broadcasted dimension or non-broadcasted dimensions"
+        )
+    if job.target.order is not None:
+        wanted = [wanted[axis] for axis in job.target.order]
+    return tuple(wanted[:-2]), tuple(wanted[-2:])
 
 
 def active_client():
@@ -241,26 +301,50 @@ def active_client():
     return client if type(client).__module__.partition(".")[0] == "distributed" else None
 
 
-def run(windows, output, footprint, matching, bar=None, zarr_path=None):
-    """Computes all windows on the active scheduler: into arrays of this process, or by the workers into a zarr store."""
+def run(job, arrays, lead, side, matching, bar=None, store=None):
+    """Computes a job window by window on the active scheduler.
+
+    Parameters
+    ----------
+    job : Job
+        What is to be computed.
+    arrays : dict
+        Arrays of this process by name, with the axes of the output; with a store those that are in it, by their names there.
+    lead, side : tuple
+        From `blocks_of`.
+    matching : bool
+        Whether backgrounds are matched.
+    bar : callable, optional
+        Told of the part that is done.
+    store : str, optional
+        Path of a zarr store into which the workers write.
+    """
     client = active_client()
-    crew = _Cluster(client, windows) if client is not None else _Scheduler(windows)
-    task, further = (_compute, ()) if zarr_path is None else (_store, (os.fspath(zarr_path),))
-    total = len(windows.rows) * len(windows.columns)
-    with contextlib.closing(crew):
-        backgrounds = None
-        if matching:
-            backgrounds = windows.measured(bar)
-            if backgrounds is None:
-                backgrounds = crew.measure()
-        for done, (window, result) in enumerate(crew.each(task, backgrounds, further), 1):
-            if zarr_path is None:
-                y, x, ny, nx = window
-                for whole, part in zip((output, footprint), result, strict=True):
-                    whole[..., y : y + ny, x : x + nx] = part
-            del result
-            if bar is not None:
-                bar("combining", done / total)
+    dtype = _mosaic.sample_type(arrays["mosaic"])
+    pieces = list(itertools.product(*(range(0, n, step) for n, step in zip(job.shape, lead, strict=False))))
+    done = 0
+    for leading, part in job.parts(lead):
+        windows = Windows(part, dtype, [name for name in arrays if name != "mosaic"], side)
+        total = len(pieces) * len(windows.rows) * len(windows.columns)
+        task, further = _compute, ()
+        if store is not None:
+            names = [array.basename for array in arrays.values()]
+            task, further = _store, (store, names, leading, job.target.order)
+        with contextlib.closing(_Cluster(client, windows) if client is not None else _Scheduler(windows)) as crew:
+            backgrounds = None
+            if matching:
+                backgrounds = windows.measured(bar)
+                if backgrounds is None:
+                    backgrounds = crew.measure()
+            for window, results in crew.each(task, backgrounds, further):
+                if store is None:
+                    for array, result in zip(arrays.values(), results, strict=True):
+                        place, result = _placed(window, leading, job.target.order, result)
+                        array[place] = result
+                del results
+                done += 1
+                if bar is not None:
+                    bar("combining", done / total)
 
 
 class _Scheduler:
@@ -280,7 +364,7 @@ class _Scheduler:
 
     def measure(self):
         keys = list(range(len(self._windows.arrays)))
-        return _measure(self._windows.job, keys, self._data(keys))
+        return _measure(self._windows.order, keys, self._data(keys))
 
     def each(self, task, backgrounds, further):
         import dask
@@ -293,7 +377,7 @@ class _Scheduler:
             tasks = []
             for window in some:
                 keys = windows.needs(window)
-                arguments = (windows.token, windows.job, keys, self._data(keys), backgrounds, window, *further)
+                arguments = (windows.token, windows.order, keys, self._data(keys), backgrounds, window, *further)
                 tasks.append(call(task, _Opaque(arguments)))
             yield from zip(some, dask.compute(*tasks), strict=True)
 
@@ -320,7 +404,7 @@ class _Cluster:
         self._client, self._windows = client, windows
         self._held = {}
         # Kept by the scheduler, so that it can be given to any worker at any time.
-        self._job = client.submit(bytes, windows.job, pure=False, key=f"skymosaic-job-{windows.token}")
+        self._order = client.submit(bytes, windows.order, pure=False, key=f"skymosaic-order-{windows.token}")
 
     def _data(self, keys):
         """Futures of the arrays, sent where they are not held any more."""
@@ -340,7 +424,7 @@ class _Cluster:
     def measure(self):
         keys = list(range(len(self._windows.arrays)))
         for tries in itertools.count():
-            future = self._submit(_measure, self._job, keys, self._data(keys))
+            future = self._submit(_measure, self._order, keys, self._data(keys))
             try:
                 return future.result()
             except Exception as error:
@@ -364,7 +448,7 @@ class _Cluster:
             while waiting and len(pending) < most:
                 window = waiting.popleft()
                 keys = windows.needs(window)
-                future = self._submit(task, windows.token, self._job, keys, self._data(keys), given, window, *further)
+                future = self._submit(task, windows.token, self._order, keys, self._data(keys), given, window, *further)
                 pending[future] = window
                 completed.add(future)
 
@@ -404,12 +488,69 @@ def _is_loss(error):
     return isinstance(error, (KilledWorker, CancelledError, CommClosedError))
 
 
-def lazy(windows, matching):
-    """Output and footprint as dask arrays that nobody has computed yet."""
+def lazy(job, dtype, names, lead, side, matching):
+    """The mosaic and further planes as dask arrays that nobody has computed yet, with the axes of the output.
+
+    Parameters
+    ----------
+    job : Job
+        What is to be computed.
+    dtype : `~numpy.dtype`
+        Type of the samples.
+    names : iterable of str
+        Planes beside the mosaic.
+    lead, side : tuple
+        From `blocks_of`.
+    matching : bool
+        Whether backgrounds are matched.
+    """
+    import dask.array as da
+
+    grid = np.empty([-(-n // step) for n, step in zip(job.shape, lead, strict=False)], dtype=object)
+    for place, (_, part) in zip(np.ndindex(grid.shape), _lazily(job).parts(lead), strict=True):
+        grid[place] = _lazy(Windows(part, dtype, names, side), matching)
+    whole = []
+    for k, name in enumerate(("mosaic", *names)):
+        blocks = np.empty(grid.shape, dtype=object)
+        for place in np.ndindex(grid.shape):
+            blocks[place] = grid[place][k]
+        extra = int(name == "context")
+        joined = blocks.item() if blocks.ndim == 0 else _joined(blocks, extra)
+        if job.target.order is not None:
+            joined = da.transpose(joined, (*range(extra), *(int(axis) + extra for axis in np.argsort(job.target.order))))
+        whole.append(joined)
+    return tuple(whole)
+
+
+def _lazily(job):
+    """The job, with arrays that are interpolated between when they are needed, and not before."""
+    import dask.array as da
+
+    if job.plain:
+        return job
+
+    def wrapped(image):
+        if image is None or all(at is None for at in image.planes) or is_dask(image.array):
+            return image
+        return replace(image, array=da.from_array(native(image.array), name=False))
+
+    return replace(job, pairs=[tuple(map(wrapped, pair)) for pair in job.pairs])
+
+
+def _joined(blocks, axis):
+    """Blocks along leading axes, the first of which is ``axis`` of the arrays, as one array."""
+    import dask.array as da
+
+    inner = [block if blocks.ndim == 1 else _joined(block, axis + 1) for block in blocks]
+    return inner[0] if len(inner) == 1 else da.concatenate(inner, axis=axis)
+
+
+def _lazy(windows, matching):
+    """The planes of one part."""
     import dask
     import dask.array as da
 
-    job = dask.delayed(windows.job, name=f"skymosaic-job-{windows.token}")
+    order = dask.delayed(windows.order, name=f"skymosaic-order-{windows.token}")
     arrays = [
         dask.delayed(array, name=None if is_dask(array) else f"skymosaic-array-{windows.token}-{key}")
         for key, array in enumerate(windows.arrays)
@@ -417,31 +558,43 @@ def lazy(windows, matching):
     backgrounds = None
     if matching:
         keys = list(range(len(arrays)))
-        backgrounds = dask.delayed(_measure, pure=False)(job, keys, arrays)
-    call = dask.delayed(_compute, pure=False, nout=2)
-    pieces = [[], []]
+        backgrounds = dask.delayed(_measure, pure=False)(order, keys, arrays)
+    names = ("mosaic", *windows.names)
+    call = dask.delayed(_compute, pure=False, nout=len(names))
+    pieces = [[] for _ in names]
     for y, ny in windows.rows:
-        rows = [[], []]
+        rows = [[] for _ in names]
         for x, nx in windows.columns:
             window = (y, x, ny, nx)
             keys = windows.needs(window)
-            both = call(windows.token, job, keys, [arrays[key] for key in keys], backgrounds, window)
-            shape = (*windows.shape[:-2], ny, nx)
-            for row, piece in zip(rows, both, strict=True):
-                row.append(da.from_delayed(piece, shape, windows.dtype))
+            results = call(windows.token, order, keys, [arrays[key] for key in keys], backgrounds, window)
+            for name, row, piece in zip(names, rows, results, strict=True):
+                shape, dtype = _plane(name, (*windows.shape[:-2], ny, nx), windows.dtype, windows.inputs)
+                row.append(da.from_delayed(piece, shape, dtype))
         for piece, row in zip(pieces, rows, strict=True):
             piece.append(da.concatenate(row, axis=-1))
     return tuple(da.concatenate(piece, axis=-2) for piece in pieces)
 
 
-def create_store(path, windows):
-    """An empty zarr store for output and footprint, one chunk a window."""
+def create_store(path, job, shape, names, lead, side, dtype):
+    """An empty zarr store for the mosaic, as ``array``, and further planes; one chunk a window. Returns its arrays by name."""
     import zarr
 
     if os.path.exists(path) and (not os.path.isdir(path) or os.listdir(path)):
         raise FileExistsError(f"zarr_path = {os.fspath(path)!r} exists: remove it, or choose another")
     group = zarr.open_group(os.fspath(path), mode="w-")
-    chunks = (*windows.shape[:-2], windows.rows[0][1], windows.columns[0][1])
-    for name in ("array", "footprint"):
-        group.create_array(name, shape=windows.shape, chunks=chunks, dtype=windows.dtype)
-    return group
+    order = job.target.order
+    chunks = (*lead, *side) if order is None else tuple((*lead, *side)[axis] for axis in np.argsort(order))
+    made = {}
+    for name in ("mosaic", *names):
+        whole, kind = _plane(name, shape, dtype, len(job.pairs))
+        stored = "array" if name == "mosaic" else name
+        made[name] = group.create_array(stored, shape=whole, chunks=(1,) * (len(whole) - len(chunks)) + chunks, dtype=kind)
+    return made
+
+
+def opened(planes):
+    """Arrays of a zarr store by name, as dask arrays on it."""
+    import dask.array as da
+
+    return {name: da.from_zarr(array) for name, array in planes.items()}

@@ -3,6 +3,7 @@
 import threading
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 from astropy.wcs.wcsapi import BaseHighLevelWCS, HighLevelWCSWrapper
@@ -41,16 +42,14 @@ def understood(header):
 
 
 def native_cards(wcs):
-    """Header text for the native part of the celestial axes of a WCS, exact to the last bit of every parameter, or None if it cannot
-    answer for them."""
+    """Header text for the native part of a WCS of two celestial axes, exact to the last bit of every parameter, or None if it cannot
+    answer for it."""
     wcs = fits_wcs(wcs)
-    if wcs is None or not wcs.has_celestial:
+    if wcs is None or wcs.pixel_n_dim != 2 or not wcs.has_celestial:
         return None
     if any(table is not None for table in (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)):
         return None
-    wcs = wcs.celestial if wcs.pixel_n_dim > 2 else wcs.deepcopy()
-    if wcs.pixel_n_dim != 2:
-        return None
+    wcs = wcs.deepcopy()
     wcs.wcs.set()
     if not all(ctype.startswith(_SKY_AXES) for ctype in wcs.wcs.ctype):
         return None
@@ -120,11 +119,38 @@ def _agree(wcs, native):
     return bool(same.all() and not np.any(off > _AGREEMENT))
 
 
+def has_celestial(wcs):
+    """Whether some axes of a high-level WCS are on the sky."""
+    fits = fits_wcs(wcs)
+    if fits is not None:
+        return fits.has_celestial
+    return any(issubclass(kind[0], SkyCoord) for kind in wcs.low_level_wcs.world_axis_object_classes.values())
+
+
+def check_coordinates(wcs_in, wcs_out):
+    """Checks that two WCS have coordinates of the same kinds, with the messages of reproject."""
+    if has_celestial(wcs_in) and not has_celestial(wcs_out):
+        raise ValueError("Input WCS has celestial components but output WCS does not")
+    if has_celestial(wcs_out) and not has_celestial(wcs_in):
+        raise ValueError("Output WCS has celestial components but input WCS does not")
+    fits_in, fits_out = fits_wcs(wcs_in), fits_wcs(wcs_out)
+    if fits_in is None or fits_out is None:
+        return
+    if fits_in.wcs.spec >= 0 and fits_out.wcs.spec >= 0:
+        kinds = [wcs.wcs.ctype[wcs.wcs.spec] for wcs in (fits_in, fits_out)]
+        if kinds[0][:4] != kinds[1][:4]:
+            raise ValueError(f"The input ({kinds[0]}) and output ({kinds[1]}) spectral coordinate types are not equivalent.")
+    elif fits_in.wcs.spec >= 0:
+        raise ValueError("Input WCS has a spectral component but output WCS does not")
+    elif fits_out.wcs.spec >= 0:
+        raise ValueError("Output WCS has a spectral component but input WCS does not")
+
+
 class PixelMap:
-    """Pixels of an output to those of an input and back, as astropy relates them."""
+    """Pixels of an output to those of an input and back, as astropy relates them: two WCS of two axes."""
 
     def __init__(self, wcs_out, wcs_in, roundtrip=True):
-        self._out, self._in = _planar(wcs_out), _planar(wcs_in)
+        self._out, self._in = wcs_out, wcs_in
         self._roundtrip = roundtrip
         # FITS WCS of astropy are not safe to use from several threads (astropy issue 16244).
         self._lock = threading.Lock()
@@ -150,50 +176,3 @@ class PixelMap:
 
 def _pixels(coordinates):
     return [np.array(axis, dtype=float) for axis in coordinates]
-
-
-def _planar(wcs):
-    """The two pixel axes that are mapped."""
-    if wcs.pixel_n_dim == 2:
-        return wcs
-    fits = fits_wcs(wcs)
-    if fits is None or not fits.has_celestial:
-        raise NotImplementedError(
-            f"the WCS {type(wcs).__name__} has {wcs.pixel_n_dim} pixel axes: only the celestial axes of a FITS WCS can be "
-            "told from the others; give a WCS of the two axes to be reprojected and let the others be leading dimensions of the array"
-        )
-    return fits.celestial
-
-
-def check_leading(wcs_in, wcs_out, shape):
-    """Checks that the axes before the last two are the same in an input and the output, plane by plane."""
-    wcs_in, wcs_out = fits_wcs(wcs_in), fits_wcs(wcs_out)
-    if wcs_in is None or wcs_out is None:
-        raise NotImplementedError("axes beyond two are supported for FITS WCS only: leave them out of the WCS")
-    for wcs in (wcs_in, wcs_out):
-        matrix = wcs.axis_correlation_matrix
-        celestial = [wcs.wcs.lng, wcs.wcs.lat]
-        if sorted(celestial) != [0, 1] or matrix[2:, :2].any() or matrix[:2, 2:].any():
-            raise NotImplementedError(
-                "a cube has to have its celestial axes as FITS axes 1 and 2, independent of the others"
-            )
-    if wcs_in.wcs.spec >= 0 and wcs_out.wcs.spec >= 0:
-        kinds = [wcs.wcs.ctype[wcs.wcs.spec] for wcs in (wcs_in, wcs_out)]
-        if kinds[0][:4] != kinds[1][:4]:
-            raise ValueError(f"The input ({kinds[0]}) and output ({kinds[1]}) spectral coordinate types are not equivalent.")
-    elif wcs_in.wcs.spec >= 0:
-        raise ValueError("Input WCS has a spectral component but output WCS does not")
-    elif wcs_out.wcs.spec >= 0:
-        raise ValueError("Output WCS has a spectral component but input WCS does not")
-    axes = list(range(3, wcs_in.pixel_n_dim + 1))
-    rest_in, rest_out = wcs_in.sub(axes), wcs_out.sub(axes)
-    lengths = shape[: len(axes)][::-1]
-    for axis, length in enumerate(lengths):
-        planes = np.zeros((length, len(axes)))
-        planes[:, axis] = np.arange(length)
-        back = rest_in.wcs_world2pix(rest_out.wcs_pix2world(planes, 0), 0)
-        if not np.allclose(back, planes, rtol=0, atol=1e-4):
-            raise NotImplementedError(
-                f"axis {axis + 3} of the input is not that of the output, plane for plane: planes are combined one to one and not "
-                "interpolated between; resample that axis first"
-            )

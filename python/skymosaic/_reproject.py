@@ -1,0 +1,169 @@
+"""Single images and cubes: reproject_interp, reproject_adaptive and reproject_exact."""
+
+import warnings
+
+import numpy as np
+from astropy.wcs.utils import pixel_to_pixel, proj_plane_pixel_area
+
+from ._axes import DEGREES, planes_at
+from ._coadd import check_destination
+from ._inputs import check, parse_image, parse_target
+from ._mosaic import Job, deliver
+from ._options import kernel
+from ._wcs import fits_wcs, high_level
+
+# Below this size of a pixel, in square degrees, directions on the sphere are too coarse for areas.
+_SMALLEST_AREA = (1e-6 / 3600) ** 2
+
+
+def reproject_interp(
+    input_data,
+    output_projection,
+    shape_out=None,
+    hdu_in=0,
+    order="bilinear",
+    roundtrip_coords=True,
+    output_array=None,
+    output_footprint=None,
+    return_footprint=True,
+    block_size=None,
+    parallel=False,
+    return_type=None,
+    dask_method=None,
+    *,
+    non_reprojected_dims=None,
+    zarr_path=None,
+    **further,
+):
+    """Doc."""
+    if isinstance(order, float) and order == int(order):
+        order = int(order)
+    arguments = {"order": order, "roundtrip_coords": roundtrip_coords, **further}
+    return _reproject(
+        "interp", "reproject_interp", arguments, input_data, output_projection, shape_out, hdu_in, output_array, output_footprint, return_footprint,
+        block_size, parallel, return_type, dask_method or "none", non_reprojected_dims, zarr_path,
+    )
+
+
+def reproject_adaptive(
+    input_data,
+    output_projection,
+    shape_out=None,
+    hdu_in=0,
+    center_jacobian=False,
+    despike_jacobian=False,
+    roundtrip_coords=True,
+    conserve_flux=False,
+    kernel="gaussian",
+    kernel_width=1.3,
+    sample_region_width=4,
+    boundary_mode="strict",
+    boundary_fill_value=0,
+    boundary_ignore_threshold=0.5,
+    x_cyclic=False,
+    y_cyclic=False,
+    bad_value_mode="strict",
+    bad_fill_value=0,
+    output_array=None,
+    output_footprint=None,
+    return_footprint=True,
+    block_size=None,
+    parallel=False,
+    return_type=None,
+    dask_method=None,
+    *,
+    non_reprojected_dims=None,
+    zarr_path=None,
+    **further,
+):
+    """Doc."""
+    arguments = {
+        "center_jacobian": center_jacobian,
+        "despike_jacobian": despike_jacobian,
+        "roundtrip_coords": roundtrip_coords,
+        "conserve_flux": conserve_flux,
+        "kernel": kernel,
+        "kernel_width": kernel_width,
+        "sample_region_width": sample_region_width,
+        "boundary_mode": boundary_mode,
+        "boundary_fill_value": boundary_fill_value,
+        "boundary_ignore_threshold": boundary_ignore_threshold,
+        "x_cyclic": x_cyclic,
+        "y_cyclic": y_cyclic,
+        "bad_value_mode": bad_value_mode,
+        "bad_fill_value": bad_fill_value,
+        **further,
+    }
+    return _reproject(
+        "adaptive", "reproject_adaptive", arguments, input_data, output_projection, shape_out, hdu_in, output_array, output_footprint, return_footprint,
+        block_size, parallel, return_type, dask_method, non_reprojected_dims, zarr_path,
+    )
+
+
+def reproject_exact(
+    input_data,
+    output_projection,
+    shape_out=None,
+    hdu_in=0,
+    output_array=None,
+    output_footprint=None,
+    return_footprint=True,
+    block_size=None,
+    parallel=False,
+    return_type=None,
+    dask_method=None,
+    *,
+    non_reprojected_dims=None,
+    zarr_path=None,
+    **further,
+):
+    """Doc."""
+    return _reproject(
+        "exact", "reproject_exact", further, input_data, output_projection, shape_out, hdu_in, output_array, output_footprint, return_footprint,
+        block_size, parallel, return_type, dask_method, non_reprojected_dims, zarr_path,
+    )
+
+
+def _reproject(
+    name, label, arguments, input_data, output_projection, shape_out, hdu_in, output_array, output_footprint, return_footprint,
+    block_size, parallel, return_type, dask_method, non_reprojected_dims, zarr_path,
+):
+    """An image as a mosaic of one."""
+    if return_type not in (None, "numpy", "dask", "zarr"):
+        raise ValueError("return_type should be set to 'numpy' or 'dask', or 'zarr' with zarr_path")
+    if dask_method not in (None, "memmap", "none"):
+        raise ValueError("dask_method should be set to 'memmap' or 'none'")
+    if return_type == "dask" and block_size is None and parallel is False:
+        raise ValueError("Output cannot be returned as dask arrays when parallel=False and no block size has been specified")
+    if non_reprojected_dims is not None and non_reprojected_dims != tuple(range(len(non_reprojected_dims))):
+        raise ValueError("non_reprojected_dims should be a tuple with values increasing sequentially from zero")
+    check_destination(return_type, zarr_path, (output_array, output_footprint))
+    settings = kernel(name, arguments, label)
+    image = parse_image(input_data, hdu_in)
+    target = parse_target(output_projection, shape_out, image.shape, output_array)
+    for given, what in ((output_array, "array"), (output_footprint, "footprint")):
+        if given is not None and given.shape != target.shape:
+            raise ValueError(f"Output {what} shape {given.shape} should match shape_out={target.shape}")
+    if name == "exact":
+        _warn_of_small_pixels(image, target)
+    given = {"mosaic": output_array, "footprint": output_footprint}
+    names = ("footprint",) if return_footprint else ()
+    scheduling = {"parallel": parallel, "block_size": block_size, "dask_method": dask_method or "memmap"}
+    settings |= {"combine": "first", "blank": np.nan}
+    n = target.wcs.pixel_n_dim
+    job = Job.of([(image, None)], target, settings, arguments.get("roundtrip_coords", True), DEGREES.get(settings["resample"]), len(non_reprojected_dims or ()))
+    planes, _ = deliver(job, target.shape, n, given, names, scheduling, return_type, zarr_path)
+    return (planes["mosaic"], planes["footprint"]) if return_footprint else planes["mosaic"]
+
+
+def _warn_of_small_pixels(image, target):
+    """reproject's warning of pixels that are too small."""
+    for wcs in (fits_wcs(high_level(image.astropy_wcs())), fits_wcs(target.wcs)):
+        if wcs is not None and wcs.pixel_n_dim == 2 and proj_plane_pixel_area(wcs) < _SMALLEST_AREA:
+            warnings.warn(
+                "The reproject_exact function may have precision issues with images that have resolutions below ~1e-6 arcsec, so the results may "
+                "not be accurate.",
+                UserWarning,
+                stacklevel=4,
+            )
+            return
