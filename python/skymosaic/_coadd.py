@@ -107,7 +107,7 @@ def reproject_and_coadd(
             One thread (False, the default), all, so many, or the windows as tasks of the active dask scheduler, dask.distributed included: files are opened by
             the workers, arrays are sent once to those that need them, windows of lost workers are computed again.
         coordinate_error : float
-            How far in input pixels coordinates may be off; 0 is exact. Default: 1e-4.
+            How far in input pixels coordinates may be off; 0 is exact. Default: 1e-8.
         memory_limit : int
             Bytes that the engine may hold at once.
         min_weight : float

@@ -267,27 +267,17 @@ def blocks_of(job, shape, block_size, n):
     shape : tuple
         Shape of the output as the caller sees it.
     block_size : tuple, 'auto' or None
-        As in reproject: -1 is the whole axis, and leading axes may be left out. None and ``'auto'`` give windows of a good size, with all planes.
+        See `check_block_size`. None and ``'auto'`` give windows of a good size, with all planes.
     n : int
-        Axes of the WCS; what comes before is cut into blocks only if these are whole.
+        Axes of the WCS.
     """
-    if block_size is None or (isinstance(block_size, str) and block_size == "auto"):
+    wanted = _mosaic.check_block_size(block_size, shape, n)
+    if wanted is None:
         ny, nx = job.shape[-2:]
         lead = job.lead()
         side = int(np.sqrt(_WINDOW / (16 * int(np.prod(lead))))) // _TILE * _TILE
         side = max(_TILE, min(side, 2048))
         return lead, (min(side, ny), min(side, nx))
-    if len(block_size) > len(shape):
-        raise ValueError(
-            f"block_size {len(block_size)} cannot have more elements than the dimensionality of the output ({len(shape)})"
-        )
-    wanted = [-1] * (len(shape) - len(block_size)) + [int(length) for length in block_size]
-    wanted = [length if side < 1 else min(side, length) for side, length in zip(wanted, shape, strict=True)]
-    free = len(shape) - n
-    if wanted[free:] != list(shape[free:]) and wanted[:free] != list(shape[:free]):
-        raise ValueError(
-            "block shape should either match output data shape along broadcasted dimension or non-broadcasted dimensions"
-        )
     if job.target.order is not None:
         wanted = [wanted[axis] for axis in job.target.order]
     return tuple(wanted[:-2]), tuple(wanted[-2:])

@@ -10,7 +10,7 @@ import numpy as np
 from . import _core
 from ._arrays import is_dask, writable
 from ._inputs import arranged, build, check, cut
-from ._options import threads
+from ._options import COORDINATE_ERROR, threads
 
 # Pixels of a strip that is computed beside an array that cannot be written in place.
 _STRIP = 1 << 22
@@ -36,7 +36,7 @@ class Job:
         """A job whose arrays are as the engine takes them."""
         for image, _ in pairs:
             check(image, target)
-        tolerance = settings.get("coordinate_error", 1e-4)
+        tolerance = settings.get("coordinate_error", COORDINATE_ERROR)
         return cls(*arranged(pairs, target, degree, non_reprojected, tolerance), settings, roundtrip)
 
     @property
@@ -206,6 +206,34 @@ class Bar:
             self._to(self._count + 1)
         elif hasattr(self._bar, "close"):
             self._bar.close()
+
+
+def check_block_size(block_size, shape, n):
+    """The block size as lengths along each axis of the output, checked as reproject does; None if it is to be chosen.
+
+    Parameters
+    ----------
+    block_size : tuple, 'auto' or None
+        As in reproject: -1 is the whole axis, and leading axes may be left out.
+    shape : tuple
+        Shape of the output.
+    n : int
+        Axes of the WCS; what comes before is cut into blocks only if these are whole.
+    """
+    if block_size is None or (isinstance(block_size, str) and block_size == "auto"):
+        return None
+    if len(block_size) > len(shape):
+        raise ValueError(
+            f"block_size {len(block_size)} cannot have more elements than the dimensionality of the output ({len(shape)})"
+        )
+    wanted = [-1] * (len(shape) - len(block_size)) + [int(length) for length in block_size]
+    wanted = [length if side < 1 else min(side, length) for side, length in zip(wanted, shape, strict=True)]
+    free = len(shape) - n
+    if wanted[free:] != list(shape[free:]) and wanted[:free] != list(shape[:free]):
+        raise ValueError(
+            "block shape should either match output data shape along broadcasted dimension or non-broadcasted dimensions"
+        )
+    return wanted
 
 
 def deliver(job, shape, n, given, names, scheduling, return_type=None, zarr_path=None, progress_bar=None):

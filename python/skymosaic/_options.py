@@ -22,6 +22,9 @@ _FUNCTIONS = {"reproject_interp": "interp", "reproject_adaptive": "adaptive", "r
 # Kernels that interpolate and that reproject does not have.
 _KERNELS = ("cubic", "lanczos2", "lanczos3", "lanczos4", "lanczos5")
 _NAMES = ("interp", "adaptive", "exact", "nearest", "bilinear", "biquadratic", "bicubic", *_KERNELS, "drizzle")
+# How far coordinates may be off, in input pixels, unless the caller says otherwise: so small a bound costs next to nothing where the map is smooth, and
+# pixels agree with reproject's to rounding.
+COORDINATE_ERROR = 1e-8
 # Arguments of every reprojection function that reproject's do not have.
 _ENGINE = ("min_weight", "coordinate_error", "memory_limit")
 
@@ -130,7 +133,8 @@ def resampling(function, arguments):
 
 def kernel(name, arguments, label):
     """Options of the native part from the name of a reprojection function and its arguments; ``label`` is what messages call it."""
-    settings = {key: arguments[key] for key in _ENGINE if arguments.get(key) is not None}
+    settings = {"coordinate_error": COORDINATE_ERROR}
+    settings |= {key: arguments[key] for key in _ENGINE if arguments.get(key) is not None}
     arguments = {key: value for key, value in arguments.items() if key not in _ENGINE}
     maker = {"interp": _interp, "adaptive": _adaptive, "exact": _exact, "drizzle": _drizzle}.get(
         name, functools.partial(_kernel, name)

@@ -8,7 +8,7 @@ from astropy.wcs.utils import pixel_to_pixel, proj_plane_pixel_area
 from ._axes import DEGREES, planes_at
 from ._coadd import check_destination
 from ._inputs import check, parse_image, parse_target
-from ._mosaic import Job, deliver
+from ._mosaic import Job, check_block_size, deliver
 from ._options import kernel
 from ._wcs import fits_wcs, high_level
 
@@ -151,6 +151,7 @@ def _reproject(
     scheduling = {"parallel": parallel, "block_size": block_size, "dask_method": dask_method or "memmap"}
     settings |= {"combine": "first", "blank": np.nan}
     n = target.wcs.pixel_n_dim
+    check_block_size(block_size, target.shape, n)
     job = Job.of([(image, None)], target, settings, arguments.get("roundtrip_coords", True), DEGREES.get(settings["resample"]), len(non_reprojected_dims or ()))
     planes, _ = deliver(job, target.shape, n, given, names, scheduling, return_type, zarr_path)
     return (planes["mosaic"], planes["footprint"]) if return_footprint else planes["mosaic"]

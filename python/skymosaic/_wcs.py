@@ -94,9 +94,15 @@ def _cards(wcs):
             for (p, q), value in np.ndenumerate(matrix):
                 if value != 0:
                     cards[f"{name.upper()}_{p}_{q}"] = value
-    if wcs.array_shape is not None:
-        cards["NAXIS"], cards["NAXIS1"], cards["NAXIS2"] = 2, wcs.array_shape[1], wcs.array_shape[0]
+    if _shape(wcs) is not None:
+        cards["NAXIS"], cards["NAXIS2"], cards["NAXIS1"] = 2, *_shape(wcs)
     return "\n".join(f"{keyword:8}= {_value(value)}" for keyword, value in cards.items())
+
+
+def _shape(wcs):
+    """The shape (ny, nx) that a WCS has, or None: one that was made of some axes of a header may have the shape of all of them."""
+    shape = wcs.array_shape
+    return None if shape is None or len(shape) != 2 else shape
 
 
 def _value(value):
@@ -107,7 +113,7 @@ def _value(value):
 
 def _agree(wcs, native):
     """Whether astropy and the native part put a few pixels at the same place, undefined ones included."""
-    ny, nx = wcs.array_shape or (2 * np.abs(wcs.wcs.crpix[::-1]) + 100)
+    ny, nx = _shape(wcs) or (2 * np.abs(wcs.wcs.crpix[::-1]) + 100)
     x, y = (axis.ravel() for axis in np.meshgrid(np.linspace(0, nx - 1, 4), np.linspace(0, ny - 1, 4)))
     expected = np.array(wcs.all_pix2world(x, y, 0))
     found = np.array(native.pixel_to_celestial(x, y))
