@@ -49,7 +49,31 @@ def native_cards(wcs):
         return None
     if any(table is not None for table in (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)):
         return None
-    wcs = wcs.deepcopy()
+    key = _state(wcs)
+    if key not in _known:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = _found_cards(wcs.deepcopy())
+    return _known[key]
+
+
+# Header text of WCS by their state: most programs have few WCS and many images.
+_known = {}
+_MOST_KNOWN = 1024
+
+
+def _state(wcs):
+    """All that the header text of a WCS depends on."""
+    w = wcs.wcs
+    numbers = [w.crpix, w.crval, w.get_cdelt(), w.get_pc(), (w.lonpole, w.latpole, w.equinox)]
+    if wcs.sip is not None:
+        numbers += [matrix for matrix in (wcs.sip.a, wcs.sip.b, wcs.sip.ap, wcs.sip.bp, wcs.sip.crpix) if matrix is not None]
+    # What the header that wcslib writes does not have to the last bit is beside it.
+    return w.to_header(True), *(np.asarray(one, dtype=float).tobytes() for one in numbers), tuple(w.get_pv()), wcs.array_shape
+
+
+def _found_cards(wcs):
+    """`native_cards` of a WCS that may be changed."""
     wcs.wcs.set()
     if not all(ctype.startswith(_SKY_AXES) for ctype in wcs.wcs.ctype):
         return None
@@ -153,23 +177,50 @@ def check_coordinates(wcs_in, wcs_out):
 
 
 class PixelMap:
-    """Pixels of an output to those of an input and back, as astropy relates them: two WCS of two axes."""
+    """Pixels of an output to those of an input and back, as astropy relates them: two WCS of two axes.
+
+    A call of astropy takes milliseconds, however few the points. So answers are kept for when the same question is asked again (by the plan, the run and the summary), and where
+    rows of pixels are asked for one after the other, many are computed together.
+    """
 
     def __init__(self, wcs_out, wcs_in, roundtrip=True):
         self._out, self._in = wcs_out, wcs_in
         self._roundtrip = roundtrip
         # FITS WCS of astropy are not safe to use from several threads (astropy issue 16244).
         self._lock = threading.Lock()
+        self._kept, self._points = {}, 0
 
     def to_input(self, x, y):
         with self._lock, np.errstate(all="ignore"):
-            found = _pixels(pixel_to_pixel(self._out, self._in, x, y))
-            if self._roundtrip:
-                back = _pixels(pixel_to_pixel(self._in, self._out, *found))
-                lost = (np.abs(back[0] - x) > 1) | (np.abs(back[1] - y) > 1)
-                for axis in found:
-                    axis[lost] = np.nan
-            return found
+            row = _row(x, y)
+            key = row or (x.tobytes(), y.tobytes())
+            if key not in self._kept:
+                if row is not None and (*row[:2], row[2] - 1) in self._kept:
+                    self._compute_rows(*row)
+                else:
+                    self._keep(key, self._to_input(x, y))
+            return self._kept[key]
+
+    def _compute_rows(self, x0, n, y):
+        x = np.tile(x0 + np.arange(n), _ROWS)
+        found = self._to_input(x, np.repeat(y + np.arange(_ROWS), n))
+        for k in range(_ROWS):
+            self._keep((x0, n, y + k), [axis[k * n : (k + 1) * n] for axis in found])
+
+    def _keep(self, key, found):
+        self._points += len(found[0])
+        if self._points > _MOST_POINTS:
+            self._kept, self._points = {}, len(found[0])
+        self._kept[key] = found
+
+    def _to_input(self, x, y):
+        found = _pixels(pixel_to_pixel(self._out, self._in, x, y))
+        if self._roundtrip:
+            back = _pixels(pixel_to_pixel(self._in, self._out, *found))
+            lost = (np.abs(back[0] - x) > 1) | (np.abs(back[1] - y) > 1)
+            for axis in found:
+                axis[lost] = np.nan
+        return found
 
     def to_output(self, x, y):
         with self._lock, np.errstate(all="ignore"):
@@ -178,6 +229,19 @@ class PixelMap:
     # Areas are taken in the plane of the input's pixels.
     output_to_sky = None
     input_to_sky = None
+
+
+# Rows that are computed together, and points that are kept.
+_ROWS = 64
+_MOST_POINTS = 1 << 22
+
+
+def _row(x, y):
+    """First x, number and y of points that are a row of pixels, or None."""
+    n = len(x)
+    if n < 2 or x[-1] - x[0] != n - 1 or y[0] != y[-1] or not (np.diff(x) == 1).all() or (y != y[0]).any():
+        return None
+    return float(x[0]), n, float(y[0])
 
 
 def _pixels(coordinates):
