@@ -3,9 +3,10 @@
 import numpy as np
 
 from ._axes import DEGREES
+from ._functions import reprojected
 from ._inputs import parse_image, parse_target, parse_weights
 from ._mosaic import Job, deliver
-from ._options import resampling
+from ._options import is_known, resampling
 from ._results import Mosaic, Summary
 
 _COMBINE = ("mean", "sum", "first", "last", "min", "max", "median", "weighted_median", "clipped", "inverse_variance")
@@ -160,7 +161,8 @@ def reproject_and_coadd(
         raise ValueError(f"planes = {planes!r}: expected some of {', '.join(map(repr, _PLANES))}")
     check_destination(return_type, zarr_path, (output_array, output_footprint))
     clipping = {name: kwargs.pop(name) for name in _CLIPPING if combine_function == "clipped" and name in kwargs}
-    settings, scheduling, roundtrip = resampling(reproject_function, kwargs)
+    known = is_known(reproject_function)
+    settings, scheduling, roundtrip = resampling(reproject_function if known else "nearest", kwargs if known else {})
     settings |= matching(match_background, background_reference)
     settings |= {"combine": combine_function, "blank": float(blank_pixel_value), "exclude_bits": exclude_bits, **clipping}
     if intermediate_memmap and match_background:
@@ -174,6 +176,8 @@ def reproject_and_coadd(
             raise ValueError(
                 f"If you specify an output {name}array, it must have a shape matching the output shape {target.shape}"
             )
+    if not known:
+        pairs = reprojected(pairs, target, reproject_function, kwargs)
     n = target.wcs.pixel_n_dim
     job = Job.of(pairs, target, settings, roundtrip, DEGREES.get(settings["resample"]), len(non_reprojected_dims or ()))
     names = (*(("footprint",) if return_footprint else ()), *planes)

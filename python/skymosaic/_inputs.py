@@ -15,7 +15,7 @@ from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
 from . import _core
 from ._arrays import is_array, native
 from ._axes import Axes, is_identity, paired, planar, planes_at, positions, snapped
-from ._wcs import PixelMap, check_coordinates, high_level, native_cards, understood
+from ._wcs import PixelMap, Shift, check_coordinates, high_level, native_cards, understood
 
 _IMAGE_HDU = (PrimaryHDU, ImageHDU, CompImageHDU)
 
@@ -37,6 +37,8 @@ class Image:
     variance: Any = None
     mask: Any = None
     scale: float = 1.0
+    # The output pixel (y, x) of the first pixel, for an image that lies on pixels of the output; it has no WCS.
+    corner: tuple | None = None
     # Where the planes of the output lie along the leading axes, in pixels of the image; None for an axis that is mapped one to one.
     planes: tuple = ()
     # Degree of the spline between planes, if there are any.
@@ -385,6 +387,8 @@ def build(image, weights, target, roundtrip=True):
     """The native input of an image with its weights, if any, on a target."""
 
     def place(image):
+        if image.corner is not None:
+            return {"map": Shift(*image.corner)}
         if target.cards is None or (image.wcs is not None and image.cards is None):
             return {"map": PixelMap(target.wcs, high_level(image.astropy_wcs()), roundtrip)}
         return {"wcs": None if image.cards is None else _core.Wcs(image.cards)}

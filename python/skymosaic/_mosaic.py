@@ -35,7 +35,8 @@ class Job:
     def of(cls, pairs, target, settings, roundtrip, degree, non_reprojected=0):
         """A job whose arrays are as the engine takes them."""
         for image, _ in pairs:
-            check(image, target)
+            if image.corner is None:
+                check(image, target)
         tolerance = settings.get("coordinate_error", COORDINATE_ERROR)
         return cls(*arranged(pairs, target, degree, non_reprojected, tolerance), settings, roundtrip)
 

@@ -103,14 +103,20 @@ def _resolve(function):
         function = function.func
     if isinstance(function, str) and function in _NAMES:
         return function, bound
-    ours = (getattr(function, "__module__", None) or "").partition(".")[0] in ("reproject", "skymosaic")
-    name = getattr(function, "__name__", None)
-    if ours and name in _FUNCTIONS:
-        return _FUNCTIONS[name], bound
+    if callable(function) and is_known(function):
+        return _FUNCTIONS[function.__name__], bound
     raise TypeError(
-        f"reproject_function = {function!r}: expected reproject_interp, reproject_adaptive or reproject_exact of the package reproject, or one of "
-        f"the names {', '.join(map(repr, _NAMES))}; other functions cannot be run by the engine"
+        f"reproject_function = {function!r}: expected reproject_interp, reproject_adaptive or reproject_exact, or another callable, or one of "
+        f"the names {', '.join(map(repr, _NAMES))}"
     )
+
+
+def is_known(function):
+    """Whether a reprojection function is one that the engine computes; False for other callables."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    ours = (getattr(function, "__module__", None) or "").partition(".")[0] in ("reproject", "skymosaic")
+    return not callable(function) or (ours and getattr(function, "__name__", None) in _FUNCTIONS)
 
 
 def resampling(function, arguments):

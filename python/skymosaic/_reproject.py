@@ -8,7 +8,7 @@ from astropy.wcs.utils import pixel_to_pixel, proj_plane_pixel_area
 from ._axes import DEGREES, planes_at
 from ._coadd import check_destination
 from ._inputs import check, parse_image, parse_target
-from ._mosaic import Job, check_block_size, deliver
+from ._mosaic import Job, check_block_size, computed, deliver
 from ._options import kernel
 from ._wcs import fits_wcs, high_level
 
@@ -144,6 +144,9 @@ def _reproject(
     for given, what in ((output_array, "array"), (output_footprint, "footprint")):
         if given is not None and given.shape != target.shape:
             raise ValueError(f"Output {what} shape {given.shape} should match shape_out={target.shape}")
+    if target.wcs.pixel_n_dim == 1:
+        check(image, target)
+        return _line(image, target, settings, label, output_array, output_footprint, return_footprint, return_type)
     if name == "exact":
         _warn_of_small_pixels(image, target)
     given = {"mosaic": output_array, "footprint": output_footprint}
@@ -155,6 +158,26 @@ def _reproject(
     job = Job.of([(image, None)], target, settings, arguments.get("roundtrip_coords", True), DEGREES.get(settings["resample"]), len(non_reprojected_dims or ()))
     planes, _ = deliver(job, target.shape, n, given, names, scheduling, return_type, zarr_path)
     return (planes["mosaic"], planes["footprint"]) if return_footprint else planes["mosaic"]
+
+
+def _line(image, target, settings, label, output_array, output_footprint, return_footprint, return_type):
+    """Lines, for a WCS of one axis: interpolated between pixels as cubes are between planes."""
+    degree = DEGREES.get(settings["resample"])
+    if degree is None or return_type not in (None, "numpy"):
+        raise NotImplementedError(
+            f"{label} with a WCS of one axis: only 'nearest-neighbor' to 'bicubic', into numpy arrays; other kernels are for at least two axes"
+        )
+    at = np.array(pixel_to_pixel(target.wcs, high_level(image.wcs), np.arange(target.shape[-1], dtype=float)), dtype=float)
+    array = computed(image).array
+    found = planes_at(array, array.ndim - 1, at, degree)
+    planes = []
+    for made, given in ((found, output_array), (~np.isnan(found), output_footprint)):
+        if given is None:
+            planes.append(made.astype(float))
+        else:
+            given[...] = made
+            planes.append(given)
+    return tuple(planes) if return_footprint else planes[0]
 
 
 def _warn_of_small_pixels(image, target):

@@ -231,6 +231,22 @@ class PixelMap:
     input_to_sky = None
 
 
+class Shift:
+    """Pixels of an output to those of an image whose first pixel is the pixel (y0, x0) of the output."""
+
+    def __init__(self, y0, x0):
+        self._x0, self._y0 = x0, y0
+
+    def to_input(self, x, y):
+        return [x - self._x0, y - self._y0]
+
+    def to_output(self, x, y):
+        return [x + self._x0, y + self._y0]
+
+    output_to_sky = None
+    input_to_sky = None
+
+
 # Rows that are computed together, and points that are kept.
 _ROWS = 64
 _MOST_POINTS = 1 << 22
