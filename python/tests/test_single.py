@@ -164,8 +164,8 @@ def test_lines():
     wcs.wcs.ctype, wcs.wcs.cunit, wcs.wcs.cdelt, wcs.wcs.crval = ["FREQ"], ["Hz"], [1e6], [1.4e9]
     target.wcs.ctype, target.wcs.cunit, target.wcs.cdelt, target.wcs.crval = ["FREQ"], ["Hz"], [0.7e6], [1.4e9]
     line = np.random.default_rng(0).normal(size=(3, 20))
-    at = 0.7 * np.arange(30)
-    expected = np.array([np.where(at <= 19.5, np.interp(at, np.arange(20), one), np.nan) for one in line])
+    at = 0.7 * np.arange(1, 31) - 1
+    expected = np.array([np.where(np.abs(at - 9.5) <= 10, np.interp(at, np.arange(20), one), np.nan) for one in line])
     array, footprint = reproject_interp((line, wcs), target, shape_out=(30,))
     assert worst(array, expected) < 1e-9 and np.array_equal(footprint, ~np.isnan(expected))
     with pytest.raises(NotImplementedError, match="at least two axes"):
