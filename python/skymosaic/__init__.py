@@ -6,7 +6,15 @@ the package reproject; ``skymosaic.reproject`` has its names. The work is done b
 
 from ._coadd import reproject_and_coadd
 from ._optimal import find_optimal_celestial_wcs
+from ._plan import Plan
 from ._reproject import reproject_adaptive, reproject_exact, reproject_interp
 
-__all__ = ["find_optimal_celestial_wcs", "reproject_adaptive", "reproject_and_coadd", "reproject_exact", "reproject_interp"]
+__all__ = [
+    "Plan",
+    "find_optimal_celestial_wcs",
+    "reproject_adaptive",
+    "reproject_and_coadd",
+    "reproject_exact",
+    "reproject_interp",
+]
 __version__ = "0.1.0"

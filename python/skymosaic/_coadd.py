@@ -1,5 +1,8 @@
 """The main job."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from ._axes import DEGREES
@@ -41,8 +44,11 @@ def reproject_and_coadd(
     input_variance=None,
     input_mask=None,
     input_scale=None,
+    input_sky=None,
+    input_exposure=None,
     exclude_bits=0,
     planes=(),
+    zarr_batch_size=None,
     **kwargs,
 ):
     """Reproject images onto the pixels of an output and co-add them.
@@ -68,11 +74,12 @@ def reproject_and_coadd(
     hdu_in, hdu_weights : int, str or tuple, optional
         The HDU of files and HDULists. Default: the only one that holds an image.
     reproject_function : callable or str
-        ``reproject_interp``, ``reproject_adaptive`` or ``reproject_exact`` of the package reproject, or a `functools.partial` of one, or a name: ``'interp'``,
+        ``reproject_interp``, ``reproject_adaptive`` or ``reproject_exact``, skymosaic's or reproject's, or a `functools.partial` of one, or a name: ``'interp'``,
         ``'adaptive'``, ``'exact'``, ``'nearest'``, ``'bilinear'``, ``'biquadratic'``, ``'bicubic'``, ``'cubic'``, ``'lanczos2'`` to
-        ``'lanczos5'``, ``'drizzle'``. Their values agree with reproject's; other functions cannot be run.
+        ``'lanczos5'``, ``'drizzle'``. Another callable is called for one image after the other with the arguments with which reproject calls it, slowly and with a warning, and what
+        it returns is combined.
     combine_function : str
-        ``'mean'``, ``'sum'``, ``'first'``, ``'last'``, ``'min'``, ``'max'``, ``'median'``, ``'weighted_median'``, or ``'clipped'``: the mean without
+        ``'mean'``, ``'sum'``, ``'first'``, ``'last'``, ``'min'``, ``'max'``, ``'median'``, ``'weighted_median'``, ``'inverse_variance'``, or ``'clipped'``: the mean without
         outliers, with ``sigma_lower=3``, ``sigma_upper=3`` and ``maxiters=5`` as in `astropy.stats.sigma_clip`.
     match_background : bool or {'constant', 'plane'}
         Whether to subtract from each image what brings the backgrounds to a common level: True is a constant by the median differences, every pair of images
@@ -89,17 +96,32 @@ def reproject_and_coadd(
         Called with the range of the images, such as `tqdm.tqdm`; it moves on as the part of the work that is done.
     blank_pixel_value : float
         Value where no image has a sample. Default: 0, as in reproject.
-    intermediate_memmap : bool
-        Whether resampled images are kept in temporary memory maps while backgrounds are matched. Nothing else needs intermediates. Default:
+    intermediate_memmap : bool or 'zarr'
+        Whether resampled images are kept in temporary files while backgrounds are matched: memory maps, whichever is asked for. Nothing else needs intermediates. Default:
         False, they are resampled twice.
     non_reprojected_dims : tuple, optional
-        Leading dimensions that are mapped one to one without a look at their WCS axes: ``(0,)`` or ``(0, 1)``, .... Without it these axes have to be
-        the same in images and output.
+        Leading dimensions that are mapped one to one without a look at their WCS axes: ``(0,)`` or ``(0, 1)``, .... Without it planes of the output that lie between
+        those of an image are interpolated, with the order of the kernel if that is one of reproject_interp.
     return_type : {'numpy', 'dask', 'zarr'}, optional
-        Numpy arrays; dask arrays that nobody has computed yet; or two arrays in a zarr store, which the workers of the active dask scheduler write, so
+        Numpy arrays; dask arrays that nobody has computed yet; or dask arrays on a zarr store, which the workers of the active dask scheduler have written, so
         that no process holds more than a few windows. Default: ``'numpy'``.
     zarr_path : str, optional
-        The folder of the new store, with arrays ``array`` and ``footprint``, for ``return_type='zarr'``. Workers must be able to write there.
+        The folder of the new store, with arrays ``array``, ``footprint`` and so on, for ``return_type='zarr'``. Workers must be able to write there.
+    return_footprint : bool
+        Whether to compute and return the footprint. Default: True.
+    input_variance, input_mask : iterable, optional
+        For each image its variances, and its flags (integers of up to 32 bits): files, HDULists, HDUs or arrays on the pixels of the image, or None. A pixel whose variance
+        is negative, infinite or NaN is missing.
+    input_scale, input_sky, input_exposure : iterable, optional
+        For each image the photometric scale that multiplies it (1), the sky level that is subtracted from its pixels before (0), and the name of the exposure that
+        it belongs to, all images of which get the same background (an exposure of its own); or None.
+    exclude_bits : int
+        Bits of the flags that make a pixel missing. Default: 0, none.
+    planes : tuple of {'variance', 'mask', 'count', 'context'}
+        What is computed beside the mosaic, of the samples that a value is made of: the variance of the value, the flags of its pixels, how many there are, and from
+        which images. Default: none.
+    zarr_batch_size : int, optional
+        Taken for programs that pass it to reproject, and without effect: the images of a window are combined as they are read.
     **kwargs
         Arguments of the reprojection function, as in reproject: ``order``, ``kernel``, ``kernel_width``, ``conserve_flux``, ``boundary_mode``, ...;
         and for any of them
@@ -117,16 +139,17 @@ def reproject_and_coadd(
 
     Returns
     -------
-    array, footprint : `~numpy.ndarray`, `dask.array.Array` or `zarr.Array`
-        The mosaic, and the sum over the images of geometric coverage × weight, whatever the combination; 0 where there is no sample. (reproject gives
-        for 'first', 'last', 'min' and 'max' that of the image chosen.)
+    mosaic : Mosaic
+        The pair ``array, footprint`` of `~numpy.ndarray` or `dask.array.Array`: the mosaic, and the sum over the images of geometric coverage × weight, whatever the combination; 0 where
+        there is no sample. (reproject gives for 'first', 'last', 'min' and 'max' that of the image chosen.) It has ``planes`` as attributes, and a ``summary`` of
+        what was done. With ``return_footprint=False`` and no ``planes`` the array alone.
 
     Raises
     ------
     ValueError, TypeError, FileNotFoundError, OSError, MemoryError
         With a message that names the image, HDU or card.
     NotImplementedError
-        For axes beyond the celestial ones that differ between image and output: planes are combined one to one.
+        For axes that cannot be told apart, and planes between planes where the kernel knows planes only.
 
     Notes
     -----
@@ -144,6 +167,44 @@ def reproject_and_coadd(
     ...     files, wcs, shape, reproject_function="lanczos3", combine_function="clipped", parallel=True
     ... )  # doctest: +SKIP
     """
+    prepared = prepare(
+        input_data, output_projection, shape_out, input_weights, hdu_in, hdu_weights, reproject_function, combine_function, match_background,
+        background_reference, output_array, output_footprint, block_sizes, progress_bar, blank_pixel_value, intermediate_memmap, non_reprojected_dims,
+        return_type, zarr_path, return_footprint, input_variance, input_mask, input_scale, input_sky, input_exposure, exclude_bits, planes, kwargs,
+    )
+    made, summaries = prepared.run()
+    if not return_footprint and not planes:
+        return made["mosaic"]
+    return Mosaic(made, Summary.of(summaries))
+
+
+@dataclass
+class Prepared:
+    """A mosaic of which everything is known but its pixels: what `deliver` takes."""
+
+    job: Job
+    shape: tuple
+    axes: int
+    given: dict
+    names: tuple
+    scheduling: dict
+    return_type: str | None
+    zarr_path: str | None
+    progress_bar: Any
+
+    def run(self):
+        """The planes by name, and what was done."""
+        return deliver(
+            self.job, self.shape, self.axes, self.given, self.names, self.scheduling, self.return_type, self.zarr_path, self.progress_bar
+        )
+
+
+def prepare(
+    input_data, output_projection, shape_out, input_weights, hdu_in, hdu_weights, reproject_function, combine_function, match_background,
+    background_reference, output_array, output_footprint, block_sizes, progress_bar, blank_pixel_value, intermediate_memmap, non_reprojected_dims,
+    return_type, zarr_path, return_footprint, input_variance, input_mask, input_scale, input_sky, input_exposure, exclude_bits, planes, kwargs,
+):
+    """The arguments of `reproject_and_coadd`, checked and understood."""
     if combine_function not in _COMBINE:
         raise ValueError(f"combine_function should be one of {'/'.join(_COMBINE)}")
     if reproject_function is None:
@@ -169,7 +230,8 @@ def reproject_and_coadd(
         settings["intermediate"] = "mapped"
     scheduling["block_size"] = scheduling.get("block_size") or _one_block(block_sizes)
 
-    pairs = _pairs(input_data, hdu_in, input_weights, hdu_weights, input_variance, input_mask, input_scale)
+    each = {"variance": input_variance, "mask": input_mask, "scale": input_scale, "sky": input_sky, "exposure": input_exposure}
+    pairs = _pairs(input_data, hdu_in, input_weights, hdu_weights, each)
     target = parse_target(output_projection, shape_out)
     for given, name in ((output_array, ""), (output_footprint, "footprint ")):
         if given is not None and given.shape != target.shape:
@@ -182,33 +244,41 @@ def reproject_and_coadd(
     job = Job.of(pairs, target, settings, roundtrip, DEGREES.get(settings["resample"]), len(non_reprojected_dims or ()))
     names = (*(("footprint",) if return_footprint else ()), *planes)
     given = {"mosaic": output_array, "footprint": output_footprint}
-    made, summaries = deliver(job, target.shape, n, given, names, scheduling, return_type, zarr_path, progress_bar)
-    if not return_footprint and not planes:
-        return made["mosaic"]
-    return Mosaic(made, Summary.of(summaries))
+    return Prepared(job, target.shape, n, given, names, scheduling, return_type, zarr_path, progress_bar)
 
 
-def _pairs(input_data, hdu_in, input_weights, hdu_weights, input_variance, input_mask, input_scale):
-    """Images and their weights, as `Image`."""
+def _pairs(input_data, hdu_in, input_weights, hdu_weights, each):
+    """Images and their weights, as `Image`; ``each`` has what else there is of every image, by name."""
     images = [parse_image(data, hdu_in) for data in input_data]
     if not images:
         raise ValueError("no input data was given")
 
-    def each(name, given):
-        if given is None:
-            return [None] * len(images)
+    def checked(name, given):
         given = list(given)
         if len(given) != len(images):
-            raise ValueError(f"{name} has {len(given)} entries for {len(images)} input datasets")
+            raise ValueError(f"input_{name} has {len(given)} entries for {len(images)} input datasets")
         return given
 
-    weights = [None if one is None else parse_weights(one, hdu_weights) for one in each("input_weights", input_weights)]
-    variances, masks, scales = each("input_variance", input_variance), each("input_mask", input_mask), each("input_scale", input_scale)
-    for image, variance, mask, scale in zip(images, variances, masks, scales, strict=True):
-        image.variance = None if variance is None else parse_weights(variance).pixels()
-        image.mask = None if mask is None else parse_weights(mask).pixels()
-        image.scale = 1.0 if scale is None else float(scale)
+    weights = [None] * len(images)
+    if input_weights is not None:
+        weights = [None if one is None else parse_weights(one, hdu_weights) for one in checked("weights", input_weights)]
+    for name, given in each.items():
+        if given is None:
+            continue
+        for image, one in zip(images, checked(name, given), strict=True):
+            if one is not None:
+                setattr(image, name, _EACH[name](one))
     return list(zip(images, weights, strict=True))
+
+
+# How what there is of every image is understood.
+_EACH = {
+    "variance": lambda given: parse_weights(given).pixels(),
+    "mask": lambda given: parse_weights(given).pixels(),
+    "scale": float,
+    "sky": float,
+    "exposure": str,
+}
 
 
 def check_destination(return_type, zarr_path, given):

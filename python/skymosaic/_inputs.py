@@ -15,7 +15,14 @@ from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
 from . import _core
 from ._arrays import is_array, native
 from ._axes import Axes, is_identity, paired, planar, planes_at, positions, snapped
-from ._wcs import PixelMap, Shift, check_coordinates, high_level, native_cards, understood
+from ._wcs import (
+    PixelMap,
+    Shift,
+    check_coordinates,
+    high_level,
+    native_cards,
+    understood,
+)
 
 _IMAGE_HDU = (PrimaryHDU, ImageHDU, CompImageHDU)
 
@@ -25,7 +32,8 @@ class Image:
     """Pixels, in a file or in an array, and where they lie.
 
     ``wcs`` is astropy's and None for a file that the native part understands by itself; ``cards`` is header text that the native part
-    understands, or None. ``variance`` and ``mask`` are arrays on the pixels of the image.
+    understands, or None. ``variance`` and ``mask`` are arrays on the pixels of the image; ``sky`` is subtracted from its pixels, ``scale`` multiplies its
+    samples, and images of an ``exposure`` have one background.
     """
 
     shape: tuple
@@ -37,6 +45,8 @@ class Image:
     variance: Any = None
     mask: Any = None
     scale: float = 1.0
+    sky: float = 0.0
+    exposure: str | None = None
     # The output pixel (y, x) of the first pixel, for an image that lies on pixels of the output; it has no WCS.
     corner: tuple | None = None
     # Where the planes of the output lie along the leading axes, in pixels of the image; None for an axis that is mapped one to one.
@@ -401,8 +411,8 @@ def build(image, weights, target, roundtrip=True):
         made = made.with_variance(native(image.variance))
     if image.mask is not None:
         made = made.with_mask(native(image.mask))
-    if image.scale != 1:
-        made = made.scaled(image.scale)
+    if image.scale != 1 or image.sky != 0 or image.exposure is not None:
+        made = made.adjusted(image.scale, image.sky, image.exposure)
     if weights is None:
         return made
     if weights.path is not None and (weights.wcs is None or target.cards is not None):

@@ -7,6 +7,7 @@ from astropy.wcs.utils import pixel_to_pixel, proj_plane_pixel_area
 
 from ._axes import DEGREES, planes_at
 from ._coadd import check_destination
+from ._docs import documented
 from ._inputs import check, parse_image, parse_target
 from ._mosaic import Job, check_block_size, computed, deliver
 from ._options import kernel
@@ -16,6 +17,7 @@ from ._wcs import fits_wcs, high_level
 _SMALLEST_AREA = (1e-6 / 3600) ** 2
 
 
+@documented(footprint="1 where there is a sample, 0 elsewhere.")
 def reproject_interp(
     input_data,
     output_projection,
@@ -35,7 +37,40 @@ def reproject_interp(
     zarr_path=None,
     **further,
 ):
-    """Doc."""
+    """Reproject an image or a cube by interpolation.
+
+    Signature and meaning are those of ``reproject.reproject_interp``; the result has the same bytes for any ``parallel``, ``block_size`` and ``return_type``.
+
+    Parameters
+    ----------
+    {image}
+    order : int or str
+        ``'nearest-neighbor'`` (0), ``'bilinear'`` (1), ``'biquadratic'`` (2) or ``'bicubic'`` (3); or a kernel that reproject does not have: ``'cubic'``,
+        ``'lanczos2'`` to ``'lanczos5'``. Axes beyond the plane that is reprojected are interpolated with the same order where planes of the output lie between those of the image, for the
+        first four. Default: ``'bilinear'``.
+    roundtrip_coords : bool
+        Whether coordinates that go through astropy must lead back. Those that are computed natively always do. Default: True.
+    {outputs}
+        ``conserve_flux``: whether samples are multiplied by the area of the output pixel in input pixels (default False). ``antialias``: whether kernels are
+        widened where output pixels are larger than input pixels (default False).
+
+    Returns
+    -------
+    {returns}
+
+    Raises
+    ------
+    {raises}
+
+    Notes
+    -----
+    The outer half pixel of an image has the value of the edge. A missing pixel makes the samples that need it missing, and no others. Samples agree with those of
+    reproject 0.21 to 1e-9 of the pixel values.
+
+    Examples
+    --------
+    >>> array, footprint = skymosaic.reproject_interp("image.fits", header, order="bicubic", parallel=True)  # doctest: +SKIP
+    """
     if isinstance(order, float) and order == int(order):
         order = int(order)
     arguments = {"order": order, "roundtrip_coords": roundtrip_coords, **further}
@@ -45,6 +80,7 @@ def reproject_interp(
     )
 
 
+@documented(footprint="1 where there is a sample, 0 elsewhere.")
 def reproject_adaptive(
     input_data,
     output_projection,
@@ -76,7 +112,54 @@ def reproject_adaptive(
     zarr_path=None,
     **further,
 ):
-    """Doc."""
+    """Reproject an image with a kernel that is fitted to the shape of each output pixel (DeForest 2004, Solar Physics 219, 3).
+
+    Signature and meaning are those of ``reproject.reproject_adaptive``; the result has the same bytes for any ``parallel``, ``block_size`` and ``return_type``.
+
+    Parameters
+    ----------
+    {image}
+    center_jacobian : bool
+        Whether derivatives of the map are taken between the edges of a pixel, which takes more coordinates, and not between its neighbours. Default: False.
+    despike_jacobian : bool
+        Whether derivatives much larger than around them are replaced by those around them. Default: False.
+    roundtrip_coords : bool
+        Whether coordinates that go through astropy must lead back. Default: True.
+    conserve_flux : bool
+        Whether samples are multiplied by the area of the output pixel in input pixels. Default: False.
+    kernel : {'gaussian', 'hann'}
+        Default: ``'gaussian'``.
+    kernel_width : float
+        Width of the Gaussian, exp(-2 d² / width²), in output pixels. Default: 1.3.
+    sample_region_width : float
+        Width, in output pixels, of the region around a sample that has weight under the Gaussian. Default: 4.
+    boundary_mode : {'strict', 'constant', 'grid-constant', 'ignore', 'ignore_threshold', 'nearest'}
+        What a region that reaches beyond the image does: the sample is missing; pixels outside are a constant, and the sample is missing if all are, or
+        not; pixels outside do not count, or only if they have no more than a part of the weight; or they have the value of the nearest pixel. Default: ``'strict'``.
+    boundary_fill_value : float
+        The constant. Default: 0.
+    boundary_ignore_threshold : float
+        The part, 0 to 1. Default: 0.5.
+    x_cyclic, y_cyclic : bool
+        Whether the image goes around along an axis, whatever ``boundary_mode`` says. Default: False.
+    bad_value_mode : {'strict', 'ignore', 'constant'}
+        What NaN and infinite pixels do: make all samples that need them NaN or infinite; do not count; or are a constant. Default: ``'strict'``.
+    bad_fill_value : float
+        The constant. Default: 0.
+    {outputs}
+
+    Returns
+    -------
+    {returns}
+
+    Raises
+    ------
+    {raises}
+
+    Notes
+    -----
+    Derivatives across the seam of a cyclic image, and beside pixels without a position, are taken on the side where there are positions; reproject gives NaN there.
+    """
     arguments = {
         "center_jacobian": center_jacobian,
         "despike_jacobian": despike_jacobian,
@@ -100,6 +183,7 @@ def reproject_adaptive(
     )
 
 
+@documented(footprint="The part of the output pixel that valid pixels of the image overlap, 0 to 1.")
 def reproject_exact(
     input_data,
     output_projection,
@@ -117,7 +201,28 @@ def reproject_exact(
     zarr_path=None,
     **further,
 ):
-    """Doc."""
+    """Reproject an image by the areas in which input pixels overlap output pixels on the sphere.
+
+    Signature and meaning are those of ``reproject.reproject_exact``; the result has the same bytes for any ``parallel``, ``block_size`` and ``return_type``.
+
+    Parameters
+    ----------
+    {image}
+    {outputs}
+        ``conserve_flux``: whether the counts of input pixels are distributed, and not their mean taken (default False).
+
+    Returns
+    -------
+    {returns}
+
+    Raises
+    ------
+    {raises}
+
+    Notes
+    -----
+    For WCS that go through astropy areas are taken in the plane of the image's pixels.
+    """
     return _reproject(
         "exact", "reproject_exact", further, input_data, output_projection, shape_out, hdu_in, output_array, output_footprint, return_footprint,
         block_size, parallel, return_type, dask_method, non_reprojected_dims, zarr_path,

@@ -184,10 +184,16 @@ impl Input {
         Ok(self.with_plane(py, inner, held))
     }
 
-    /// The same image, its samples multiplied by a photometric scale.
-    fn scaled(&self, py: Python<'_>, scale: f64) -> Input {
+    /// The same image, its samples multiplied by a photometric scale after a sky level has been subtracted from its pixels, as a part of an exposure, if any.
+    #[pyo3(signature = (scale=1.0, sky=0.0, exposure=None))]
+    fn adjusted(&self, py: Python<'_>, scale: f64, sky: f64, exposure: Option<String>) -> Input {
         let arrays = self.arrays.iter().map(|array| array.clone_ref(py)).collect();
-        Input { inner: self.inner.clone().scaled(scale), arrays, maps: self.maps.clone() }
+        let inner = self.inner.clone().scaled(scale).with_sky(sky);
+        let inner = match exposure {
+            Some(exposure) => inner.of_exposure(exposure),
+            None => inner,
+        };
+        Input { inner, arrays, maps: self.maps.clone() }
     }
 
     /// Shape (..., ny, nx).

@@ -7,7 +7,7 @@ import dask
 import numpy as np
 import pytest
 import reproject as theirs
-from conftest import same_bytes, smooth, tan, worst
+from conftest import same_bytes, tan, worst
 
 from skymosaic import reproject_and_coadd, reproject_interp
 
