@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
-from conftest import same_bytes, smooth, tan
+from conftest import same_bytes, tan
 from distributed import Client, LocalCluster
 
 from skymosaic import reproject_and_coadd
@@ -52,8 +52,8 @@ def all_ways(images, tmp_path, **arguments):
     assert lazy[0].chunks[-1][0] == 40 and lazy[0].chunks[-2][0] == 50
     yield "dask", dask.compute(*lazy)
     stored = reproject_and_coadd(images, return_type="zarr", zarr_path=tmp_path / "mosaic.zarr", **WINDOWS, **arguments)
-    assert stored[0].chunks[-2:] == (50, 40)
-    yield "zarr", [array[...] for array in stored]
+    assert stored[0].chunksize[-2:] == (50, 40)
+    yield "zarr", dask.compute(*stored)
 
 
 KINDS = ["files", "arrays", "dask arrays", "mixed", "weights", "astropy", "cube"]
@@ -174,7 +174,7 @@ def test_lost_worker(images, files, common, tmp_path, kind, how):
                 stored = reproject_and_coadd(
                     given, return_type="zarr", zarr_path=tmp_path / "mosaic.zarr", progress_bar=bar, **arguments
                 )
-                found = [array[...] for array in stored]
+                found = dask.compute(*stored)
             else:
                 lazy = reproject_and_coadd(given, return_type="dask", **arguments)
                 timer = threading.Timer(0.3, functools.partial(bar_once, client, killed))
@@ -227,7 +227,7 @@ def test_memory_of_the_client(tmp_path):
                 stop.set()
                 thread.join()
                 window = 2 * 8 * 1365**2
-                print(max(seen) - before, window, array.nbytes, (array[::50, ::50] != 0).mean())
+                print(max(seen) - before, window, array.nbytes, (array[::50, ::50] != 0).mean().compute())
     """
     script = tmp_path / "memory.py"
     script.write_text(textwrap.dedent(program))
@@ -242,35 +242,39 @@ def test_memory_of_the_client(tmp_path):
 
 def test_inputs_stay_where_they_are_needed(images, common):
     """A window gets the arrays that it needs, not all."""
-    from skymosaic import _dask
+    from skymosaic import _tasks
     from skymosaic._inputs import parse_image, parse_target
+    from skymosaic._mosaic import Job
 
     target = parse_target(tan(shape=(1000, 1000)), None)
-    windows = _dask.Windows([(parse_image(image), None) for image in images], target, {"resample": "bilinear"}, True, "f8", (100, 100))
+    job = Job.of([(parse_image(image), None) for image in images], target, {"resample": "bilinear"}, True, 1)
+    windows = _tasks.Windows(job, "f8", ("footprint",), (100, 100))
     needed = {window: windows.needs(window) for window in windows}
     assert needed[(0, 0, 100, 100)] == []
     assert max(map(len, needed.values())) == 4
-    assert len(windows.job) < 20000
+    assert len(windows.order) < 20000
     started = time.perf_counter()
-    _dask._compute(windows.token, windows.job, [], [], None, (0, 0, 100, 100))
+    _tasks.compute(windows.token, windows.order, [], [], None, (0, 0, 100, 100))
     print(f"{time.perf_counter() - started:.3f} s for an empty window")
-    _dask._forget(windows.token)
+    _tasks.forget(windows.token)
 
 
 def test_planned_once(client, files, common):
     """A worker keeps the plan of a job from window to window."""
-    from skymosaic import _dask
+    from skymosaic import _tasks
     from skymosaic._inputs import parse_image, parse_target
+    from skymosaic._mosaic import Job
 
     target = parse_target(common["output_projection"], common["shape_out"])
-    windows = _dask.Windows([(parse_image(file), None) for file in files], target, {"resample": "bilinear"}, True, "f8", (20, 20))
+    job = Job.of([(parse_image(file), None) for file in files], target, {"resample": "bilinear"}, True, 1)
+    windows = _tasks.Windows(job, "f8", ("footprint",), (20, 20))
     made = []
-    original = _dask._make_plan
+    original = _tasks._make_plan
     try:
-        _dask._make_plan = lambda *arguments, **named: made.append(1) or original(*arguments, **named)
+        _tasks._make_plan = lambda *arguments, **named: made.append(1) or original(*arguments, **named)
         for window in windows:
-            _dask._compute(windows.token, windows.job, [], [], None, window)
+            _tasks.compute(windows.token, windows.order, [], [], None, window)
     finally:
-        _dask._make_plan = original
-        _dask._forget(windows.token)
+        _tasks._make_plan = original
+        _tasks.forget(windows.token)
     assert len(made) == 1
