@@ -1,17 +1,22 @@
 //! `skymosaic hips`: images in, a hierarchical progressive survey out.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use clap::{Args, ValueEnum};
 use skymosaic::{
-    Frame, HipsCuts, HipsExisting, HipsFormat, HipsOptions, HipsPixels, HipsReduction, HipsStretch, same_file,
-    write_hips,
+    AtomicFile, Frame, HipsCuts, HipsExisting, HipsFormat, HipsOptions, HipsPixels, HipsReduction, HipsStretch,
+    Parallel, check_hips, same_file, write_hips,
 };
 
 use crate::{
     Failure,
-    args::{Hdus, How, Names, hdus},
-    interrupt, mosaic, planes, warn,
+    args::{Hdus, How, Names, fits_file, hdus},
+    interrupt, mosaic, outputs, planes, print, warn,
 };
 
 const STRETCH: Names<HipsStretch> = Names(&[
@@ -40,11 +45,17 @@ const FRAME: Names<Frame> = Names(&[
 #[derive(Args, Debug)]
 pub(crate) struct HipsArgs {
     /// FITS images (plain, .gz or .fz)
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(required_unless_present = "check", value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Folder to write: new or empty. Until it is whole, all is in .DIR.skymosaic-part beside it
-    #[arg(short, long, value_name = "DIR")]
-    output: PathBuf,
+    #[arg(short, long, value_name = "DIR", required_unless_present = "check")]
+    output: Option<PathBuf>,
+    /// Check a HiPS, whoever made it, and do nothing else: its properties, the places of its tiles, and whether they are whole
+    #[arg(long, value_name = "DIR", exclusive = true)]
+    check: Option<PathBuf>,
+    /// File for the coverage of the HiPS, which its folder has as Moc.fits too
+    #[arg(long, value_name = "FILE.fits", value_parser = fits_file())]
+    moc: Option<PathBuf>,
     /// HDU of every input and weights file: number (0 is the primary), EXTNAME, EXTNAME,EXTVER, or all. Default: the first with an image
     #[arg(long, value_name = "N|NAME|all", default_value = "", hide_default_value = true, value_parser = hdus)]
     hdu: Hdus,
@@ -124,14 +135,42 @@ fn pair(text: &str) -> Result<Pair, String> {
 
 /// `skymosaic hips`, on as many threads as are asked for.
 pub(crate) fn run(args: &HipsArgs) -> Result<(), Failure> {
-    args.how.on_threads(|| hips(args))
+    match &args.check {
+        Some(dir) => check(dir),
+        // Without a folder clap has refused the arguments.
+        None => args.how.on_threads(|| args.output.as_deref().map_or(Ok(()), |output| hips(args, output))),
+    }
 }
 
-fn hips(args: &HipsArgs) -> Result<(), Failure> {
+fn check(dir: &Path) -> Result<(), Failure> {
+    let problems = check_hips(dir, Parallel::Current)?;
+    if problems.is_empty() {
+        return print(&format!("{}: no problems\n", dir.display()));
+    }
+    print(&problems.iter().map(|problem| format!("{problem}\n")).collect::<String>())?;
+    Err(Failure::new(format!("{}: {} problems", dir.display(), problems.len())))
+}
+
+/// Copies `Moc.fits` of a HiPS.
+fn copy_moc(hips: &Path, path: &Path, overwrite: bool) -> Result<(), Failure> {
+    let from = hips.join("Moc.fits");
+    let failed =
+        |action: &str, path: &Path, error| Failure::new(format!("cannot {action} {}: {error}", path.display()));
+    let bytes = fs::read(&from).map_err(|error| failed("read", &from, error))?;
+    let file = AtomicFile::create(path, overwrite)?;
+    file.file().write_all(&bytes).map_err(|error| failed("write", path, error))?;
+    Ok(file.publish().map(drop)?)
+}
+
+fn hips(args: &HipsArgs, output: &Path) -> Result<(), Failure> {
     let started = Instant::now();
     let options = args.how.options()?;
-    if let Some(input) = args.inputs.iter().find(|input| same_file(input, &args.output)) {
+    if let Some(input) = args.inputs.iter().find(|input| same_file(input, output)) {
         return Err(Failure::new(format!("--output {} is also read", input.display())).help("choose another name"));
+    }
+    if let Some(path) = &args.moc {
+        let sources: Vec<&Path> = args.inputs.iter().chain(&args.weights).map(PathBuf::as_path).collect();
+        outputs::check(&[("--moc", path)], &sources, args.overwrite)?;
     }
     mosaic::warn_of_repetition(&args.inputs);
     let mut images = mosaic::open(&args.inputs, &args.hdu)?;
@@ -146,7 +185,7 @@ fn hips(args: &HipsArgs) -> Result<(), Failure> {
     };
     let (bscale, bzero) =
         (args.bscale.unwrap_or_else(|| first("BSCALE", 1.0)), args.bzero.unwrap_or_else(|| first("BZERO", 0.0)));
-    let name = args.output.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = output.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let mut hips = HipsOptions::default()
         .width(args.tile_width)
         .frame(args.frame.clone())
@@ -173,10 +212,13 @@ fn hips(args: &HipsArgs) -> Result<(), Failure> {
         .creator_did(args.creator_did.clone().unwrap_or_else(|| format!("ivo://UNKNOWN/P/{name}")));
     hips.order = args.order;
     interrupt::hold();
-    let made = write_hips(&args.output, &inputs, &hips, &options)?;
+    let made = write_hips(output, &inputs, &hips, &options)?;
+    if let Some(path) = &args.moc {
+        copy_moc(output, path, args.overwrite)?;
+    }
     warn(&format!(
         "{}: {} tiles of order {}, {} of all orders, from {} images; {:.2} s",
-        args.output.display(),
+        output.display(),
         made.finest_tiles,
         made.order,
         made.tiles,
