@@ -14,6 +14,7 @@ mod coverage;
 mod job;
 mod allsky;
 mod survey;
+mod sums;
 mod sink;
 mod build;
 mod check;

@@ -109,6 +109,12 @@ pub(crate) struct HipsArgs {
     /// Finish what a run with the same images and options has begun
     #[arg(long)]
     resume: bool,
+    /// Keep the sums of all pixels, 16 bytes each, so that images can be added later. With --combine mean, sum, first, last, min or max
+    #[arg(long)]
+    appendable: bool,
+    /// Add the images to a HiPS that was made with --appendable and these options: the result is that of one run with all images. What was begun is finished
+    #[arg(long, conflicts_with_all = ["overwrite", "resume"])]
+    append: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -203,10 +209,12 @@ fn hips(args: &HipsArgs, output: &Path) -> Result<(), Failure> {
             (None, Some(Pair(percentiles))) => HipsCuts::Percentiles(percentiles),
             (None, None) => HipsCuts::default(),
         })
-        .existing(match (args.overwrite, args.resume) {
-            (true, _) => HipsExisting::Overwrite,
-            (false, true) => HipsExisting::Resume,
-            (false, false) => HipsExisting::Refuse,
+        .appendable(args.appendable)
+        .existing(match args {
+            HipsArgs { overwrite: true, .. } => HipsExisting::Overwrite,
+            HipsArgs { resume: true, .. } => HipsExisting::Resume,
+            HipsArgs { append: true, .. } => HipsExisting::Append,
+            _ => HipsExisting::Refuse,
         })
         .title(args.title.clone().unwrap_or_else(|| name.clone()))
         .creator_did(args.creator_did.clone().unwrap_or_else(|| format!("ivo://UNKNOWN/P/{name}")));
