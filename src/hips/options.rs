@@ -4,7 +4,7 @@ use super::{
     picture::{HipsCuts, HipsStretch},
     tile::HipsPixels,
 };
-use crate::{Error, wcs::Frame};
+use crate::{Error, options::setters, wcs::Frame};
 
 /// What a HiPS that [`write_hips`](super::write_hips) makes is like.
 ///
@@ -117,18 +117,6 @@ impl Default for HipsOptions {
             existing: HipsExisting::default(),
         }
     }
-}
-
-/// Chainable setters of public fields.
-macro_rules! setters {
-    ($($field:ident: $type:ty),+ $(,)?) => {$(
-        #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
-        #[must_use]
-        pub fn $field(mut self, $field: $type) -> Self {
-            self.$field = $field;
-            self
-        }
-    )+};
 }
 
 impl HipsOptions {
