@@ -3,6 +3,7 @@ mod bad;
 mod good;
 mod inputs;
 mod kernels;
+mod maps;
 
 use std::{
     collections::BTreeMap,
