@@ -172,10 +172,10 @@ pub use coadd::reproject_and_coadd;
 pub use corrections::{Backgrounds, Correction, Pair, PlaneBackgrounds};
 pub use error::Error;
 #[cfg(feature = "fits")]
-pub use fits::{Column, FitsElement, FitsImage, FitsOutput, Hdu, same_file};
+pub use fits::{Column, FitsElement, FitsImage, FitsOutput, Hdu, read_table, same_file};
 pub use header::{Header, Value};
 #[cfg(feature = "healpix")]
-pub use healpix::{HealpixGrid, HealpixInterpolation, HealpixMap, HealpixOrder, reproject_to_healpix};
+pub use healpix::{HealpixGrid, HealpixInterpolation, HealpixMap, HealpixOrder, HealpixOutput, reproject_to_healpix};
 #[cfg(feature = "hips")]
 pub use hips::{
     HipsCuts, HipsExisting, HipsFormat, HipsGrid, HipsOptions, HipsPixels, HipsProblem, HipsProperties, HipsReduction,

@@ -322,3 +322,39 @@ fn memory_stays_within_the_limit() {
     assert!(matches!(error, Error::Memory { limit: LIMIT, .. }), "{error}");
     assert!(error.to_string().contains("the matching of backgrounds on 1 threads needs"), "{error}");
 }
+
+/// Two exposures of two detectors each: every pair of detectors that overlaps says something else, and both detectors of an exposure are corrected alike,
+/// by the least squares over all pairs of the two exposures; also a detector that overlaps nothing.
+#[test]
+fn parts_of_an_exposure_are_corrected_alike() {
+    let wcs = |column: f64| tan(150.0 - column / 3600.0 / 2.2_f64.to_radians().cos(), 2.2, [20, 20], 1.0 / 3600.0, 0.0);
+    let target = tan(150.0 - 50.0 / 3600.0 / 2.2_f64.to_radians().cos(), 2.2, [20, 140], 1.0 / 3600.0, 0.0);
+    // The exposure, the column of the centre, the level.
+    let parts = [("a", 0.0, 10.0), ("b", 10.0, 7.0), ("a", 40.0, 10.0), ("b", 45.0, 5.0), ("b", 90.0, 1.0)];
+    let arrays: Vec<Array2<f64>> = parts.iter().map(|(.., level)| Array2::from_elem((20, 20), *level)).collect();
+    let inputs: Vec<Input<'_>> = arrays
+        .iter()
+        .zip(&parts)
+        .map(|(array, (name, column, _))| Input::from_array(array.view(), wcs(*column)).of_exposure(*name))
+        .collect();
+    let options = constant().resample(Resample::Nearest);
+    let (_, _, summary) = run(&inputs, &target, &[20, 140], &options);
+    let plane = &summary.backgrounds.as_ref().unwrap().planes[0];
+    let pixels: Vec<f64> = plane.pairs.iter().map(|pair| pair.pixels as f64).collect();
+    assert_eq!(plane.pairs.iter().map(|pair| pair.inputs).collect::<Vec<_>>(), [[0, 1], [2, 3]]);
+    // a - b by the weighted mean of 3 and 5; the mean of the two exposures is zero.
+    let difference = (3.0 * pixels[0] + 5.0 * pixels[1]) / (pixels[0] + pixels[1]);
+    let far = plane.corrections.iter().zip(&parts).map(|(correction, (name, ..))| {
+        let wanted = if *name == "a" { 0.5 * difference } else { -0.5 * difference };
+        (correction.offset - wanted).abs()
+    });
+    let far = far.fold(0.0, f64::max);
+    println!("worst correction off by {far:.1e}; overlaps of {pixels:?} pixels");
+    assert!(far < 1e-12 && pixels[0] != pixels[1]);
+    assert_eq!(plane.groups, [vec![0, 1, 2, 3, 4]]);
+    // The reference is any part of an exposure.
+    let matching = MatchBackground::Constant(Matching::default().reference(2));
+    let (_, _, tied) = run(&inputs, &target, &[20, 140], &options.match_background(matching));
+    let offsets: Vec<f64> = corrections(&tied, 0).iter().map(|correction| correction.offset).collect();
+    assert!([0, 2].iter().all(|part| offsets[*part] == 0.0) && (offsets[4] + difference).abs() < 1e-12, "{offsets:?}");
+}

@@ -8,8 +8,8 @@ use common::{Golden, worst};
 use ndarray::{Array1, Array2, ArrayD};
 use serde_json::Value;
 use skymosaic::{
-    CoordinateError, Error, Frame, Hdu, Header, HealpixGrid, HealpixInterpolation, HealpixMap, HealpixOrder, Input,
-    Options, Parallel, Plan, Resample, Wcs, reproject_to_healpix,
+    CoordinateError, Error, Frame, Hdu, Header, HealpixGrid, HealpixInterpolation, HealpixMap, HealpixOrder,
+    HealpixOutput, Input, Options, Parallel, Plan, Resample, Wcs, Window, reproject_to_healpix,
 };
 
 /// Positions of this program and of astropy differ in their last bits, and a map of random values changes wholly from pixel to pixel.
@@ -207,7 +207,16 @@ fn what_is_written_is_read() {
     let mut values: Vec<f64> = (0..grid.pixels()).map(|pixel| pixel as f64 / 3.0).collect();
     values[100] = f64::NAN;
     let whole = HealpixMap::new(values, grid, Frame::Galactic).unwrap();
-    for (name, map) in [("whole.fits", whole.clone()), ("partial.fits", whole.covered())] {
+    let mut single = HealpixOutput::<f32>::new(grid, Frame::Galactic);
+    field_on(grid, &Options::default()).run_to(&mut single).unwrap();
+    let single = single.into_map(f64::NAN).unwrap();
+    let maps = [
+        ("whole.fits", &whole, &whole),
+        ("partial.fits", &whole.covered(), &whole),
+        ("single.fits", &single, &single),
+        ("partial-single.fits", &single.covered(), &single),
+    ];
+    for (name, map, whole) in maps {
         let path = dir.path().join(name);
         map.write(&path, &Header::new(), false).unwrap();
         let read = HealpixMap::read(&path, &Hdu::First, 0).unwrap();
@@ -217,6 +226,79 @@ fn what_is_written_is_read() {
         }
         assert!(matches!(map.write(&path, &Header::new(), false), Err(Error::Output { .. })));
     }
+}
+
+const FIELD: &str = "CTYPE1 = 'RA---TAN'\nCTYPE2 = 'DEC--TAN'\nCRVAL1 = 178.0\nCRVAL2 = -1.0\nCDELT1 = -0.1\nCDELT2 = 0.1\n\
+                     CRPIX1 = 40.0\nCRPIX2 = 30.0\nNAXIS1 = 80\nNAXIS2 = 60";
+
+/// A plan of a field across longitude 180° onto the plane of a map.
+fn field_on(grid: HealpixGrid, options: &Options) -> Plan<'static> {
+    let wcs = Wcs::from_header(&Header::parse(FIELD).unwrap()).unwrap();
+    let image = Array2::from_shape_fn((60, 80), |(y, x)| (0.3 * x as f64).sin() + 0.01 * (x * y) as f64);
+    let image: &'static Array2<f64> = Box::leak(Box::new(image));
+    let plane = grid.plane(&Frame::Icrs).unwrap();
+    Plan::new(&[Input::from_array(image.view(), wcs)], &plane, &plane.shape().unwrap(), options).unwrap()
+}
+
+fn bits_of(map: &HealpixMap) -> Vec<u64> {
+    (0..map.grid().pixels()).map(|pixel| map.value(pixel).to_bits()).collect()
+}
+
+#[test]
+fn outputs_hold_the_pixels_of_the_plane() {
+    for (nside, order) in [(64, HealpixOrder::Nested), (300, HealpixOrder::Ring), (512, HealpixOrder::Nested)] {
+        let grid = HealpixGrid::new(nside, order).unwrap();
+        let plan = field_on(grid, &Options::default());
+        let side = 5 * nside as usize;
+        let [mut mosaic, mut footprint] = [Array2::<f32>::zeros((side, side)), Array2::zeros((side, side))];
+        plan.run(mosaic.view_mut(), footprint.view_mut()).unwrap();
+        // Pixels whose centres are on the field, by the coordinates of the plane.
+        let plane = grid.plane(&Frame::Icrs).unwrap();
+        let mut wanted = vec![f64::NAN; grid.pixels() as usize];
+        for ((y, x), covered) in footprint.indexed_iter().filter(|(_, covered)| **covered != 0.0) {
+            let (mut lon, mut lat) = ([x as f64], [y as f64]);
+            plane.pixel_to_celestial(&mut lon, &mut lat);
+            let (lon, lat) = (lon[0].to_radians(), lat[0].to_radians());
+            let pixel = match order {
+                HealpixOrder::Nested => cdshealpix::nested::hash(nside.trailing_zeros() as u8, lon, lat),
+                _ => cdshealpix::ring::hash(nside as u32, lon, lat),
+            };
+            assert_eq!(*covered, 1.0);
+            wanted[pixel as usize] = mosaic[[y, x]].into();
+        }
+        let wanted: Vec<u64> = wanted.iter().map(|value| value.to_bits()).collect();
+        let mut output = HealpixOutput::<f32>::new(grid, Frame::Icrs);
+        plan.run_to(&mut output).unwrap();
+        assert!(bits_of(&output.into_map(f64::NAN).unwrap()) == wanted, "NSIDE = {nside}");
+        // In parts, and only the pixels that have a value.
+        let mut output = HealpixOutput::<f32>::new(grid, Frame::Icrs);
+        let half = side / 2 + 17;
+        for window in [Window::new(0, 0, half, side), Window::new(half, 0, side - half, side)] {
+            plan.run_window_to(window, &mut output).unwrap();
+        }
+        assert!(bits_of(&output.into_partial_map().unwrap()) == wanted, "NSIDE = {nside}, partial");
+    }
+}
+
+#[test]
+fn an_output_takes_the_memory_of_what_is_covered() {
+    // The whole sky would take 1.6 GB.
+    let grid = HealpixGrid::new(4096, HealpixOrder::Nested).unwrap();
+    let limited = |limit: u64| {
+        let mut options = Options::default().parallel(Parallel::Serial);
+        options.memory_limit = Some(limit);
+        let plan = field_on(grid, &options);
+        let mut output = HealpixOutput::<f64>::new(grid, Frame::Icrs);
+        let tiles = plan.occupied_tiles(Window::new(0, 0, 5 * 4096, 5 * 4096));
+        plan.run_tiles_to(&tiles, &mut output)?;
+        output.into_partial_map()
+    };
+    let map = limited(256 << 20).unwrap();
+    // 48 square degrees of pixels of 0.74 square arc minutes.
+    let count = map.pixels().count();
+    assert!((220_000..250_000).contains(&count), "{count}");
+    let message = refused(limited(4 << 20));
+    assert!(message.contains("NSIDE = 4096") && message.contains("smaller NSIDE"), "{message}");
 }
 
 /// The message of an error that is wanted.

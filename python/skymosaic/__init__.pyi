@@ -6,7 +6,7 @@ import dask.array as da
 import numpy as np
 import zarr
 from astropy.coordinates import BaseCoordinateFrame, SkyCoord
-from astropy.io.fits import CompImageHDU, HDUList, Header, ImageHDU, PrimaryHDU
+from astropy.io.fits import BinTableHDU, CompImageHDU, HDUList, Header, ImageHDU, PrimaryHDU, TableHDU
 from astropy.nddata import NDDataBase
 from astropy.units import Quantity
 from astropy.wcs import WCS
@@ -85,3 +85,31 @@ def find_optimal_celestial_wcs(
     reference: SkyCoord | None = None,
     negative_lon_cdelt: bool | Literal["auto"] | None = None,
 ) -> tuple[WCS, tuple[int, int]]: ...
+def reproject_from_healpix(
+    input_data: _Path | BinTableHDU | TableHDU | tuple[NDArray[Any], str | BaseCoordinateFrame],
+    output_projection: _Wcs | Header | _Path,
+    shape_out: Sequence[int] | None = None,
+    hdu_in: _HduName | None = 1,
+    order: Literal["bilinear", "nearest-neighbor", 0, 1] = "bilinear",
+    nested: bool | None = None,
+    field: int = 0,
+    *,
+    parallel: bool | int = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def reproject_to_healpix(
+    input_data: _Image | list[_Image],
+    coord_system_out: str | BaseCoordinateFrame,
+    hdu_in: _HduName | None = 0,
+    order: Literal["nearest-neighbor", "bilinear", "biquadratic", "bicubic", 0, 1, 2, 3] = "bilinear",
+    nested: bool = False,
+    nside: int = 128,
+    *,
+    input_weights: _Weights | Iterable[_Weights] | None = None,
+    hdu_weights: _HduName | None = None,
+    reproject_function: _Function | None = None,
+    combine_function: _Combine = "mean",
+    match_background: bool | Literal["constant", "plane"] = False,
+    background_reference: int | None = None,
+    blank_pixel_value: float = ...,
+    **kwargs: Any,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...

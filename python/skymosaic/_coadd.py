@@ -9,7 +9,7 @@ from ._options import resampling, threads
 
 _COMBINE = ("mean", "sum", "first", "last", "min", "max", "median", "weighted_median", "clipped")
 # Arguments of the combination "clipped", named as those of astropy.stats.sigma_clip.
-_CLIPPING = ("sigma_lower", "sigma_upper", "maxiters")
+CLIPPING = ("sigma_lower", "sigma_upper", "maxiters")
 # Pixels of a strip that is computed beside an array that cannot be written in place.
 _STRIP = 1 << 22
 
@@ -151,7 +151,7 @@ def reproject_and_coadd(
         )
     if non_reprojected_dims is not None and non_reprojected_dims != tuple(range(len(non_reprojected_dims))):
         raise ValueError("non_reprojected_dims should be a tuple with values increasing sequentially from zero")
-    clipping = {name: kwargs.pop(name) for name in _CLIPPING if combine_function == "clipped" and name in kwargs}
+    clipping = {name: kwargs.pop(name) for name in CLIPPING if combine_function == "clipped" and name in kwargs}
     settings, scheduling, roundtrip = resampling(reproject_function, kwargs)
     settings |= matching(match_background, background_reference)
     settings |= {"combine": combine_function, "blank": float(blank_pixel_value), **clipping}

@@ -55,19 +55,21 @@ fn open(path: PathBuf, hdu: Option<&Bound<'_, PyAny>>, option: &str) -> PyResult
             // Without any, the error says what there is.
             return images.pop().map_or_else(|| FitsImage::open(&path, &Hdu::First).map_err(exception), Ok);
         }
-        Some(hdu) => match hdu.extract::<usize>() {
-            Ok(number) => Hdu::Number(number),
-            Err(_) => {
-                let (name, version) = match hdu.extract::<(String, i64)>() {
-                    Ok((name, version)) => (name, Some(version)),
-                    Err(_) => (hdu.extract::<String>()?, None),
-                };
-                let name = version.map_or(name.clone(), |version| format!("{name},{version}"));
-                name.parse().map_err(exception)?
-            }
-        },
+        Some(hdu) => named(hdu)?,
     };
     FitsImage::open(path, &hdu).map_err(exception)
+}
+
+/// The HDU of a number, a name, or a name and a version.
+pub(crate) fn named(hdu: &Bound<'_, PyAny>) -> PyResult<Hdu> {
+    if let Ok(number) = hdu.extract::<usize>() {
+        return Ok(Hdu::Number(number));
+    }
+    let (name, version) = match hdu.extract::<(String, i64)>() {
+        Ok((name, version)) => (name, Some(version)),
+        Err(_) => (hdu.extract::<String>()?, None),
+    };
+    version.map_or(name.clone(), |version| format!("{name},{version}")).parse().map_err(exception)
 }
 
 impl Input {

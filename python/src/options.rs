@@ -53,14 +53,7 @@ pub(crate) fn options(dictionary: &Bound<'_, PyDict>) -> PyResult<Options> {
         Some("mapped") => Intermediate::Mapped { dir: None },
         Some(other) => return refuse("intermediate", other, "'none', 'memory', 'mapped'"),
     };
-    options.parallel = match entries.get::<usize>("threads")? {
-        None => Parallel::Current,
-        Some(1) => Parallel::Serial,
-        Some(threads) => match NonZeroUsize::new(threads) {
-            Some(threads) => Parallel::Threads(threads),
-            None => return Err(PyValueError::new_err("parallel = 0: expected a bool or at least one thread")),
-        },
-    };
+    options.parallel = parallel(entries.get("threads")?)?;
     options.memory_limit = entries.get("memory_limit")?;
     if let Some(error) = entries.get::<f64>("coordinate_error")? {
         // 0 pixels off is exact.
@@ -70,6 +63,16 @@ pub(crate) fn options(dictionary: &Bound<'_, PyDict>) -> PyResult<Options> {
         Some(unknown) => Err(PyValueError::new_err(format!("unknown option {unknown}"))),
         None => Ok(options),
     }
+}
+
+/// One thread, so many, or all there are.
+pub(crate) fn parallel(threads: Option<usize>) -> PyResult<Parallel> {
+    Ok(match threads.map(NonZeroUsize::new) {
+        None => Parallel::Current,
+        Some(Some(NonZeroUsize::MIN)) => Parallel::Serial,
+        Some(Some(threads)) => Parallel::Threads(threads),
+        Some(None) => return Err(PyValueError::new_err("parallel = 0: expected a bool or at least one thread")),
+    })
 }
 
 fn resample(entries: &Entries<'_>) -> PyResult<Resample> {

@@ -24,10 +24,10 @@ use crate::{
 #[pyclass(frozen, module = "skymosaic._core")]
 pub(crate) struct Plan {
     // Before the arrays that its inputs have views of, and so dropped before them.
-    inner: skymosaic::Plan<'static>,
+    pub(crate) inner: skymosaic::Plan<'static>,
     arrays: Vec<SharedArray>,
-    maps: Vec<Arc<PythonMap>>,
-    watch: Arc<Watch>,
+    pub(crate) maps: Vec<Arc<PythonMap>>,
+    pub(crate) watch: Arc<Watch>,
 }
 
 /// A target for inputs that all have maps of their own, which know where its pixels are: the plan needs some WCS.
@@ -136,12 +136,12 @@ fn rectangle(window: &Window) -> [usize; 4] {
     [window.y0, window.x0, window.ny, window.nx]
 }
 
-fn raise_failure(maps: &[Arc<PythonMap>]) -> PyResult<()> {
+pub(crate) fn raise_failure(maps: &[Arc<PythonMap>]) -> PyResult<()> {
     maps.iter().find_map(|map| map.take_failure()).map_or(Ok(()), Err)
 }
 
 impl Plan {
-    fn guards<'py>(&self, py: Python<'py>) -> PyResult<Vec<Guard<'py>>> {
+    pub(crate) fn guards<'py>(&self, py: Python<'py>) -> PyResult<Vec<Guard<'py>>> {
         self.arrays.iter().map(|array| array.guard(py)).collect()
     }
 

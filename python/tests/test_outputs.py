@@ -127,9 +127,13 @@ def test_keyboard_interrupt():
         from test_outputs import large
         from skymosaic import reproject_and_coadd
         images, arguments = large()
-        print("ready", flush=True)
+
+        def bar(items):
+            print("ready", flush=True)
+            yield from items
+
         try:
-            reproject_and_coadd(images, parallel=2, **arguments)
+            reproject_and_coadd(images * 50, parallel=2, progress_bar=bar, **arguments)
         except KeyboardInterrupt:
             print("interrupted", time.time(), flush=True)
             array, _ = reproject_and_coadd(images[:1], arguments["output_projection"], reproject_function="nearest")
@@ -137,6 +141,7 @@ def test_keyboard_interrupt():
     """
     command = [sys.executable, "-c", textwrap.dedent(program), os.path.dirname(__file__)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        # Once the engine has begun, and long before it ends on any machine.
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)

@@ -16,7 +16,7 @@ use super::{
     solve::{Link, solve},
 };
 use crate::{
-    Error, Pixel,
+    Error, Input, Pixel,
     corrections::{Backgrounds, Correction, Pair, PlaneBackgrounds},
     exec::{Exec, PLANES_AT_ONCE},
     memory::Reservation,
@@ -96,9 +96,23 @@ pub(crate) fn measure<T: Pixel>(
             }
         }
     }
-    let matched =
-        |fits: &Vec<Option<(Fit, u64)>>| matched(plan.inputs().len(), pairs.inputs().zip(fits), centre, &matching);
+    let exposures = exposures(plan.inputs());
+    let matched = |fits: &Vec<Option<(Fit, u64)>>| matched(&exposures, pairs.inputs().zip(fits), centre, &matching);
     Ok(Backgrounds { planes: fits.iter().map(matched).collect() })
+}
+
+/// The number of each input's exposure, in the order of their first inputs.
+fn exposures(inputs: &[Input<'_>]) -> Vec<usize> {
+    let (mut known, mut count) = (BTreeMap::new(), 0);
+    let mut next = || {
+        count += 1;
+        count - 1
+    };
+    let number = |input| match Input::exposure(input) {
+        Some(name) => *known.entry(name).or_insert_with(&mut next),
+        None => next(),
+    };
+    inputs.iter().map(number).collect()
 }
 
 /// The inputs of pairs and the window in which each is needed.
@@ -283,9 +297,9 @@ impl<S> Job<'_, '_, S> {
     }
 }
 
-/// Solves one plane.
+/// Solves one plane. `exposures` are the numbers of the inputs' exposures, which are corrected as one.
 fn matched<'f>(
-    inputs: usize,
+    exposures: &[usize],
     fits: impl Iterator<Item = ([usize; 2], &'f Option<(Fit, u64)>)>,
     centre: [f64; 2],
     matching: &Matching,
@@ -296,13 +310,25 @@ fn matched<'f>(
         PairWeight::Pixels => pixels as f64,
         PairWeight::Equal => 1.0,
     };
-    let links: Vec<Link> = found
-        .iter()
-        .map(|(inputs, fit, pixels)| Link { inputs: *inputs, fit: *fit, weight: weight(*pixels) })
-        .collect();
-    let (solved, groups) = solve(inputs, &links, centre, matching.reference);
+    let links = found.iter().map(|(inputs, fit, pixels)| Link {
+        inputs: inputs.map(|input| exposures[input]),
+        fit: *fit,
+        weight: weight(*pixels),
+    });
+    // Where two parts of one exposure overlap, nothing is learned about its correction.
+    let links: Vec<Link> = links.filter(|link| link.inputs[0] != link.inputs[1]).collect();
+    let count = exposures.iter().max().map_or(0, |last| last + 1);
+    let (solved, connected) = solve(count, &links, centre, matching.reference.map(|reference| exposures[reference]));
     let about = |centre: [f64; 2], [offset, x, y]: [f64; 3]| Correction::new(offset, [x, y], centre);
-    let corrections: Vec<Correction> = solved.into_iter().map(|solved| about(centre, solved)).collect();
+    let corrections: Vec<Correction> = exposures.iter().map(|exposure| about(centre, solved[*exposure])).collect();
+    let mut groups: Vec<Vec<usize>> = vec![Vec::new(); connected.len()];
+    let mut group_of = vec![0; count];
+    for (group, members) in connected.iter().enumerate() {
+        members.iter().for_each(|exposure| group_of[*exposure] = group);
+    }
+    for (input, exposure) in exposures.iter().enumerate() {
+        groups[group_of[*exposure]].push(input);
+    }
     let pair = |(inputs, fit, pixels): ([usize; 2], Fit, u64)| {
         let [a, b] = inputs.map(|input| corrections[input].at(fit.centre[0], fit.centre[1]));
         Pair { inputs, pixels, difference: about(fit.centre, fit.value), residual: fit.value[0] - (a - b) }

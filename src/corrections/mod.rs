@@ -19,7 +19,7 @@ pub struct PlaneBackgrounds {
     /// One per input, in their order; zero for an input that overlaps no other.
     pub corrections: Vec<Correction>,
     /// The groups of inputs that overlaps connect, directly or through others, sorted by their first input. An input that
-    /// overlaps no other is a group of its own. The difference between the backgrounds of two groups is unknown.
+    /// overlaps no other is a group of its own, unless it is part of an exposure. The difference between the backgrounds of two groups is unknown.
     pub groups: Vec<Vec<usize>>,
     /// The measured differences, in the order of the inputs.
     pub pairs: Vec<Pair>,

@@ -1,17 +1,25 @@
-//! Binary tables whose columns hold numbers: read from the beginning to the end, written as the only extension of a file.
+//! Binary tables, read from the beginning to the end, and written as the only extension of a file.
 
-use std::{io::Write, path::Path};
+#[cfg(feature = "healpix")]
+use std::io::Write;
+use std::path::Path;
 
+#[cfg(feature = "healpix")]
+use super::table::{self, ColumnForm};
 use super::{
     convert,
     image::Scaling,
     read::Hdu,
     scan::{Kind, Scan},
-    table::{self, Column},
+    table::Column,
 };
 use crate::{
     Error, PixelType,
-    header::{Header, primary_without_image},
+    header::{Header, unescaped},
+};
+#[cfg(feature = "healpix")]
+use crate::{
+    header::{BLOCK, primary_without_image},
     storage::AtomicFile,
 };
 
@@ -22,17 +30,27 @@ const CHUNK: usize = 1 << 20;
 pub(crate) struct BinaryTable {
     scan: Scan,
     number: usize,
+    #[cfg(feature = "healpix")]
     pub(crate) header: Header,
     rows: u64,
     row_bytes: usize,
-    columns: Vec<NumberColumn>,
+    columns: Vec<TableColumn>,
 }
 
-/// A column; those of text, bits and complex numbers, and arrays of variable length, have no `pixel_type`.
-struct NumberColumn {
+/// What the cells of a column hold.
+#[derive(Clone, Copy, PartialEq)]
+enum CellType {
+    Number(PixelType),
+    Text,
+    /// Logical values, bits, complex numbers, arrays of variable length.
+    Other,
+}
+
+/// A column.
+struct TableColumn {
     name: String,
     form: String,
-    pixel_type: Option<PixelType>,
+    cell_type: CellType,
     repeat: usize,
     offset: usize,
     /// TSCAL, TZERO and TNULL.
@@ -41,6 +59,8 @@ struct NumberColumn {
 
 /// Cells of a column, as many rows as were read at once: physical values, NaN for TNULL.
 pub(crate) enum Cells<'c> {
+    /// Text of this many bytes a cell.
+    Text(&'c [u8], usize),
     /// Integers without scale and TNULL.
     Integers(&'c [i64]),
     /// Numbers of other columns. Those of columns of `f32`, `u8` and `i16` without a scale are exact in `f32`.
@@ -89,26 +109,28 @@ impl BinaryTable {
             let (count, code) = form.split_at(digits);
             let wrong = || about(missing(&key("TFORM"), "a form such as 1E or 1024D within the row"));
             let repeat = if count.is_empty() { 1 } else { count.parse::<usize>().map_err(|_| wrong())? };
-            let (pixel_type, size) = match code.chars().next() {
-                Some('B') => (Some(PixelType::U8), 1),
-                Some('I') => (Some(PixelType::I16), 2),
-                Some('J') => (Some(PixelType::I32), 4),
-                Some('K') => (Some(PixelType::I64), 8),
-                Some('E') => (Some(PixelType::F32), 4),
-                Some('D') => (Some(PixelType::F64), 8),
-                Some('A' | 'L') => (None, 1),
-                Some('C' | 'P') => (None, 8),
-                Some('M' | 'Q') => (None, 16),
-                Some('X') => (None, 0),
+            let number = |pixel_type: PixelType| (CellType::Number(pixel_type), pixel_type.size());
+            let (cell_type, size) = match code.chars().next() {
+                Some('B') => number(PixelType::U8),
+                Some('I') => number(PixelType::I16),
+                Some('J') => number(PixelType::I32),
+                Some('K') => number(PixelType::I64),
+                Some('E') => number(PixelType::F32),
+                Some('D') => number(PixelType::F64),
+                Some('A') => (CellType::Text, 1),
+                Some('L') => (CellType::Other, 1),
+                Some('C' | 'P') => (CellType::Other, 8),
+                Some('M' | 'Q') => (CellType::Other, 16),
+                Some('X') => (CellType::Other, 0),
                 _ => return Err(wrong()),
             };
             let bytes = if code.starts_with('X') { Some(repeat.div_ceil(8)) } else { repeat.checked_mul(size) };
             let end = bytes.and_then(|bytes| offset.checked_add(bytes)).filter(|end| *end <= row_bytes);
             let end = end.ok_or_else(wrong)?;
-            columns.push(NumberColumn {
+            columns.push(TableColumn {
                 name: header.text(&key("TTYPE")).map_err(about)?.unwrap_or_default().trim().to_owned(),
                 form,
-                pixel_type,
+                cell_type,
                 repeat,
                 offset,
                 scaling: Scaling {
@@ -119,7 +141,15 @@ impl BinaryTable {
             });
             offset = end;
         }
-        Ok(BinaryTable { scan, number, header, rows, row_bytes, columns })
+        Ok(BinaryTable {
+            scan,
+            number,
+            #[cfg(feature = "healpix")]
+            header,
+            rows,
+            row_bytes,
+            columns,
+        })
     }
 
     /// An error about this table.
@@ -128,25 +158,36 @@ impl BinaryTable {
     }
 
     /// An error about the header of this table.
+    #[cfg(feature = "healpix")]
     pub(crate) fn about(&self, cause: Error) -> Error {
         Error::Header { path: self.scan.path.clone(), hdu: self.number, cause: Box::new(cause) }
     }
 
     /// The names of the columns, in their order.
+    #[cfg(feature = "healpix")]
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|column| column.name.as_str())
     }
 
     /// How many numbers a column has in all rows.
+    #[cfg(feature = "healpix")]
     pub(crate) fn count(&self, column: usize) -> u64 {
         let repeat = self.columns.get(column).map_or(0, |column| column.repeat);
         self.rows.saturating_mul(repeat as u64)
     }
 
+    /// Whether a column holds numbers.
+    #[cfg(feature = "healpix")]
+    pub(crate) fn holds_numbers(&self, column: usize) -> bool {
+        self.columns.get(column).is_some_and(|column| matches!(column.cell_type, CellType::Number(_)))
+    }
+
     /// Whether `f32` holds every value of a column.
+    #[cfg(feature = "healpix")]
     pub(crate) fn is_exact_in_f32(&self, column: usize) -> bool {
-        let small = |column: &NumberColumn| {
-            matches!(column.pixel_type, Some(PixelType::U8 | PixelType::I16 | PixelType::F32)) && column.is_plain()
+        let small = |column: &TableColumn| {
+            matches!(column.cell_type, CellType::Number(PixelType::U8 | PixelType::I16 | PixelType::F32))
+                && column.is_plain()
         };
         self.columns.get(column).is_some_and(small)
     }
@@ -160,8 +201,11 @@ impl BinaryTable {
         let mut found = Vec::new();
         for column in wanted {
             let column = self.columns.get(*column).ok_or_else(|| self.wrong("has too few columns"))?;
-            let wrong = || self.wrong(&format!("column {:?} has form {}: expected numbers", column.name, column.form));
-            found.push((column, column.pixel_type.ok_or_else(wrong)?));
+            if column.cell_type == CellType::Other {
+                let problem = format!("column {:?} has form {}: expected numbers or text", column.name, column.form);
+                return Err(self.wrong(&problem));
+            }
+            found.push(column);
         }
         let together = (CHUNK / self.row_bytes.max(1)).max(1) as u64;
         let mut bytes = Vec::new();
@@ -172,20 +216,24 @@ impl BinaryTable {
             left -= rows as u64;
             bytes.resize(rows * self.row_bytes, 0);
             self.scan.read_data(&mut bytes)?;
-            for (place, (column, pixel_type)) in found.iter().enumerate() {
-                let width = column.repeat * pixel_type.size();
+            for (place, column) in found.iter().enumerate() {
+                let width = column.width();
                 cells.clear();
                 for row in bytes.chunks_exact(self.row_bytes.max(1)) {
                     cells.extend_from_slice(row.get(column.offset..column.offset + width).unwrap_or_default());
                 }
-                if column.is_whole() {
-                    integers.clear();
-                    whole_numbers(*pixel_type, &cells, &mut integers);
-                    take(place, Cells::Integers(&integers))?;
-                } else {
-                    floats.resize(cells.len() / pixel_type.size(), 0.0);
-                    convert::from_file(*pixel_type, &column.scaling, &cells, &mut floats);
-                    take(place, Cells::Floats(&floats))?;
+                match column.cell_type {
+                    CellType::Number(pixel_type) if column.is_whole() => {
+                        integers.clear();
+                        whole_numbers(pixel_type, &cells, &mut integers);
+                        take(place, Cells::Integers(&integers))?;
+                    }
+                    CellType::Number(pixel_type) => {
+                        floats.resize(cells.len() / pixel_type.size(), 0.0);
+                        convert::from_file(pixel_type, &column.scaling, &cells, &mut floats);
+                        take(place, Cells::Floats(&floats))?;
+                    }
+                    CellType::Text | CellType::Other => take(place, Cells::Text(&cells, width))?,
                 }
             }
         }
@@ -193,15 +241,23 @@ impl BinaryTable {
     }
 }
 
-impl NumberColumn {
+impl TableColumn {
+    /// Bytes of a cell.
+    fn width(&self) -> usize {
+        match self.cell_type {
+            CellType::Number(pixel_type) => self.repeat * pixel_type.size(),
+            CellType::Text | CellType::Other => self.repeat,
+        }
+    }
+
     fn is_plain(&self) -> bool {
         self.scaling.scale == 1.0 && self.scaling.zero == 0.0
     }
 
     /// Whether all cells are integers as they are stored.
     fn is_whole(&self) -> bool {
-        let is_integer = !matches!(self.pixel_type, None | Some(PixelType::F32 | PixelType::F64));
-        is_integer && self.is_plain() && self.scaling.blank.is_none()
+        let CellType::Number(pixel_type) = self.cell_type else { return false };
+        pixel_type.is_integer() && self.is_plain() && self.scaling.blank.is_none()
     }
 }
 
@@ -224,18 +280,71 @@ fn missing(keyword: &str, expected: &str) -> Error {
     Error::Keyword { keyword: keyword.to_owned(), value: "(missing or out of range)".to_owned(), problem }
 }
 
-/// Writes a file whose only contents are a table. It has its name when it is whole.
+/// Reads a binary table of a FITS file, by default ([`Hdu::First`]) the first of the file: the columns that hold numbers or text; those of other kinds are left out.
+/// Numbers are physical values (TSCAL, TZERO), NaN where they are TNULL; text has no trailing blanks, and escapes of [`Column::Text`] become their characters.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read; [`Error::Hdu`] if it has no such table; [`Error::Header`] and [`Error::Fits`] if the table contradicts itself.
+pub fn read_table(path: impl AsRef<Path>, hdu: &Hdu) -> Result<Vec<Column>, Error> {
+    let table = BinaryTable::open(path.as_ref(), hdu)?;
+    let (mut wanted, mut columns) = (Vec::new(), Vec::new());
+    for (number, column) in table.columns.iter().enumerate() {
+        let name = column.name.as_str();
+        columns.push(match column.cell_type {
+            CellType::Other => continue,
+            CellType::Text => Column::text(name, Vec::new()),
+            CellType::Number(_) if column.is_whole() && column.repeat == 1 => Column::integer(name, "", Vec::new()),
+            CellType::Number(_) => Column::float(name, "", column.repeat, Vec::new()),
+        });
+        wanted.push(number);
+    }
+    table.read(&wanted, &mut |place, cells| {
+        match (columns.get_mut(place), cells) {
+            (Some(Column::Text { rows, .. }), Cells::Text(bytes, width)) => {
+                rows.extend(bytes.chunks_exact(width.max(1)).map(text_of));
+            }
+            (Some(Column::Integer { rows, .. }), Cells::Integers(cells)) => rows.extend_from_slice(cells),
+            (Some(Column::Float { rows, .. }), Cells::Integers(cells)) => rows.extend(cells.iter().map(|v| *v as f64)),
+            (Some(Column::Float { rows, .. }), Cells::Floats(cells)) => rows.extend_from_slice(cells),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(columns)
+}
+
+/// The text of a cell: up to a NUL, without trailing blanks.
+fn text_of(cell: &[u8]) -> String {
+    let end = cell.iter().position(|byte| *byte == 0).unwrap_or(cell.len());
+    let text = String::from_utf8_lossy(cell.get(..end).unwrap_or_default());
+    unescaped(text.trim_end()).into_owned()
+}
+
+/// Writes a file whose only contents are a table, some rows at a time: `encode` appends the bytes of each, column after column, big-endian. The file has its name
+/// when it is whole.
+#[cfg(feature = "healpix")]
 pub(crate) fn write_table(
     path: &Path,
-    name: &str,
-    header: &Header,
-    columns: &[Column],
     overwrite: bool,
+    (name, header): (&str, &Header),
+    columns: &[ColumnForm<'_>],
+    rows: u64,
+    encode: &mut dyn FnMut(u64, &mut Vec<u8>),
 ) -> Result<(), Error> {
     let file = AtomicFile::create(path, overwrite)?;
-    let (head, data) = table::records(name, header, columns)?;
-    for bytes in [primary_without_image().to_records(), head, data] {
-        file.file().write_all(&bytes).map_err(|error| Error::io(path, "write the table", error))?;
+    let write = |bytes: &[u8]| file.file().write_all(bytes).map_err(|error| Error::io(path, "write the table", error));
+    write(&primary_without_image().to_records())?;
+    write(&table::head(name, header, columns, rows))?;
+    let mut bytes = Vec::with_capacity(CHUNK + BLOCK);
+    for row in 0..rows {
+        encode(row, &mut bytes);
+        let whole = bytes.len() / BLOCK * BLOCK;
+        if whole >= CHUNK {
+            write(bytes.get(..whole).unwrap_or_default())?;
+            bytes.drain(..whole);
+        }
     }
+    bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
+    write(&bytes)?;
     file.publish().map(drop)
 }

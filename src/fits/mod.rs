@@ -1,6 +1,5 @@
 //! FITS files: the only module that knows the format and names `fitsio` (cfitsio).
 
-#[cfg(feature = "healpix")]
 mod binary_table;
 mod element;
 mod grid;
@@ -25,6 +24,7 @@ mod strips;
 mod write;
 mod sink;
 
+pub use binary_table::read_table;
 #[cfg(feature = "healpix")]
 pub(crate) use binary_table::{BinaryTable, Cells, write_table};
 pub(crate) use data::Loading;
@@ -34,4 +34,6 @@ pub(crate) use grid::Block;
 pub use image::FitsImage;
 pub use read::Hdu;
 pub use table::Column;
+#[cfg(feature = "healpix")]
+pub(crate) use table::ColumnForm;
 pub use write::{FitsOutput, same_file};

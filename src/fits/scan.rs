@@ -207,7 +207,6 @@ impl Scan {
     }
 
     /// The next bytes of the data of the HDU that was found last.
-    #[cfg(feature = "healpix")]
     pub(super) fn read_data(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
         self.stream.read_exact(bytes).map_err(|error| self.io(error))?;
         self.position = self.position.saturating_add(bytes.len() as u64);

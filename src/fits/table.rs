@@ -86,6 +86,39 @@ impl Column {
     }
 }
 
+/// What a header says of a column.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnForm<'n> {
+    pub(crate) name: &'n str,
+    pub(crate) unit: &'n str,
+    /// TFORM.
+    pub(crate) form: String,
+    /// Bytes of a cell.
+    pub(crate) bytes: usize,
+}
+
+/// Header of a table, in whole blocks.
+pub(super) fn head(name: &str, header: &Header, columns: &[ColumnForm<'_>], rows: u64) -> Vec<u8> {
+    let mut cards = Header::new();
+    cards.set("XTENSION", "BINTABLE", "binary table");
+    cards.set("BITPIX", 8, "bytes");
+    cards.set("NAXIS", 2, "rows of bytes");
+    cards.set("NAXIS1", columns.iter().map(|column| column.bytes).sum::<usize>() as i64, "bytes in a row");
+    cards.set("NAXIS2", rows as i64, "rows");
+    cards.set("PCOUNT", 0, "no heap");
+    cards.set("GCOUNT", 1, "number of groups");
+    cards.set("TFIELDS", columns.len() as i64, "columns");
+    for (number, column) in (1..).zip(columns) {
+        cards.set(&format!("TTYPE{number}"), column.name, "");
+        cards.set(&format!("TFORM{number}"), column.form.as_str(), "");
+        if !column.unit.is_empty() {
+            cards.set(&format!("TUNIT{number}"), column.unit, "");
+        }
+    }
+    cards.set("EXTNAME", name, "name of this extension");
+    header_records(cards, &header.filtered(|keyword| !is_column(keyword)))
+}
+
 /// Header and data of a table, each in whole blocks.
 pub(super) fn records(name: &str, header: &Header, columns: &[Column]) -> Result<(Vec<u8>, Vec<u8>), Error> {
     let rows = columns.first().and_then(Column::len).unwrap_or(0);
@@ -96,32 +129,19 @@ pub(super) fn records(name: &str, header: &Header, columns: &[Column]) -> Result
             expected: format!("at most 999 columns of {rows} rows, as the first has"),
         });
     }
-    let encoded: Vec<_> = columns.iter().map(Column::encoded).collect();
-    let widths: Vec<usize> = encoded.iter().map(|(.., bytes)| bytes.len() / rows.max(1)).collect();
-    let mut cards = Header::new();
-    cards.set("XTENSION", "BINTABLE", "binary table");
-    cards.set("BITPIX", 8, "bytes");
-    cards.set("NAXIS", 2, "rows of bytes");
-    cards.set("NAXIS1", widths.iter().sum::<usize>() as i64, "bytes in a row");
-    cards.set("NAXIS2", rows as i64, "rows");
-    cards.set("PCOUNT", 0, "no heap");
-    cards.set("GCOUNT", 1, "number of groups");
-    cards.set("TFIELDS", columns.len() as i64, "columns");
-    for (number, (name, unit, form, _)) in (1..).zip(&encoded) {
-        cards.set(&format!("TTYPE{number}"), *name, "");
-        cards.set(&format!("TFORM{number}"), form.as_str(), "");
-        if !unit.is_empty() {
-            cards.set(&format!("TUNIT{number}"), *unit, "");
-        }
-    }
-    cards.set("EXTNAME", name, "name of this extension");
-    let head = header_records(cards, &header.filtered(|keyword| !is_column(keyword)));
+    let (forms, encoded): (Vec<_>, Vec<_>) = columns
+        .iter()
+        .map(|column| {
+            let (name, unit, form, cells) = column.encoded();
+            (ColumnForm { name, unit, form, bytes: cells.len() / rows.max(1) }, cells)
+        })
+        .unzip();
     let mut data = Vec::new();
     for row in 0..rows {
-        for ((.., bytes), width) in encoded.iter().zip(&widths) {
-            data.extend_from_slice(bytes.get(row * width..(row + 1) * width).unwrap_or_default());
+        for (ColumnForm { bytes, .. }, cells) in forms.iter().zip(&encoded) {
+            data.extend_from_slice(cells.get(row * bytes..(row + 1) * bytes).unwrap_or_default());
         }
     }
     data.resize(data.len().next_multiple_of(BLOCK), 0);
-    Ok((head, data))
+    Ok((head(name, header, &forms, rows as u64), data))
 }

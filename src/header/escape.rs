@@ -37,7 +37,7 @@ pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
 }
 
 /// The text that [`escaped`] has written.
-pub(super) fn unescaped(ascii: &str) -> Cow<'_, str> {
+pub(crate) fn unescaped(ascii: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut rest = ascii;
     while let Some(at) = rest.find('\\') {

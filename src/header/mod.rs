@@ -8,7 +8,7 @@ mod keywords;
 mod read;
 
 pub use card::Value;
-pub(crate) use escape::escaped;
+pub(crate) use escape::{escaped, unescaped};
 pub(crate) use keywords::{BLOCK, is_column, is_numbered, is_structural, is_tiling};
 
 use crate::Error;

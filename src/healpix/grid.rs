@@ -4,7 +4,8 @@ use std::f64::consts::{FRAC_PI_2, TAU};
 
 use cdshealpix::{nested, ring};
 
-use crate::Error;
+use super::plane::Plane;
+use crate::{Error, Wcs, wcs::Frame};
 
 /// The order in which the pixels of a HEALPix map are numbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +33,6 @@ struct Ring {
     count: u64,
     /// Distance of the first pixel's centre from longitude 0, in pixels.
     shift: f64,
-    /// Latitude in radians.
-    latitude: f64,
 }
 
 impl HealpixGrid {
@@ -71,6 +70,15 @@ impl HealpixGrid {
         12 * self.nside() * self.nside()
     }
 
+    /// The plane of the map's pixels: the all-sky HPX image, turned by 45°, whose pixels are those of the map. Its shape (ny, nx) is 5 `nside` squared, in
+    /// which base cells are upright squares.
+    ///
+    /// # Errors
+    /// [`Error::Wcs`] for frames that no FITS header tells.
+    pub fn plane(&self, frame: &Frame) -> Result<Wcs, Error> {
+        Plane::new(self.nside(), 0).wcs(frame)
+    }
+
     fn depth(&self) -> u8 {
         self.nside.trailing_zeros() as u8
     }
@@ -105,15 +113,16 @@ impl HealpixGrid {
         };
         let mut four;
         if above == 0 || above >= last {
-            let ring = self.ring(if above == 0 { 1 } else { last });
-            let pole_weight = 1.0 - (FRAC_PI_2 - lat.abs()) / (FRAC_PI_2 - ring.latitude.abs());
+            let number = if above == 0 { 1 } else { last };
+            let ring = self.ring(number);
+            let pole_weight = 1.0 - (FRAC_PI_2 - lat.abs()) / (FRAC_PI_2 - self.latitude(number).abs());
             let share = 0.25 * pole_weight;
             let opposite = |pixel: u64| ring.first + (pixel - ring.first + 2) % 4;
             found.iter_mut().for_each(|(_, weight)| *weight = *weight * (1.0 - pole_weight) + share);
             four = [found[0], found[1], (opposite(second[0].0), share), (opposite(second[1].0), share)];
         } else {
-            let [high, low] = [self.ring(above).latitude, self.ring(above + 1).latitude];
-            let down = ((high - lat) / (high - low)).clamp(0.0, 1.0);
+            let [high, low] = [above, above + 1].map(|ring| self.latitude(ring));
+            let down = snapped(((high - lat) / (high - low)).clamp(0.0, 1.0), self.nside());
             four = [found[0], found[1], second[0], second[1]];
             four.iter_mut().take(2).for_each(|(_, weight)| *weight *= 1.0 - down);
             four.iter_mut().skip(2).for_each(|(_, weight)| *weight *= down);
@@ -140,23 +149,30 @@ impl HealpixGrid {
     /// A ring, counted from 1 to 4 `nside` - 1.
     fn ring(&self, number: u64) -> Ring {
         let nside = self.nside();
-        let cap = 2 * nside * (nside - 1);
         let from_pole = number.min(4 * nside - number);
         if from_pole >= nside {
-            let z = (2.0 * nside as f64 - number as f64) * 2.0 / (3.0 * nside as f64);
             let shift = if (number - nside).is_multiple_of(2) { 0.5 } else { 0.0 };
-            let first = cap + (number - nside) * 4 * nside;
-            return Ring { first, count: 4 * nside, shift, latitude: z.asin() };
+            let first = 2 * nside * (nside - 1) + (number - nside) * 4 * nside;
+            return Ring { first, count: 4 * nside, shift };
         }
-        let colatitude = 2.0 * (from_pole as f64 / (nside as f64 * 6_f64.sqrt())).asin();
         let north = number < nside;
         let first = if north { 2 * number * (number - 1) } else { self.pixels() - 2 * from_pole * (from_pole + 1) };
-        let latitude = (FRAC_PI_2 - colatitude) * if north { 1.0 } else { -1.0 };
-        Ring { first, count: 4 * from_pole, shift: 0.5, latitude }
+        Ring { first, count: 4 * from_pole, shift: 0.5 }
+    }
+
+    /// Latitude of a ring in radians.
+    fn latitude(&self, number: u64) -> f64 {
+        let nside = self.nside();
+        let from_pole = number.min(4 * nside - number);
+        if from_pole >= nside {
+            return ((2.0 * nside as f64 - number as f64) * 2.0 / (3.0 * nside as f64)).asin();
+        }
+        let colatitude = 2.0 * (from_pole as f64 / (nside as f64 * 6_f64.sqrt())).asin();
+        (FRAC_PI_2 - colatitude) * if number < nside { 1.0 } else { -1.0 }
     }
 
     /// The pixel at column x (to the north-east) and row y (to the north-west) of a base cell.
-    pub(super) fn of_cell(&self, face: u64, x: u64, y: u64) -> u64 {
+    pub(crate) fn of_cell(&self, face: u64, x: u64, y: u64) -> u64 {
         let nside = self.nside();
         if self.order == HealpixOrder::Nested {
             return face * nside * nside + spread(x) + 2 * spread(y);
@@ -174,9 +190,22 @@ impl HealpixGrid {
 fn pair(ring: &Ring, lon: f64) -> [(u64, f64); 2] {
     let place = lon / TAU * ring.count as f64 - ring.shift;
     let before = place.floor();
-    let after = place - before;
+    let after = snapped(place - before, ring.count);
     let index = (before + ring.count as f64) as u64;
     [(ring.first + index % ring.count, 1.0 - after), (ring.first + (index + 1) % ring.count, after)]
+}
+
+/// A weight of pixels that are 1 / `count` of a circle, or a few times that, apart: 0 or 1 where it is so but for the rounding of angles. A direction at the centre of a
+/// pixel does not see the others, be they missing or 10^20 times as bright.
+fn snapped(weight: f64, count: u64) -> f64 {
+    let rounding = 4.0 * f64::EPSILON * count as f64;
+    if weight < rounding {
+        0.0
+    } else if weight > 1.0 - rounding {
+        1.0
+    } else {
+        weight
+    }
 }
 
 /// The bits of a number below 2^29 at the even places.

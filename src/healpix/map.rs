@@ -8,6 +8,7 @@ use super::grid::{HealpixGrid, MAX_ORDER};
 use crate::{
     Error, Parallel, Pixel, Wcs,
     direction::{Vector, rotate},
+    pixel::{Family, Which},
     threads::ThreadPool,
     wcs::{Frame, FrameMap},
 };
@@ -34,7 +35,21 @@ pub(super) enum Values {
     F64(Vec<f64>),
 }
 
+/// Vectors of numbers of either type.
+struct Numbers;
+
+impl Family for Numbers {
+    type Of<T: Pixel> = Vec<T>;
+}
+
 impl Values {
+    pub(super) fn from_numbers<T: Pixel>(numbers: Vec<T>) -> Values {
+        match T::which::<Numbers>(numbers) {
+            Which::F32(numbers) => Values::F32(numbers),
+            Which::F64(numbers) => Values::F64(numbers),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Values::F32(values) => values.len(),
@@ -150,6 +165,42 @@ impl HealpixMap {
         place.and_then(|place| self.values.get(place)).unwrap_or(f64::NAN)
     }
 
+    /// The pixels that have a place in the map, in order, with their values; NaN are missing. A map of the whole sky has all pixels, a partial one those that
+    /// it was made of.
+    pub fn pixels(&self) -> impl Iterator<Item = (u64, f64)> {
+        let whole = matches!(*self.cover, Cover::Whole).then(|| (0..self.grid.pixels()).zip(0..));
+        let ranges = match &*self.cover {
+            Cover::Whole => &[][..],
+            Cover::Ranges(ranges) => ranges,
+        };
+        let listed =
+            ranges.iter().zip(0..).flat_map(|([start, end], place)| (*start..*end).map(move |pixel| (pixel, place)));
+        let placed = whole.into_iter().flatten().chain(listed);
+        placed.map(|(pixel, place)| (pixel, self.values.get(place).unwrap_or(f64::NAN)))
+    }
+
+    /// The values of the whole sky in the order of [`grid`](Self::grid), NaN where they are missing. Nothing is copied if this is a map of the whole sky of `f64`
+    /// that no clone shares.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] if they do not fit in memory.
+    pub fn into_values(self) -> Result<Vec<f64>, Error> {
+        let shared = match (&*self.cover, Arc::try_unwrap(self.values)) {
+            (Cover::Whole, Ok(Values::F64(values))) => return Ok(values),
+            (_, Ok(values)) => Arc::new(values),
+            (_, Err(shared)) => shared,
+        };
+        let map = HealpixMap { grid: self.grid, frame: self.frame, values: shared, cover: self.cover };
+        let count = map.grid.pixels();
+        let mut values = Vec::new();
+        let reserved = usize::try_from(count).map(|count| values.try_reserve_exact(count));
+        match reserved {
+            Ok(Ok(())) => values.extend((0..count).map(|pixel| map.value(pixel))),
+            _ => return Err(no_room(&format!("the values of a HEALPix map of NSIDE = {}", map.grid.nside()), count)),
+        }
+        Ok(values)
+    }
+
     /// The map's values at directions, longitudes and latitudes in degrees of [`frame`](Self::frame), into `values`; NaN where a pixel with a weight
     /// other than 0 is missing, or the direction is not finite. The slices are used up to the length of the shortest.
     pub fn sample(&self, lon: &[f64], lat: &[f64], interpolation: HealpixInterpolation, values: &mut [f64]) {
@@ -256,6 +307,12 @@ pub(super) fn from_uniq(uniq: u64) -> Option<(u32, u64)> {
     let order = uniq.checked_ilog2()?.checked_sub(2)? / 2;
     let pixel = uniq - (4 << (2 * order));
     (order <= MAX_ORDER && pixel < 12 << (2 * order)).then_some((order, pixel))
+}
+
+/// So many numbers are too many.
+pub(super) fn no_room(what: &str, count: u64) -> Error {
+    let (what, needed) = (what.to_owned(), count.saturating_mul(8));
+    Error::OutOfMemory { what, needed, remedy: "choose a smaller NSIDE".to_owned() }
 }
 
 fn check_count(values: &Values, expected: u64) -> Result<(), Error> {

@@ -9,7 +9,9 @@
 //! The orientation is that of HiPS tiles in FITS files: columns go to the north-west, rows to the south-west, so HEALPix's y is the column and its x
 //! the row from the top.
 
-use crate::{Error, Header, Wcs, wcs::Frame};
+use std::ops::Range;
+
+use crate::{Error, Header, Wcs, Window, wcs::Frame};
 
 /// The plane, of 5 × 5 squares or with a margin of squares around them.
 #[derive(Clone, Copy, Debug)]
@@ -62,24 +64,46 @@ impl Plane {
         ([(x / self.nside) as i64 - half, (y / self.nside) as i64 - half], [x % self.nside, y % self.nside])
     }
 
-    /// The HEALPix pixel, as base cell, x and y, that the sky has at a pixel of the plane; none where the plane is empty. Of the pixels along
-    /// longitude 180°, which the plane has twice, those count that it has at +180° and not at -180°.
-    pub(super) fn own(&self, x: usize, y: usize) -> Option<[u64; 3]> {
-        let (square @ [a, b], [column, row]) = self.place(x, y);
+    /// Whether a pixel of a square that has a base cell shows the sky. Of the pixels along longitude 180°, which the plane has twice, those do that it
+    /// has at +180° and not at -180°.
+    pub(super) fn owns(&self, square: [i64; 2], [column, row]: [u64; 2]) -> bool {
         let past = column + row + 1;
-        let there = match (a, b) {
-            (-2, -2) => past >= self.nside,
-            (2, 2) => past < self.nside,
-            _ => a.abs() <= 2 && b.abs() <= 2,
-        };
-        let face = face_of(square).filter(|_| there)?;
-        Some([face, self.nside - 1 - row, column])
+        match square {
+            [-2, -2] => past >= self.nside,
+            [2, 2] => past < self.nside,
+            [a, b] => a.abs() <= 2 && b.abs() <= 2,
+        }
     }
 
-    /// As [`own`](Self::own), with the gaps of the plane filled by what follows on the sky across the edge that is nearest: a kernel sees no seams. A
+    /// Cuts a window along the edges of squares and into the blocks of `side`² pixels that each square consists of.
+    pub(crate) fn pieces(&self, window: Window, side: u64) -> impl Iterator<Item = Piece> {
+        let half = (2 + self.margin) as i64;
+        let nside = self.nside;
+        let cuts = move |start: usize, count: usize| {
+            let (mut at, end) = (start as u64, (start + count) as u64);
+            let mut cuts = Vec::new();
+            while at < end {
+                let within = at % nside;
+                let next = (at + side - within % side).min(at + nside - within).min(end);
+                cuts.push(((at / nside) as i64 - half, within, at as usize..next as usize));
+                at = next;
+            }
+            cuts
+        };
+        let columns = cuts(window.x0, window.nx);
+        cuts(window.y0, window.ny).into_iter().flat_map(move |(b, row, y)| {
+            let pieces = columns.clone().into_iter().map(move |(a, column, x)| {
+                let block = face_of([a, b]).map(|face| [face, row / side, column / side]);
+                Piece { square: [a, b], block, x, y: y.clone(), cell: [column, row] }
+            });
+            pieces.collect::<Vec<_>>()
+        })
+    }
+
+    /// The HEALPix pixel, as base cell, x and y, at a pixel of the plane, with the gaps of the plane filled by what follows on the sky across the edge that is nearest: a kernel sees no seams. A
     /// gap between base cells of a cap has the neighbour turned by a quarter about the corner that both share, the squares beyond the poles the
     /// base cell on the other side.
-    pub(super) fn continued(&self, x: usize, y: usize) -> Option<[u64; 3]> {
+    pub(crate) fn continued(&self, x: usize, y: usize) -> Option<[u64; 3]> {
         let ([a, b], [column, row]) = self.place(x, y);
         let last = self.nside - 1;
         let (right, down) = (last - column, last - row);
@@ -97,6 +121,35 @@ impl Plane {
             _ => return None,
         };
         Some([face_of(square)?, last - row, column])
+    }
+}
+
+/// A part of a window of the plane that lies in one block of one square.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    pub(super) square: [i64; 2],
+    /// Base cell, row and column of the block; none in squares that have no base cell.
+    pub(crate) block: Option<[u64; 3]>,
+    /// Columns and rows of the plane.
+    x: Range<usize>,
+    y: Range<usize>,
+    /// Column and row of the first pixel in its square.
+    cell: [u64; 2],
+}
+
+impl Piece {
+    /// Column and row of the plane where each row starts, and its pixels.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = ([usize; 2], usize)> {
+        self.y.clone().map(|y| ([self.x.start, y], self.x.len()))
+    }
+
+    /// The pixels: column and row of the plane, and of the square.
+    pub(crate) fn pixels(&self) -> impl Iterator<Item = ([usize; 2], [u64; 2])> {
+        let [column, row] = self.cell;
+        self.y
+            .clone()
+            .zip(row..)
+            .flat_map(move |(y, row)| self.x.clone().zip(column..).map(move |(x, column)| ([x, y], [column, row])))
     }
 }
 

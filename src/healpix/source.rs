@@ -6,7 +6,7 @@ use super::{map::HealpixMap, map::Values, plane::Plane};
 use crate::{Error, Input, PixelSource, PixelType, PixelsMut, ReadContext, Window};
 
 /// Squares beyond the plane that a kernel may look into: its support is smaller than a base cell.
-const MARGIN: u64 = 1;
+pub(crate) const MARGIN: u64 = 1;
 
 /// A map as the all-sky HPX image turned by 45°, whose gaps continue what is beside them.
 #[derive(Debug)]

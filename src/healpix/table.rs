@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::{
     grid::{HealpixGrid, HealpixOrder},
-    map::{Cover, HealpixMap, Values, from_uniq},
+    map::{Cover, HealpixMap, Values, from_uniq, no_room},
 };
 use crate::{
-    Column, Error, Hdu, Header,
-    fits::{BinaryTable, Cells, write_table},
+    Error, Hdu, Header,
+    fits::{BinaryTable, Cells, ColumnForm, write_table},
     wcs::Frame,
 };
 
@@ -80,11 +80,7 @@ impl HealpixMap {
         }
         let single = table.is_exact_in_f32(column);
         let bad = table.header.f64("BAD_DATA").ok().flatten().unwrap_or(UNSEEN);
-        let too_large = |_| Error::OutOfMemory {
-            what: format!("the HEALPix map {}", path.as_ref().display()),
-            needed: count.saturating_mul(8),
-            remedy: "use a map of smaller NSIDE".to_owned(),
-        };
+        let too_large = |_| no_room(&format!("the HEALPix map {}", path.as_ref().display()), count);
         let room = usize::try_from(count).unwrap_or(usize::MAX);
         let (mut floats, mut doubles, mut pixels) = (Vec::<f32>::new(), Vec::<f64>::new(), Vec::<i64>::new());
         let mut reserve = || {
@@ -94,6 +90,9 @@ impl HealpixMap {
         reserve().map_err(too_large)?;
         let mut wanted = vec![column];
         wanted.extend(numbers);
+        if let Some(column) = wanted.iter().find(|column| !table.holds_numbers(**column)) {
+            return Err(table.wrong(&format!("column {column}, counted from 0, does not hold numbers")));
+        }
         let integers = table.wrong("the column of pixel numbers does not hold integers");
         let mut integers = Some(integers);
         table.read(&wanted, &mut |place, cells| {
@@ -108,6 +107,7 @@ impl HealpixMap {
                 Cells::Integers(cells) => doubles.extend(cells.iter().map(|v| valid(*v as f64))),
                 Cells::Floats(cells) if single => floats.extend(cells.iter().map(|v| valid(*v) as f32)),
                 Cells::Floats(cells) => doubles.extend(cells.iter().map(|v| valid(*v))),
+                Cells::Text(..) => {}
             }
             Ok(())
         })?;
@@ -123,8 +123,9 @@ impl HealpixMap {
         }
     }
 
-    /// Writes the map as a binary table of `f64`, in a file of its own: implicitly with 1024 values a row where that goes, as healpy does, or, if it
-    /// covers a part of the sky, with a column PIXEL. Missing pixels are written as `UNSEEN`. `header` may hold more cards.
+    /// Writes the map as a binary table, in a file of its own, in the type of its values: implicitly with 1024 values a row where that goes, as healpy does,
+    /// or, if it covers a part of the sky, with a column PIXEL. Missing pixels are written as `UNSEEN`. `header` may hold more cards. Nothing of the map is
+    /// copied meanwhile.
     ///
     /// # Errors
     /// [`Error::Output`] if the file exists and `overwrite` is false; [`Error::Io`]. [`Error::Keyword`] for a frame that `COORDSYS` has no letter for.
@@ -150,26 +151,50 @@ impl HealpixMap {
         cards.set("NSIDE", grid.nside() as i64, "pixels along the side of a base cell");
         cards.set("COORDSYS", letter, "C: ICRS, Q: FK5, G: Galactic, E: ecliptic");
         cards.set("BAD_DATA", UNSEEN, "value of missing pixels");
-        let written = |value: f64| if value.is_nan() { UNSEEN } else { value };
-        let columns = match &*self.cover {
+        let (letter, size) = match &*self.values {
+            Values::F32(_) => ('E', size_of::<f32>()),
+            Values::F64(_) => ('D', size_of::<f64>()),
+        };
+        let values = |width: usize| ColumnForm {
+            name: "VALUE",
+            unit: "",
+            form: format!("{width}{letter}"),
+            bytes: width * size,
+        };
+        let put = |value: f64, bytes: &mut Vec<u8>| {
+            let written = if value.is_nan() { UNSEEN } else { value };
+            match &*self.values {
+                Values::F32(_) => bytes.extend((written as f32).to_be_bytes()),
+                Values::F64(_) => bytes.extend(written.to_be_bytes()),
+            }
+        };
+        let path = path.as_ref();
+        match &*self.cover {
             Cover::Whole => {
                 cards.set("INDXSCHM", "IMPLICIT", "pixels by their place");
                 cards.set("FIRSTPIX", 0, "first pixel");
                 cards.set("LASTPIX", grid.pixels() as i64 - 1, "last pixel");
                 cards.set("OBJECT", "FULLSKY", "the whole sky");
                 let width = if grid.pixels().is_multiple_of(1024) { 1024 } else { 1 };
-                let values = (0..grid.pixels()).map(|pixel| written(self.value(pixel))).collect();
-                vec![Column::float("VALUE", "", width, values)]
+                let rows = grid.pixels() / width;
+                write_table(path, overwrite, ("HEALPIX", &cards), &[values(width as usize)], rows, &mut |row, bytes| {
+                    (row * width..(row + 1) * width).for_each(|pixel| put(self.value(pixel), bytes));
+                })
             }
             Cover::Ranges(ranges) => {
                 cards.set("INDXSCHM", "EXPLICIT", "pixels by the column PIXEL");
                 cards.set("OBJECT", "PARTIAL", "a part of the sky");
-                let pixels: Vec<i64> = ranges.iter().flat_map(|[a, b]| *a..*b).map(|pixel| pixel as i64).collect();
-                let values = pixels.iter().map(|pixel| written(self.value(*pixel as u64))).collect();
-                vec![Column::integer("PIXEL", "", pixels), Column::float("VALUE", "", 1, values)]
+                let columns = [ColumnForm { name: "PIXEL", unit: "", form: "1K".to_owned(), bytes: 8 }, values(1)];
+                let rows = ranges.iter().map(|[start, end]| end - start).sum();
+                let mut pixels = self.pixels();
+                write_table(path, overwrite, ("HEALPIX", &cards), &columns, rows, &mut |_, bytes| {
+                    if let Some((pixel, value)) = pixels.next() {
+                        bytes.extend((pixel as i64).to_be_bytes());
+                        put(value, bytes);
+                    }
+                })
             }
-        };
-        write_table(path.as_ref(), "HEALPIX", &cards, &columns, overwrite)
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod grid;
 mod properties;
+mod source;
 mod picture;
 mod tile;
 mod options;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{Geometry, Input, Weights};
+use super::{Geometry, Input, Weights, squared};
 use crate::{Error, FitsImage, Hdu, Wcs, map::PixelMap};
 
 impl Input<'_> {
@@ -44,6 +44,15 @@ impl Input<'_> {
     /// If the file or the HDU cannot be read as an image.
     pub fn with_variance_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
         self.variance = Some(Arc::new(FitsImage::open(path, hdu)?));
+        Ok(self)
+    }
+
+    /// Adds standard deviations σ from a FITS file, as [`with_error`](Self::with_error). A pixel whose σ is BLANK is missing.
+    ///
+    /// # Errors
+    /// If the file or the HDU cannot be read as an image.
+    pub fn with_error_fits(mut self, path: impl AsRef<Path>, hdu: &Hdu) -> Result<Self, Error> {
+        self.variance = Some(squared(Arc::new(FitsImage::open(path, hdu)?)));
         Ok(self)
     }
 

@@ -13,7 +13,7 @@ use ndarray::{ArrayView, Dimension};
 use crate::{
     Error, Header, InputPixel, Pixel, Wcs, Window,
     map::{PixelMap, WcsMap},
-    source::{ArraySource, PixelSource, ReadContext},
+    source::{ArraySource, Derived, PixelSource, ReadContext, Rule},
 };
 
 /// File and HDU of a source, or what else there is to call it.
@@ -28,6 +28,11 @@ fn of_array<'a, P: InputPixel, D: Dimension>(array: ArrayView<'a, P, D>) -> Sour
     Arc::new(ArraySource(P::erase(array.into_dyn())))
 }
 
+/// The variances of standard deviations.
+fn squared(errors: Source<'_>) -> Source<'_> {
+    Arc::new(Derived { stored: errors, rule: Rule::Variance })
+}
+
 /// An image to be mosaicked: its pixels (a borrowed array, a FITS file, or any [`PixelSource`]), its WCS and, optionally, its weights, variances and
 /// flags.
 ///
@@ -40,6 +45,8 @@ pub struct Input<'a> {
     geometry: Geometry,
     pub(crate) weights: Option<Weights<'a>>,
     scale: f64,
+    sky: f64,
+    exposure: Option<String>,
     /// Variances and flags, on the pixel grid of the image.
     pub(crate) variance: Option<Source<'a>>,
     pub(crate) mask: Option<Source<'a>>,
@@ -122,6 +129,8 @@ impl<'a> Input<'a> {
             geometry,
             weights: None,
             scale: 1.0,
+            sky: 0.0,
+            exposure: None,
             weightless: false,
             variance: None,
             mask: None,
@@ -153,6 +162,33 @@ impl<'a> Input<'a> {
     pub fn scaled(mut self, scale: f64) -> Self {
         self.scale = scale;
         self
+    }
+
+    /// Subtracts a sky level from the pixels of the image as they are read, in the unit of its pixels: before they are resampled and before the photometric
+    /// scale. Levels of several calls add up. Default: none. The level must be finite, which [`Plan::new`](crate::Plan::new) checks.
+    #[must_use]
+    pub fn with_sky(mut self, level: f64) -> Self {
+        self.sky += level;
+        self.image = Arc::new(Derived { stored: self.image, rule: Rule::Above(level) });
+        self
+    }
+
+    /// The sky level that is subtracted, see [`with_sky`](Self::with_sky).
+    pub fn sky(&self) -> f64 {
+        self.sky
+    }
+
+    /// Says that the image is part of an exposure, such as one detector of a camera: where backgrounds are matched
+    /// ([`MatchBackground`](crate::MatchBackground)), all parts of an exposure are corrected by the same constant or plane. Default: an exposure of its own.
+    #[must_use]
+    pub fn of_exposure(mut self, name: impl Into<String>) -> Self {
+        self.exposure = Some(name.into());
+        self
+    }
+
+    /// The exposure, see [`of_exposure`](Self::of_exposure).
+    pub fn exposure(&self) -> Option<&str> {
+        self.exposure.as_deref()
     }
 
     /// Sets the photometric scale of the image to the value of a keyword of its FITS header, such as `FLXSCALE`.
@@ -202,6 +238,11 @@ impl<'a> Input<'a> {
         self.weights.as_ref().map(|weights| weights.image.file().map(|(path, _)| path))
     }
 
+    /// Whether the input has variances, from variances or standard deviations.
+    pub fn has_variance(&self) -> bool {
+        self.variance.is_some()
+    }
+
     /// Adds weights on the pixel grid of the image: an array of its shape, or of shape (ny, nx) for all planes of a cube.
     #[must_use]
     pub fn with_weights<P: InputPixel, D: Dimension>(mut self, weights: ArrayView<'a, P, D>) -> Self {
@@ -234,6 +275,14 @@ impl<'a> Input<'a> {
     #[must_use]
     pub fn with_variance<P: InputPixel, D: Dimension>(mut self, variance: ArrayView<'a, P, D>) -> Self {
         self.variance = Some(of_array(variance));
+        self
+    }
+
+    /// Adds standard deviations σ on the pixel grid of the image, whose squares are its variances; see [`with_variance`](Self::with_variance). A pixel whose
+    /// σ is negative, infinite or NaN is missing.
+    #[must_use]
+    pub fn with_error<P: InputPixel, D: Dimension>(mut self, error: ArrayView<'a, P, D>) -> Self {
+        self.variance = Some(squared(of_array(error)));
         self
     }
 
@@ -306,6 +355,10 @@ impl<'a> Input<'a> {
         if !self.scale.is_finite() || self.scale == 0.0 {
             let expected = "a finite number other than 0".to_owned();
             return Err(Error::Option { option: "scale", got: self.scale.to_string(), expected });
+        }
+        if !self.sky.is_finite() {
+            let expected = "a finite number".to_owned();
+            return Err(Error::Option { option: "sky", got: self.sky.to_string(), expected });
         }
         let planes = [
             ("weights", self.weights.as_ref().map(|weights| (&weights.image, weights.has_wcs()))),

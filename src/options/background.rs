@@ -7,6 +7,8 @@
 /// squares, and subtracted from its samples before they are combined. Weights are not used. Each plane of a cube has corrections of its own. They are returned in
 /// [`Summary::backgrounds`](crate::Summary::backgrounds).
 ///
+/// The parts of an exposure ([`Input::of_exposure`](crate::Input::of_exposure)) count as one input here: they are corrected by the same constant or plane.
+///
 /// Overlaps determine differences only. Inputs that are connected by overlaps, directly or through others, form a group; the corrections of a group have mean zero (for
 /// planes: each of the three coefficients), or are zero for the reference input. An input that overlaps no other is not corrected.
 ///

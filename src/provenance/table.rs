@@ -5,7 +5,7 @@ use crate::{Column, Plan, Summary, Window};
 impl Plan<'_> {
     /// The columns of a table that lists the inputs, one a row: FILE and HDU (-1 of an array, whose name stands for the file), WEIGHTS
     /// (file, "array" or nothing), X0, Y0, NX, NY (the hull of its sub-grids of the output, pixels from 0; NX = NY = 0 if it has none),
-    /// PIXELS (output pixels that got a sample), SCALE, COORDERR (largest coordinate error found, in input pixels), and if backgrounds were
+    /// PIXELS (output pixels that got a sample), SCALE, SKY and EXPOSURE where any input has them, COORDERR (largest coordinate error found, in input pixels), and if backgrounds were
     /// matched BACKGRND, what was subtracted at the centre of the target, and SLOPE_X and SLOPE_Y, how it changes per output pixel, a number for
     /// each plane of a cube, and GROUP (of the first plane). [`FitsOutput::append_table`](crate::FitsOutput::append_table) writes it.
     pub fn input_table(&self, summary: &Summary) -> Vec<Column> {
@@ -40,8 +40,14 @@ impl Plan<'_> {
             side("NY", |hull| hull.ny),
             Column::integer("PIXELS", "", summary.inputs.iter().map(|input| count(input.resampled_pixels)).collect()),
             Column::float("SCALE", "", 1, inputs.iter().map(|input| input.scale()).collect()),
-            Column::float("COORDERR", "pix", 1, errors.collect()),
         ];
+        if inputs.iter().any(|input| input.sky() != 0.0) {
+            columns.push(Column::float("SKY", "", 1, inputs.iter().map(|input| input.sky()).collect()));
+        }
+        if inputs.iter().any(|input| input.exposure().is_some()) {
+            columns.push(Column::text("EXPOSURE", of(&|input| input.exposure().unwrap_or_default().to_owned())));
+        }
+        columns.push(Column::float("COORDERR", "pix", 1, errors.collect()));
         if let Some(backgrounds) = summary.backgrounds.as_ref().filter(|backgrounds| !backgrounds.planes.is_empty()) {
             let planes = &backgrounds.planes;
             let each = |name: &str, of: &dyn Fn(&crate::Correction) -> f64| {

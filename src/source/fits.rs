@@ -72,6 +72,12 @@ impl FitsImage {
         self.load_block(&self.grid().block(number / 2), pixels, run)
     }
 
+    /// Reads an image of one plane that lies in a file of another source's, past the cache.
+    #[cfg(feature = "hips")]
+    pub(crate) fn load_whole(&self, pixels: PixelsMut<'_>, run: &ReadContext<'_>) -> Result<(), Error> {
+        self.load_block(&self.grid().all(), pixels, run)
+    }
+
     fn load_block(&self, block: &Block, pixels: PixelsMut<'_>, run: &ReadContext<'_>) -> Result<(), Error> {
         let check = || run.check();
         let loading = run.loading(&check);

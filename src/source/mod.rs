@@ -3,6 +3,7 @@
 mod array;
 mod cache;
 mod context;
+mod derived;
 #[cfg(feature = "fits")]
 mod fits;
 
@@ -10,6 +11,7 @@ pub(crate) use array::ArraySource;
 pub(crate) use cache::BlockCache;
 pub use cache::BlockRequest;
 pub use context::ReadContext;
+pub(crate) use derived::{Derived, Rule};
 
 use std::{fmt, path::Path};
 

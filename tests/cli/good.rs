@@ -149,7 +149,7 @@ fn weights_count() {
 
     folder.write("small.fits", &Header::new(), &ArrayD::from_elem(vec![30, 39], 1.0));
     folder.refuse("mosaic --weights wa.fits small.fits -o x.fits a.fits b.fits", 1, &["weights", "[30, 39]", "b.fits"]);
-    folder.refuse("mosaic --weights wa.fits -o x.fits a.fits b.fits", 2, &["1 weights for 2 inputs"]);
+    folder.refuse("mosaic --weights wa.fits -o x.fits a.fits b.fits", 2, &["--weights: 1 files for 2 inputs"]);
     folder.refuse("mosaic --weights wa.fits no.fits -o x.fits a.fits b.fits", 1, &["no.fits"]);
     folder.refuse(
         "mosaic --weights wa.fits wb.fits --overwrite -o wa.fits a.fits b.fits",
@@ -316,7 +316,7 @@ fn variances_masks_and_clipping() {
     folder.refuse("mosaic -o x.fits --combine clipped --clip-low 0 a.fits", 2, &["low 0", "above 0"]);
     folder.refuse("mosaic -o x.fits --variance-out v.fits a.fits", 2, &["--variance-out needs --variance"]);
     folder.refuse("mosaic -o x.fits --combine inverse-variance a.fits", 1, &["InverseVariance", "variance"]);
-    folder.refuse("mosaic -o x.fits a.fits b.fits --variance va.fits", 2, &["1 variances for 2 inputs"]);
+    folder.refuse("mosaic -o x.fits a.fits b.fits --variance va.fits", 2, &["--variance: 1 files for 2 inputs"]);
     folder.refuse("mosaic -o x.fits a.fits --mask va.fits", 1, &["a.fits", "flags in integers"]);
     folder.refuse("mosaic -o x.fits --variance-out x.fits a.fits --variance va.fits", 1, &["is also the file of"]);
     folder.refuse("mosaic -o x.fits --exclude-bits lots a.fits", 2, &["32 bits"]);

@@ -1,7 +1,9 @@
 //! The program `skymosaic` as a user meets it: what it makes, what it says, what it leaves behind.
 mod bad;
 mod good;
+mod inputs;
 mod kernels;
+mod maps;
 
 use std::{
     collections::BTreeMap,

@@ -6,7 +6,9 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PathBufValueParser, PossibleValue, TypedValueParser},
 };
-use skymosaic::{Adaptive, Clip, Combine, CoordinateError, Drizzle, Hdu, Resample};
+use skymosaic::{Adaptive, Clip, Combine, CoordinateError, Drizzle, Resample};
+
+use crate::inputs::{Companions, Preset, Sources};
 
 /// `--resample`.
 pub(crate) const RESAMPLE: Names<Resample> = Names(&[
@@ -51,7 +53,7 @@ pub(crate) enum Command {
     /// Make one mosaic of FITS images
     Mosaic(Box<Mosaic>),
     /// Print the optimal target header of FITS images, which mosaic --target takes
-    Header(Header),
+    Header(Box<Header>),
     /// Make a hierarchical progressive survey (HiPS) of FITS images, for sky browsers to zoom into
     Hips(Box<crate::hips::HipsArgs>),
     /// Write a small invented sky as FITS files, mosaic it, and leave FITS and PNG to look at
@@ -61,22 +63,16 @@ pub(crate) enum Command {
 /// Arguments of `mosaic`.
 #[derive(Args, Debug)]
 pub(crate) struct Mosaic {
-    /// FITS images (plain, .gz or .fz)
-    #[arg(required = true, value_name = "INPUT")]
-    pub(crate) inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    #[command(flatten)]
+    pub(crate) companions: Companions,
     /// FITS file to write
     #[arg(short, long, value_name = "OUT.fits", value_parser = fits_file())]
     pub(crate) output: PathBuf,
     /// Target WCS and shape: header text (one card a line) or FITS. Without it an optimal one is computed
     #[arg(long, value_name = "FILE")]
     pub(crate) target: Option<PathBuf>,
-    /// HDU of every input and weights file: number (0 is the primary), EXTNAME, EXTNAME,EXTVER, or all. Default: the first with
-    /// an image
-    #[arg(long, value_name = "N|NAME|all", default_value = "", hide_default_value = true, value_parser = hdus)]
-    pub(crate) hdu: Hdus,
-    /// Weights: one FITS file per input, in the same order
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub(crate) weights: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) planes: crate::planes::PlaneArgs,
     /// FITS file for the footprint (sum of coverage × weight)
@@ -88,6 +84,8 @@ pub(crate) struct Mosaic {
     /// JSON report of what was done, with statistics of the mosaic
     #[arg(long, value_name = "FILE.json")]
     pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) healpix: crate::maps::HealpixArgs,
     #[command(flatten)]
     pub(crate) how: How,
     /// Keywords that the mosaic takes from the images where all agree. Default: OBJECT,TELESCOP,INSTRUME,FILTER,OBSERVER,BUNIT,DATE-OBS
@@ -121,9 +119,6 @@ pub(crate) struct How {
     /// The image, counted from 0 in the order given, whose background stays; with --match-background. Default: the mean stays
     #[arg(long, value_name = "N", requires = "match_background")]
     pub(crate) background_reference: Option<usize>,
-    /// Multiply each image by the number that this keyword of its header holds, such as FLXSCALE
-    #[arg(long, value_name = "KEYWORD")]
-    pub(crate) scale_keyword: Option<String>,
     /// Where resampled inputs are kept before they are combined. The mosaic is the same
     #[arg(long, value_name = "WHERE", default_value = "none")]
     pub(crate) intermediate: Storage,
@@ -141,15 +136,19 @@ pub(crate) struct How {
     pub(crate) coordinate_error: CoordinateError,
 }
 
+impl Mosaic {
+    /// Flags that make a pixel missing.
+    pub(crate) fn exclude_bits(&self) -> u32 {
+        let preset = self.sources.preset.and_then(Preset::exclude_bits);
+        self.planes.exclude_bits.or(preset).unwrap_or(0)
+    }
+}
+
 /// Arguments of `header`.
 #[derive(Args, Debug)]
 pub(crate) struct Header {
-    /// FITS images (plain, .gz or .fz)
-    #[arg(required = true, value_name = "INPUT")]
-    pub(crate) inputs: Vec<PathBuf>,
-    /// HDU of every input: number (0 is the primary), EXTNAME, EXTNAME,EXTVER, or all. Default: the first with an image
-    #[arg(long, value_name = "N|NAME|all", default_value = "", hide_default_value = true, value_parser = hdus)]
-    pub(crate) hdu: Hdus,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
     #[command(flatten)]
     pub(crate) sky: crate::header::Sky,
 }
@@ -159,13 +158,6 @@ pub(crate) struct Header {
 pub(crate) struct Demo {
     /// Folder to write: new or empty
     pub(crate) dir: PathBuf,
-}
-
-/// Which HDUs of a file.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Hdus {
-    One(Hdu),
-    All,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -246,14 +238,6 @@ fn named(path: PathBuf, endings: &[&str], form: &str) -> Result<PathBuf, String>
     }
     let endings: Vec<String> = endings.iter().map(|ending| format!(".{ending}")).collect();
     Err(format!("{form}: the name must end in {}", endings.join(" or ")))
-}
-
-pub(crate) fn hdus(text: &str) -> Result<Hdus, skymosaic::Error> {
-    match text {
-        "" => Ok(Hdus::One(Hdu::First)),
-        "all" => Ok(Hdus::All),
-        name => Ok(Hdus::One(name.parse()?)),
-    }
 }
 
 fn coordinate_error(text: &str) -> Result<CoordinateError, String> {

@@ -5,7 +5,7 @@ use std::{fs::File, io::Read, path::Path};
 use clap::Args;
 use skymosaic::{Error, FitsImage, Frame, Hdu, Header, Input, OptimalOptions, Wcs, find_optimal_celestial_wcs_of};
 
-use crate::{Failure, args, mosaic, print};
+use crate::{Failure, args, inputs, print};
 
 /// What the optimal target is to be like.
 #[derive(Args, Debug)]
@@ -34,7 +34,8 @@ impl Default for Sky {
 
 /// `skymosaic header`.
 pub(crate) fn run(args: &args::Header) -> Result<(), Failure> {
-    let images = mosaic::open(&args.inputs, &args.hdu)?;
+    let images = inputs::open(&inputs::entries(&args.sources, None)?, &inputs::Opening::default())?;
+    inputs::refuse_maps(&images)?;
     let inputs: Vec<_> = images.into_iter().map(|image| image.input).collect();
     print(&target_text(&optimal(&inputs, &args.sky)?))
 }
@@ -125,7 +126,7 @@ pub(crate) fn optimal(inputs: &[Input<'_>], sky: &Sky) -> Result<Wcs, Failure> {
 }
 
 /// A frame by name.
-fn frame(text: &str) -> Result<Frame, String> {
+pub(crate) fn frame(text: &str) -> Result<Frame, String> {
     Ok(match &*text.to_ascii_lowercase() {
         "icrs" => Frame::Icrs,
         "fk5" => Frame::FK5_J2000,

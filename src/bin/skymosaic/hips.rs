@@ -9,14 +9,15 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use skymosaic::{
-    AtomicFile, Frame, HipsCuts, HipsExisting, HipsFormat, HipsOptions, HipsPixels, HipsReduction, HipsStretch,
+    AtomicFile, Frame, HipsCuts, HipsExisting, HipsFormat, HipsOptions, HipsPixels, HipsReduction, HipsStretch, Input,
     Parallel, check_hips, same_file, write_hips,
 };
 
 use crate::{
     Failure,
-    args::{Hdus, How, Names, fits_file, hdus},
-    interrupt, mosaic, outputs, planes, print, warn,
+    args::{How, Names, fits_file},
+    inputs::{self, Companions, Entry, Sources},
+    interrupt, outputs, print, warn,
 };
 
 const STRETCH: Names<HipsStretch> = Names(&[
@@ -44,9 +45,10 @@ const FRAME: Names<Frame> = Names(&[
 /// Arguments of `hips`.
 #[derive(Args, Debug)]
 pub(crate) struct HipsArgs {
-    /// FITS images (plain, .gz or .fz)
-    #[arg(required_unless_present = "check", value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
+    companions: Companions,
     /// Folder to write: new or empty. Until it is whole, all is in .DIR.skymosaic-part beside it
     #[arg(short, long, value_name = "DIR", required_unless_present = "check")]
     output: Option<PathBuf>,
@@ -56,12 +58,6 @@ pub(crate) struct HipsArgs {
     /// File for the coverage of the HiPS, which its folder has as Moc.fits too
     #[arg(long, value_name = "FILE.fits", value_parser = fits_file())]
     moc: Option<PathBuf>,
-    /// HDU of every input and weights file: number (0 is the primary), EXTNAME, EXTNAME,EXTVER, or all. Default: the first with an image
-    #[arg(long, value_name = "N|NAME|all", default_value = "", hide_default_value = true, value_parser = hdus)]
-    hdu: Hdus,
-    /// Weights: one FITS file per input, in the same order
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    weights: Vec<PathBuf>,
     /// Finest order. Default: the first whose pixels are at most a tenth larger than the smallest pixels of the images
     #[arg(long, value_name = "K")]
     order: Option<u8>,
@@ -171,20 +167,17 @@ fn copy_moc(hips: &Path, path: &Path, overwrite: bool) -> Result<(), Failure> {
 fn hips(args: &HipsArgs, output: &Path) -> Result<(), Failure> {
     let started = Instant::now();
     let options = args.how.options()?;
-    if let Some(input) = args.inputs.iter().find(|input| same_file(input, output)) {
+    let entries = inputs::entries(&args.sources, Some(&args.companions))?;
+    if let Some(input) = entries.iter().flat_map(Entry::files).find(|input| same_file(input, output)) {
         return Err(Failure::new(format!("--output {} is also read", input.display())).help("choose another name"));
     }
     if let Some(path) = &args.moc {
-        let sources: Vec<&Path> = args.inputs.iter().chain(&args.weights).map(PathBuf::as_path).collect();
+        let sources: Vec<&Path> = args.sources.files().chain(entries.iter().flat_map(Entry::files)).collect();
         outputs::check(&[("--moc", path)], &sources, args.overwrite)?;
     }
-    mosaic::warn_of_repetition(&args.inputs);
-    let mut images = mosaic::open(&args.inputs, &args.hdu)?;
-    let weights = (&args.weights[..], &None);
-    planes::attach(&mut images, (&args.inputs, &args.hdu), ["--weights", "weights"], weights, |input, path, hdu| {
-        input.with_weights_fits(path, hdu)
-    })?;
-    let inputs = args.how.inputs(images)?;
+    inputs::warn_of_repetition(&entries);
+    let images = inputs::open(&entries, &inputs::Opening::default())?;
+    let inputs: Vec<Input<'_>> = images.into_iter().map(|image| image.input).collect();
     let first = |keyword: &str, default: f64| {
         let header = inputs.first().and_then(|input| input.header());
         header.and_then(|header| header.f64(keyword).ok().flatten()).unwrap_or(default)

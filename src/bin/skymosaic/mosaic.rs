@@ -1,8 +1,6 @@
 //! `skymosaic mosaic`: opens the inputs, checks everything that can be checked, makes the mosaic, publishes it whole.
 
 use std::{
-    collections::HashSet,
-    fs,
     io::IsTerminal,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -10,61 +8,21 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rayon::prelude::*;
 use skymosaic::{
-    AtomicFile, COPIED_KEYWORDS, CoordinateError, FitsElement, FitsImage, Header, Input, Intermediate, MatchBackground,
-    Matching, Options, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics, Summary, Value, Wcs, WcsMap,
-    common_cards,
+    AtomicFile, COPIED_KEYWORDS, CoordinateError, FitsElement, Header, HealpixGrid, Input, Intermediate,
+    MatchBackground, Matching, Options, Phase, Pixel, PixelMap, Plan, Preview, Sinks, Statistics, Summary, Value, Wcs,
+    WcsMap, common_cards,
 };
 
 use crate::{
     Failure,
-    args::{Background, Dtype, Hdus, How, Mosaic, Storage},
-    header, interrupt, outputs, plan, planes, print,
+    args::{Background, Dtype, How, Mosaic, Storage},
+    header,
+    inputs::{self, Entry, Image, planes_in},
+    interrupt, maps, outputs, plan, planes, print,
     report::{Report, Timing},
     warn,
 };
-
-/// An image that is to be mosaicked, and what its header says beyond the WCS.
-pub(crate) struct Image {
-    pub(crate) input: Input<'static>,
-    /// Cards of the axes that are not celestial, and what they refer to; of cubes only.
-    planes: Header,
-}
-
-/// Opens the images of all files; they are in the order of the files, and of files that cannot be opened the first is named.
-pub(crate) fn open(paths: &[PathBuf], hdus: &Hdus) -> Result<Vec<Image>, Failure> {
-    let opened: Vec<Result<Vec<Image>, Failure>> = paths
-        .par_iter()
-        .map(|path| images_of(path, hdus)?.into_iter().map(|image| Image::new(path, image)).collect())
-        .collect();
-    let mut images = Vec::with_capacity(paths.len());
-    for opened in opened {
-        images.extend(opened?);
-    }
-    Ok(images)
-}
-
-pub(crate) fn images_of(path: &Path, hdus: &Hdus) -> Result<Vec<FitsImage>, Failure> {
-    Ok(match hdus {
-        Hdus::One(hdu) => vec![FitsImage::open(path, hdu)?],
-        Hdus::All => FitsImage::open_all(path)?,
-    })
-}
-
-impl Image {
-    fn new(path: &Path, image: FitsImage) -> Result<Image, Failure> {
-        let number = image.number();
-        let about = |error| Failure::from(error).about(format!("{} HDU {number}", path.display()));
-        let wcs = image.wcs(None).map_err(about)?;
-        let planes = if planes_in(image.shape()) > 1 { plane_axes(image.header()) } else { Header::new() };
-        Ok(Image { input: Input::from_image(image, wcs), planes })
-    }
-}
-
-fn planes_in(shape: &[usize]) -> usize {
-    shape.iter().rev().skip(2).product()
-}
 
 /// `skymosaic mosaic`, on as many threads as are asked for.
 pub(crate) fn run(args: &Mosaic) -> Result<(), Failure> {
@@ -77,15 +35,6 @@ impl How {
         let Some(threads) = self.threads else { return work() };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build();
         pool.map_err(|error| Failure::new(format!("cannot start {threads} threads: {error}")))?.install(work)
-    }
-
-    /// The inputs, scaled as asked for.
-    pub(crate) fn inputs(&self, images: Vec<Image>) -> Result<Vec<Input<'static>>, Failure> {
-        let scaled = |image: Image| match &self.scale_keyword {
-            Some(keyword) => image.input.scaled_by_keyword(keyword),
-            None => Ok(image.input),
-        };
-        Ok(images.into_iter().map(scaled).collect::<Result<_, _>>()?)
     }
 
     /// The options of a run, with a bar that shows how it goes on.
@@ -133,28 +82,32 @@ impl How {
 fn mosaic(args: &Mosaic) -> Result<(), Failure> {
     let started = Instant::now();
     let options = args.how.options()?;
-    let options = options
-        .combine(args.planes.combine(args.how.combine)?)
-        .exclude_bits(args.planes.exclude_bits)
-        .blank(args.blank);
+    let options =
+        options.combine(args.planes.combine(args.how.combine)?).exclude_bits(args.exclude_bits()).blank(args.blank);
     let outputs = files(args);
-    let sources = args.inputs.iter().chain(&args.weights).chain(&args.target).chain(args.planes.sources());
-    let sources = sources.map(PathBuf::as_path).collect::<Vec<_>>();
+    let entries = inputs::entries(&args.sources, Some(&args.companions))?;
     if !args.plan {
+        let sources = args.sources.files().chain(entries.iter().flat_map(Entry::files));
+        let sources = sources.chain(args.target.as_deref()).collect::<Vec<_>>();
         outputs::check(&outputs, &sources, args.overwrite)?;
     }
-    warn_of_repetition(&args.inputs);
-    let mut images = open(&args.inputs, &args.hdu)?;
-    let weights = (&args.weights[..], &None);
-    let given = (&args.inputs[..], &args.hdu);
-    planes::attach(&mut images, given, ["--weights", "weights"], weights, |input, path, hdu| {
-        input.with_weights_fits(path, hdu)
-    })?;
-    let images = args.planes.attach(images, given)?;
+    inputs::warn_of_repetition(&entries);
+    let grid = args.healpix.grid()?;
+    let target = match (&args.target, grid) {
+        (Some(path), _) => Some(header::read_target(path)?),
+        (None, Some(grid)) => Some(args.healpix.plane(grid)?),
+        (None, None) => None,
+    };
+    let opening = inputs::Opening { target: target.as_ref(), field: args.healpix.healpix_field };
+    let images = inputs::open(&entries, &opening)?;
+    if target.is_none() {
+        inputs::refuse_maps(&images)?;
+    }
+    args.planes.check(images.iter().all(|image| image.input.has_variance()))?;
     let cards = extra_cards(&images, args);
-    let inputs = args.how.inputs(images)?;
-    let target = match &args.target {
-        Some(path) => header::read_target(path)?,
+    let inputs: Vec<Input<'_>> = images.into_iter().map(|image| image.input).collect();
+    let target = match target {
+        Some(target) => target,
         None => header::optimal(&inputs, &header::Sky::default())?,
     };
     let shape = shape(&inputs, &target);
@@ -170,7 +123,7 @@ fn mosaic(args: &Mosaic) -> Result<(), Failure> {
     if (0..inputs.len()).all(|input| plan.bounds(input).is_empty()) {
         return Err(no_overlap());
     }
-    let job = Job { args, outputs, target, cards, timing };
+    let job = Job { args, outputs, target, grid, cards, timing };
     match args.dtype {
         Dtype::F32 => job.write::<f32>(&plan),
         Dtype::F64 => job.write::<f64>(&plan),
@@ -183,16 +136,6 @@ fn files(args: &Mosaic) -> Vec<(&'static str, &Path)> {
     let optional = optional.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
     let output = std::iter::once(("--output", args.output.as_path()));
     output.chain(args.planes.files()).chain(optional).collect()
-}
-
-/// The same file twice counts twice, which is rarely meant.
-pub(crate) fn warn_of_repetition(paths: &[PathBuf]) {
-    let mut seen = HashSet::new();
-    for path in paths {
-        if fs::canonicalize(path).is_ok_and(|path| !seen.insert(path)) {
-            warn(&format!("warning: {} is given more than once, and counts as often", path.display()));
-        }
-    }
 }
 
 /// Shape of the mosaic: that of the target, with the planes of the inputs if they are cubes.
@@ -222,8 +165,16 @@ struct Job<'j> {
     args: &'j Mosaic,
     outputs: Vec<(&'static str, &'j Path)>,
     target: Wcs,
+    /// The pixels of the map that is written instead of an image.
+    grid: Option<HealpixGrid>,
     cards: Header,
     timing: Timing,
+}
+
+/// The files of a run.
+enum Files<P> {
+    Images(Box<planes::Files<P>>),
+    Maps(maps::Files<P>),
 }
 
 impl Job<'_> {
@@ -236,7 +187,13 @@ impl Job<'_> {
         let (preview, report) = (pending(&self.args.preview)?, pending(&self.args.report)?);
         let header = self.header(plan);
         outputs::check_space(&plan::output_bytes::<P>(plan, self.args))?;
-        let mut files = planes::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?;
+        let mut files = match self.grid {
+            None => {
+                let files = planes::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?;
+                Files::Images(Box::new(files))
+            }
+            Some(grid) => Files::Maps(maps::Files::new(self.args, grid)),
+        };
         let (mut picture, mut statistics) = (Preview::default(), Statistics::default());
         // The files come last: they make do with the memory that is left.
         let mut sinks = Sinks::new();
@@ -246,8 +203,16 @@ impl Job<'_> {
         if report.is_some() {
             sinks.add(&mut statistics);
         }
-        files.add_to(&mut sinks);
-        let summary = plan.run_to(&mut sinks)?;
+        let sparse = matches!(files, Files::Maps(_)) && preview.is_none() && report.is_none();
+        match &mut files {
+            Files::Images(files) => files.add_to(&mut sinks),
+            Files::Maps(files) => files.add_to(&mut sinks),
+        }
+        let summary = if sparse {
+            plan.run_tiles_to(&plan.occupied_tiles(plan.whole()), &mut sinks)?
+        } else {
+            plan.run_to(&mut sinks)?
+        };
         drop(sinks);
         self.timing.run = started.elapsed().as_secs_f64();
         if summary.covered_pixels == 0 {
@@ -279,8 +244,10 @@ impl Job<'_> {
             };
             report.write(file.file())?;
         }
-        files.mosaic.append_table("INPUTS", &Header::new(), &plan.input_table(&summary))?;
-        files.publish()?;
+        match files {
+            Files::Images(files) => files.publish(&plan.input_table(&summary))?,
+            Files::Maps(files) => files.publish(&header)?,
+        }
         for file in [preview, report].into_iter().flatten() {
             file.publish()?;
         }
@@ -290,7 +257,8 @@ impl Job<'_> {
 
     /// What the mosaic says about itself. Nothing that the pixels do not depend on, so that the same mosaic is the same file.
     fn header(&self, plan: &Plan<'_>) -> Header {
-        let mut header = self.target.to_header();
+        // A map tells in its own words where its pixels are.
+        let mut header = if self.grid.is_none() { self.target.to_header() } else { Header::new() };
         let has_matrix = header.get("CD1_1").is_some();
         for (keyword, value, comment) in self.cards.cards() {
             // Where there is a CD matrix, CDELTi means nothing.
@@ -308,7 +276,9 @@ impl Job<'_> {
                 _ => header.set(keyword, value.clone(), comment),
             }
         }
-        header.push_history("skymosaic: the inputs are listed in the table INPUTS");
+        if self.grid.is_none() {
+            header.push_history("skymosaic: the inputs are listed in the table INPUTS");
+        }
         header
     }
 
@@ -318,11 +288,13 @@ impl Job<'_> {
             _ => "exact".to_owned(),
         };
         warn(&format!(
-            "{}: {} pixels, {:.1} % covered by {used} of {} inputs; coordinates within {:.1e} pixel (asked: {asked}), {:.2} % of \
+            "{}: {} covered by {used} of {} inputs; coordinates within {:.1e} pixel (asked: {asked}), {:.2} % of \
              them exact; {:.2} s",
             self.args.output.display(),
-            plan::shape(plan.shape()),
-            100.0 * summary.coverage(),
+            match self.grid {
+                None => format!("{} pixels, {:.1} %", plan::shape(plan.shape()), 100.0 * summary.coverage()),
+                Some(grid) => format!("HEALPix map of NSIDE = {}, {} pixels", grid.nside(), summary.covered_pixels),
+            },
             plan.inputs().len(),
             summary.max_coordinate_error,
             100.0 * summary.exact_fraction,
@@ -358,31 +330,6 @@ fn extra_cards(images: &[Image], args: &Mosaic) -> Header {
     };
     for (keyword, value, comment) in common.cards() {
         cards.set(keyword, value.clone(), comment);
-    }
-    cards
-}
-
-/// The description of axes 3 and up, and what their values refer to.
-fn plane_axes(header: &Header) -> Header {
-    let mut cards = Header::new();
-    for axis in 3..=9 {
-        for stem in ["CTYPE", "CUNIT", "CRPIX", "CRVAL", "CDELT", "CNAME"] {
-            let keyword = format!("{stem}{axis}");
-            if let Some(value) = header.get(&keyword) {
-                cards.set(&keyword, value.clone(), "");
-            }
-        }
-        let (cd, cdelt) = (format!("CD{axis}_{axis}"), format!("CDELT{axis}"));
-        if let Some(value) = header.get(&cd) {
-            cards.set(&cdelt, value.clone(), "");
-        }
-    }
-    let about =
-        ["RESTFRQ", "RESTFREQ", "RESTWAV", "SPECSYS", "SSYSOBS", "SSYSSRC", "VELOSYS", "VELREF", "ZSOURCE", "VELANGL"];
-    for keyword in about {
-        if let Some(value) = header.get(keyword) {
-            cards.set(keyword, value.clone(), "");
-        }
     }
     cards
 }

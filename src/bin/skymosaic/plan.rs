@@ -17,7 +17,8 @@ pub(crate) fn describe<P: Pixel>(plan: &Plan<'_>, args: &Mosaic) -> String {
 pub(crate) fn output_bytes<'a, P: Pixel>(plan: &Plan<'_>, args: &'a Mosaic) -> Vec<(&'a Path, u64)> {
     let asked = &args.planes;
     let area: u64 = plan.shape().iter().map(|&length| length as u64).product();
-    let (value, integer) = (area * size_of::<P>() as u64, area * size_of::<i32>() as u64);
+    let map = args.healpix.grid().ok().flatten().map(|grid| args.healpix.file_bytes(grid, size_of::<P>()));
+    let (value, integer) = (map.unwrap_or(area * size_of::<P>() as u64), area * size_of::<i32>() as u64);
     let words = plan.inputs().len().div_ceil(32) as u64;
     let optional = [
         (&args.footprint, value),

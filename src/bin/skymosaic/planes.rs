@@ -1,36 +1,23 @@
-//! Variances and masks of the inputs, the planes that are written beside the mosaic, and clipping.
+//! The planes that are written beside the mosaic, and clipping.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use skymosaic::{
-    Clip, Combine, Error, FitsElement, FitsOutput, Hdu, Header, Input, IntegerPlane, Pixel, PlaneSet, Sinks, ValuePlane,
+    Clip, Column, Combine, FitsElement, FitsOutput, Header, IntegerPlane, Pixel, PlaneSet, Sinks, ValuePlane,
 };
 
 use crate::{
     Failure,
-    args::{Hdus, Mosaic, fits_file, hdus},
-    mosaic::{Image, images_of},
+    args::{Mosaic, fits_file},
 };
 
 /// Arguments of `mosaic` about variances, masks and clipping.
 #[derive(Args, Debug)]
 pub(crate) struct PlaneArgs {
-    /// Variances: one FITS file per input, in the same order
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub(crate) variance: Vec<PathBuf>,
-    /// HDU of every variance file; without --variance, of the inputs themselves. Default: as --hdu
-    #[arg(long, value_name = "N|NAME|all", value_parser = hdus)]
-    pub(crate) variance_hdu: Option<Hdus>,
-    /// Masks of integer flags: one FITS file per input, in the same order
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub(crate) mask: Vec<PathBuf>,
-    /// HDU of every mask file; without --mask, of the inputs themselves. Default: as --hdu
-    #[arg(long, value_name = "N|NAME|all", value_parser = hdus)]
-    pub(crate) mask_hdu: Option<Hdus>,
     /// Flags, added up, that make a pixel of an input missing; also hexadecimal, such as 0x11
-    #[arg(long, value_name = "BITS", default_value = "0", value_parser = bits)]
-    pub(crate) exclude_bits: u32,
+    #[arg(long, value_name = "BITS", value_parser = bits)]
+    pub(crate) exclude_bits: Option<u32>,
     /// FITS file for the variance of the mosaic
     #[arg(long, value_name = "FILE", value_parser = fits_file())]
     pub(crate) variance_out: Option<PathBuf>,
@@ -102,66 +89,18 @@ impl PlaneArgs {
         files.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
     }
 
-    /// The files that are read beside inputs and weights.
-    pub(crate) fn sources(&self) -> impl Iterator<Item = &PathBuf> {
-        self.variance.iter().chain(&self.mask)
-    }
-
-    /// Gives variances and masks to the images of the inputs.
-    pub(crate) fn attach(&self, mut images: Vec<Image>, given: (&[PathBuf], &Hdus)) -> Result<Vec<Image>, Failure> {
-        if self.variance_out.is_some() && self.variance.is_empty() && self.variance_hdu.is_none() {
-            return Err(Failure::usage("--variance-out needs --variance or --variance-hdu"));
+    /// Checks that all is known that the planes are computed from.
+    pub(crate) fn check(&self, have_variances: bool) -> Result<(), Failure> {
+        if self.variance_out.is_some() && !have_variances {
+            return Err(Failure::usage("--variance-out needs --variance, --error or their HDUs, for all inputs"));
         }
-        let variance = (&self.variance[..], &self.variance_hdu);
-        attach(&mut images, given, ["--variance", "variances"], variance, |input, path, hdu| {
-            input.with_variance_fits(path, hdu)
-        })?;
-        let mask = (&self.mask[..], &self.mask_hdu);
-        attach(&mut images, given, ["--mask", "masks"], mask, |input, path, hdu| input.with_mask_fits(path, hdu))?;
-        Ok(images)
+        Ok(())
     }
-}
-
-type With = fn(Input<'static>, &Path, &Hdu) -> Result<Input<'static>, Error>;
-
-/// Gives each image of the inputs, which are in these files and HDUs, the image of the same place in other files, or in other HDUs of the same.
-pub(crate) fn attach(
-    images: &mut [Image],
-    (inputs, own_hdu): (&[PathBuf], &Hdus),
-    [option, what]: [&str; 2],
-    (files, hdu): (&[PathBuf], &Option<Hdus>),
-    with: With,
-) -> Result<(), Failure> {
-    let files = match (files, hdu) {
-        ([], None) => return Ok(()),
-        ([], Some(_)) => inputs,
-        _ => files,
-    };
-    if files.len() != inputs.len() {
-        let counts = format!("{} {what} for {} inputs", files.len(), inputs.len());
-        return Err(Failure::usage(format!("{counts}: {option} takes one file per input, in the same order")));
-    }
-    let mut given = Vec::with_capacity(images.len());
-    for path in files {
-        let found = images_of(path, hdu.as_ref().unwrap_or(own_hdu))?;
-        given.extend(found.iter().map(|image| (path, image.number())));
-    }
-    if given.len() != images.len() {
-        let counts = format!("{} images of {what} for {} images", given.len(), images.len());
-        return Err(
-            Failure::new(counts).help(format!("with HDU all, a file of {what} has as many images as its input"))
-        );
-    }
-    for (image, (path, number)) in images.iter_mut().zip(given) {
-        let about = |error| Failure::from(error).about(format!("{option} {} HDU {number}", path.display()));
-        image.input = with(image.input.clone(), path, &Hdu::Number(number)).map_err(about)?;
-    }
-    Ok(())
 }
 
 /// The FITS files of the planes of a run.
 pub(crate) struct Files<P> {
-    pub(crate) mosaic: FitsOutput<P>,
+    mosaic: FitsOutput<P>,
     values: Vec<FitsOutput<P>>,
     integers: Vec<FitsOutput<i32>>,
 }
@@ -206,7 +145,8 @@ impl<P: Pixel + FitsElement> Files<P> {
         self.integers.iter_mut().for_each(|file| sinks.add(file));
     }
 
-    pub(crate) fn publish(self) -> Result<(), Failure> {
+    pub(crate) fn publish(mut self, inputs: &[Column]) -> Result<(), Failure> {
+        self.mosaic.append_table("INPUTS", &Header::new(), inputs)?;
         self.mosaic.publish()?;
         self.values.into_iter().try_for_each(FitsOutput::publish)?;
         Ok(self.integers.into_iter().try_for_each(FitsOutput::publish)?)
