@@ -195,7 +195,7 @@ pub use progress::{Phase, Progress, ProgressCallback};
 pub use provenance::{COPIED_KEYWORDS, common_cards};
 #[cfg(feature = "preview")]
 pub use sink::Preview;
-pub use sink::{FinishedTile, PlaneStatistics, SinkLayout, Sinks, Statistics, TileOrder, TileSink};
+pub use sink::{FinishedTile, PlaneStatistics, SinkLayout, Sinks, Statistics, TileOrder, TileSink, TileSums};
 pub use source::{BlockRequest, PixelSource, ReadContext};
 pub use stats::{GridReport, Stages};
 pub use storage::{AtomicFile, MappedArray, MappedElement, free_disk_space};

@@ -12,6 +12,9 @@ macro_rules! setters {
     )+};
 }
 
+#[cfg(feature = "hips")]
+pub(crate) use setters;
+
 mod background;
 mod combine;
 mod resample;

@@ -279,7 +279,10 @@ impl<'a> Plan<'a> {
         let Some(bounds) = self.bounds.get(input) else { return &[] };
         bounds.get_or_init(|| {
             let PlannedInput { map, input: image, kernel, .. } = &self.planned[input];
-            let steps = Steps::of(&**map, self.whole());
+            // Of a target as large as the sky, what is sampled of the whole may lie far from the input.
+            let touched = &self.touched[input];
+            let some = touched.iter().step_by(touched.len() / 16 + 1).map(|tile| self.tiles.window(*tile));
+            let steps = Steps::of(&**map, self.whole()).and_of(&**map, some);
             let pad = kernel.support_radius(steps.longest());
             let mut bounds =
                 overlap::rectangles(&**map, &self.tiles, &self.touched[input], plane_of(&*image.image), pad);

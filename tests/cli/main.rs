@@ -2,8 +2,10 @@
 mod bad;
 mod cubes;
 mod good;
+mod hips;
 mod inputs;
 mod kernels;
+mod maps;
 
 use std::{
     collections::BTreeMap,

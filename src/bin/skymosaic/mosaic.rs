@@ -170,7 +170,7 @@ struct Job<'j> {
 
 /// The files of a run.
 enum Files<P> {
-    Images(planes::Files<P>),
+    Images(Box<planes::Files<P>>),
     Maps(maps::Files<P>),
 }
 
@@ -185,7 +185,10 @@ impl Job<'_> {
         let header = self.header(plan);
         outputs::check_space(&plan::output_bytes::<P>(plan, self.args))?;
         let mut files = match self.grid {
-            None => Files::Images(planes::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?),
+            None => {
+                let files = planes::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?;
+                Files::Images(Box::new(files))
+            }
             Some(grid) => Files::Maps(maps::Files::new(self.args, grid)),
         };
         let (mut picture, mut statistics) = (Preview::default(), Statistics::default());
