@@ -189,7 +189,7 @@ impl Job<'_> {
         outputs::check_space(&plan::output_bytes::<P>(plan, self.args))?;
         let mut files = match self.grid {
             None => {
-                let files = planes::Files::create(self.args, &header, plan.shape(), plan.inputs().len())?;
+                let files = planes::Files::<P>::create(self.args, &header, plan.shape(), plan.inputs().len())?;
                 Files::Images(Box::new(files))
             }
             Some(grid) => Files::Maps(maps::Files::new(self.args, grid)),
