@@ -93,6 +93,16 @@ class HealpixMap:
 
 def healpix_plane(nside: int, nested: bool, frame: Wcs) -> str: ...
 def run_to_healpix(plan: Plan, nside: int, nested: bool, blank: float) -> list[_Coordinates]: ...
+def write_hips(
+    folder: str | PathLike[str],
+    inputs: list[Input],
+    settings: dict[str, Any],
+    *,
+    order: int | None,
+    width: int,
+    frame: Wcs,
+    title: str,
+) -> tuple[int, int]: ...
 def find_optimal_celestial_wcs(
     inputs: list[tuple[Wcs, tuple[int, int]]],
     *,

@@ -102,7 +102,7 @@ def reproject_from_healpix(
         raise ValueError(f"a HEALPix map is sampled at the pixels of an image with two axes, not at {target.shape}")
     healpix, frame = _parse_map(input_data, hdu_in, nested, field)
     output, footprint = np.empty(target.shape), np.empty(target.shape)
-    if target.cards is not None and _native_frame(frame) is not None:
+    if target.cards is not None and native_frame(frame) is not None:
         healpix.reproject(target.native(), output, footprint, nearest, threads_wanted)
         return output, footprint
     ny, nx = target.shape
@@ -190,16 +190,21 @@ def reproject_to_healpix(
     settings |= {"combine": combine_function, "blank": float(blank_pixel_value), **clipping}
     settings["threads"] = threads(scheduling.get("parallel", False))
 
-    several = isinstance(input_data, list) and not isinstance(input_data, HDUList)
-    if not several:
-        input_data, input_weights = [input_data], None if input_weights is None else [input_weights]
-    pairs = images_and_weights(input_data, hdu_in, input_weights, hdu_weights, {})
+    pairs = image_pairs(input_data, hdu_in, input_weights, hdu_weights)
     for image, _ in pairs:
         if len(image.shape) != 2 or (image.wcs is not None and not _is_celestial(image.wcs)):
             raise NotImplementedError("Only data with a 2-d celestial WCS can be reprojected to a HEALPIX projection")
     target = _plane(nside, nested, frame)
     plan = Job.of(pairs, target, settings, roundtrip, None).plan()
     return tuple(_core.run_to_healpix(plan, nside, bool(nested), float(blank_pixel_value)))
+
+
+def image_pairs(input_data, hdu_in, input_weights, hdu_weights):
+    """Images, one or a list, and the weights of each, or None."""
+    several = isinstance(input_data, list) and not isinstance(input_data, HDUList)
+    if not several:
+        input_data, input_weights = [input_data], None if input_weights is None else [input_weights]
+    return images_and_weights(input_data, hdu_in, input_weights, hdu_weights, {})
 
 
 def _is_celestial(wcs):
@@ -221,7 +226,7 @@ def _frame(system):
     return found()
 
 
-def _native_frame(frame):
+def native_frame(frame):
     """Some WCS in a frame, for the native part; None if only astropy knows the frame."""
     if isinstance(frame, (BarycentricMeanEcliptic, Supergalactic)):
         ecliptic = isinstance(frame, BarycentricMeanEcliptic)
@@ -263,9 +268,9 @@ class _InFrame(BaseWCSWrapper):
 
 def _plane(nside, nested, frame):
     """The pixels of a map as the target of a plan. astropy does not know ecliptic and supergalactic axes of headers, so the frame is put in."""
-    native = _native_frame(frame)
-    cards = _core.healpix_plane(nside, bool(nested), native or _native_frame(ICRS()))
-    header = Header.fromstring(_core.healpix_plane(nside, bool(nested), _native_frame(ICRS())), sep="\n")
+    native = native_frame(frame)
+    cards = _core.healpix_plane(nside, bool(nested), native or native_frame(ICRS()))
+    header = Header.fromstring(_core.healpix_plane(nside, bool(nested), native_frame(ICRS())), sep="\n")
     wcs = HighLevelWCSWrapper(_InFrame(WCS(header), frame))
     return Target(wcs=wcs, shape=(5 * nside, 5 * nside), cards=None if native is None else cards)
 
@@ -286,7 +291,7 @@ def _parse_map(data, hdu, nested, field):
             raise ValueError(_WHICH_ORDER)
         frame = _frame(data[1])
         values = np.ascontiguousarray(np.ma.filled(np.ma.asarray(data[0], dtype=float), np.nan)).ravel()
-        return _core.HealpixMap(values, bool(nested), _native_frame(frame) or _native_frame(ICRS())), frame
+        return _core.HealpixMap(values, bool(nested), native_frame(frame) or native_frame(ICRS())), frame
     raise TypeError("input_data should either be an HDU object or a tuple of (array, frame)")
 
 

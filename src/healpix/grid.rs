@@ -128,8 +128,10 @@ impl HealpixGrid {
             four.iter_mut().skip(2).for_each(|(_, weight)| *weight *= down);
         }
         if self.order == HealpixOrder::Nested {
-            let layer = nested::get(self.depth());
-            four.iter_mut().for_each(|(pixel, _)| *pixel = layer.from_ring(*pixel));
+            let rings = if above == 0 || above >= last { [above.clamp(1, last); 2] } else { [above, above + 1] };
+            for (two, ring) in four.chunks_mut(2).zip(rings) {
+                two.iter_mut().for_each(|(pixel, _)| *pixel = self.of_ring(ring, *pixel));
+            }
         }
         Some(four)
     }
@@ -158,6 +160,40 @@ impl HealpixGrid {
         let north = number < nside;
         let first = if north { 2 * number * (number - 1) } else { self.pixels() - 2 * from_pole * (from_pole + 1) };
         Ring { first, count: 4 * from_pole, shift: 0.5 }
+    }
+
+    /// The pixel of this grid, which is in nested order, that has a number in ring order, on a ring counted from 1 to 4 `nside` - 1: Górski et al. (2005),
+    /// section 4.
+    fn of_ring(&self, number: u64, pixel: u64) -> u64 {
+        let nside = self.nside() as i64;
+        let ring = self.ring(number);
+        let (number, place) = (number as i64, (pixel - ring.first) as i64);
+        let quarter = (ring.count / 4) as i64;
+        let face = if number < nside {
+            place / quarter
+        } else if number > 3 * nside {
+            8 + place / quarter
+        } else {
+            // Counted along the lines that go up and down to the right, of which base cells are the squares.
+            let down = number - nside;
+            let (up, fall) =
+                ((place - (down + 1) / 2 + nside) / nside, (place - (2 * nside + 1 - down) / 2 + nside) / nside);
+            match fall.cmp(&up) {
+                std::cmp::Ordering::Equal => 4 + fall % 4,
+                std::cmp::Ordering::Less => fall,
+                std::cmp::Ordering::Greater => up + 8,
+            }
+        };
+        let (row, column) = (face / 4, if face / 4 == 1 { 2 * (face % 4) } else { 2 * (face % 4) + 1 });
+        let south = number - (2 + row) * nside + 1;
+        // Twice the distance from the middle of the base cell.
+        let shifted = i64::from(number >= nside && number <= 3 * nside && ring.shift == 0.0);
+        let mut east = 2 * place + 1 - column * quarter - shifted;
+        if east >= 2 * nside {
+            east -= 8 * nside;
+        }
+        let (x, y) = ((east - south) >> 1, (-(east + south)) >> 1);
+        self.of_cell(face as u64, x as u64, y as u64)
     }
 
     /// Latitude of a ring in radians.
