@@ -20,48 +20,50 @@ def active_client():
     return client if type(client).__module__.partition(".")[0] == "distributed" else None
 
 
-def crew(windows):
-    """The crew for windows."""
+def crew():
+    """Whoever computes."""
     client = active_client()
-    return _Scheduler(windows) if client is None else _Cluster(client, windows)
+    return _Scheduler() if client is None else _Cluster(client)
 
 
 class _Scheduler:
     """Any scheduler of dask that is no cluster: a few windows at a time."""
 
-    def __init__(self, windows):
-        self._windows = windows
-        self._arrays = None
+    def __init__(self):
+        self._arrays = {}
 
-    def _data(self, keys):
+    def _data(self, windows, keys):
         import dask
 
-        if self._arrays is None:
+        if windows.token not in self._arrays:
             # Those of dask once, by the scheduler; they are in memory afterwards, as the others.
-            self._arrays = list(dask.compute(*self._windows.arrays))
-        return [self._arrays[key] for key in keys]
+            self._arrays[windows.token] = list(dask.compute(*windows.arrays))
+        return [self._arrays[windows.token][key] for key in keys]
 
-    def measure(self):
-        keys = list(range(len(self._windows.arrays)))
-        return _tasks.measure(self._windows.order, keys, self._data(keys))
+    def measure(self, windows):
+        """The backgrounds of the whole."""
+        keys = list(range(len(windows.arrays)))
+        return _tasks.measure(windows.order, keys, self._data(windows, keys))
 
-    def each(self, task, backgrounds, further):
+    def each(self, task, work):
+        """Computes pieces of work as they come, in order; yields each with its result. See `_dask.run` for what a piece is."""
         import dask
 
-        windows = self._windows
         call = dask.delayed(_opened, pure=False, traverse=False)
         at_once = 2 * (os.cpu_count() or 1)
-        waiting = iter(windows)
-        while some := list(itertools.islice(waiting, at_once)):
+        while some := list(itertools.islice(work, at_once)):
             tasks = []
-            for window in some:
-                keys = windows.needs(window)
-                arguments = (windows.token, windows.order, keys, self._data(keys), backgrounds, window, *further)
+            for piece in some:
+                keys = piece.windows.needs(piece.window)
+                arguments = (piece.windows.token, piece.windows.order, keys, self._data(piece.windows, keys), piece.backgrounds, piece.window, *piece.further)
                 tasks.append(call(task, _Opaque(arguments)))
             yield from zip(some, dask.compute(*tasks), strict=True)
+            last = some[-1].windows.token
+            _tasks.forget([token for token in self._arrays if token != last])
+            self._arrays = {last: self._arrays[last]}
 
     def close(self):
-        _tasks.forget(self._windows.token)
+        _tasks.forget(self._arrays)
 
 
 class _Opaque:
@@ -79,73 +81,94 @@ class _Cluster:
     """A dask.distributed cluster: arrays are scattered once, a bounded number of windows is on its way at a time, and what a lost worker held is sent
     again."""
 
-    def __init__(self, client, windows):
-        self._client, self._windows = client, windows
+    def __init__(self, client):
+        self._client = client
+        # Of the windows that are not done: futures of the arrays by key, and of the order by its token alone.
         self._held = {}
-        # Kept by the scheduler, so that it can be given to any worker at any time.
-        self._order = client.submit(bytes, windows.order, pure=False, key=f"skymosaic-order-{windows.token}")
+        self._tokens = []
 
-    def _data(self, keys):
+    def _order(self, windows):
+        """The order, kept by the scheduler, so that it can be given to any worker at any time."""
+        return self._once(windows.token, f"skymosaic-order-{windows.token}", windows.order)
+
+    def _once(self, key, name, content):
+        if key not in self._held:
+            self._held[key] = self._client.submit(bytes, content, pure=False, key=name)
+        return self._held[key]
+
+    def _data(self, windows, keys):
         """Futures of the arrays, sent where they are not held any more."""
         for key in keys:
-            future = self._held.get(key)
+            future = self._held.get((windows.token, key))
             if future is None or future.status in ("lost", "cancelled", "error"):
-                array = self._windows.arrays[key]
-                if is_dask(array):
-                    self._held[key] = self._client.compute(array)
-                else:
-                    self._held[key] = self._client.scatter(array, hash=False)
-        return [self._held[key] for key in keys]
+                array = windows.arrays[key]
+                sent = self._client.compute(array) if is_dask(array) else self._client.scatter(array, hash=False)
+                self._held[windows.token, key] = sent
+        return [self._held[windows.token, key] for key in keys]
 
     def _submit(self, task, *arguments):
         return self._client.submit(task, *arguments, pure=False, retries=_TRIES)
 
-    def measure(self):
-        keys = list(range(len(self._windows.arrays)))
+    def measure(self, windows):
+        """The backgrounds of the whole."""
+        keys = list(range(len(windows.arrays)))
         for tries in itertools.count():
-            future = self._submit(_tasks.measure, self._order, keys, self._data(keys))
+            future = self._submit(_tasks.measure, self._order(windows), keys, self._data(windows, keys))
             try:
                 return future.result()
             except Exception as error:
                 if not _is_loss(error) or tries >= _TRIES:
                     raise
 
-    def each(self, task, backgrounds, further):
+    def each(self, task, work):
+        """Computes pieces of work, in any order; yields each with its result. See `_dask.run` for what a piece is."""
         from distributed import as_completed
 
-        windows = self._windows
-        given = backgrounds
-        if backgrounds is not None:
-            given = self._client.submit(bytes, backgrounds, pure=False, key=f"skymosaic-backgrounds-{windows.token}")
-        waiting = collections.deque(windows)
+        again = collections.deque()
         tries = collections.Counter()
+        left = {}
         pending = {}
         completed = as_completed()
 
         def start():
             most = 2 * max(1, sum(self._client.nthreads().values()))
-            while waiting and len(pending) < most:
-                window = waiting.popleft()
-                keys = windows.needs(window)
-                future = self._submit(task, windows.token, self._order, keys, self._data(keys), given, window, *further)
-                pending[future] = window
+            while len(pending) < most:
+                piece = again.popleft() if again else next(work, None)
+                if piece is None:
+                    return
+                windows, given = piece.windows, piece.backgrounds
+                if windows.token not in left:
+                    left[windows.token] = len(windows)
+                    self._tokens.append(windows.token)
+                if given is not None:
+                    given = self._once((windows.token, "backgrounds"), f"skymosaic-backgrounds-{windows.token}", given)
+                keys = windows.needs(piece.window)
+                future = self._submit(
+                    task, windows.token, self._order(windows), keys, self._data(windows, keys), given, piece.window, *piece.further
+                )
+                pending[future] = piece
                 completed.add(future)
 
         try:
             start()
             while pending:
                 future = next(completed)
-                window = pending.pop(future)
+                piece = pending.pop(future)
+                token = piece.windows.token
                 try:
                     result = future.result()
                 except Exception as error:
-                    tries[window] += 1
-                    if not _is_loss(error) or tries[window] > _TRIES:
+                    tries[token, piece.window] += 1
+                    if not _is_loss(error) or tries[token, piece.window] > _TRIES:
                         raise
-                    waiting.appendleft(window)
+                    again.append(piece)
                 else:
-                    yield window, result
+                    yield piece, result
                     del result
+                    left[token] -= 1
+                    if left[token] == 0:
+                        for key in [key for key in self._held if key == token or key[0] == token]:
+                            del self._held[key]
                 del future
                 start()
         finally:
@@ -154,7 +177,7 @@ class _Cluster:
     def close(self):
         self._held.clear()
         with contextlib.suppress(Exception):
-            self._client.run(_tasks.forget, self._windows.token, on_error="ignore")
+            self._client.run(_tasks.forget, self._tokens, on_error="ignore")
 
 
 def _is_loss(error):

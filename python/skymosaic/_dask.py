@@ -1,9 +1,9 @@
 """A mosaic by windows: computed on whatever dask scheduler is active, as lazy arrays, or into a zarr store."""
 
 import contextlib
-import itertools
+import math
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,6 +42,19 @@ def blocks_of(job, shape, block_size, n):
     return tuple(wanted[:-2]), tuple(wanted[-2:])
 
 
+@dataclass
+class Piece:
+    """A window of a part of the job, to be computed."""
+
+    windows: _tasks.Windows
+    window: tuple
+    backgrounds: bytes | None
+    # Further arguments of the task.
+    further: tuple
+    # The part's place in the output: slices along the leading axes.
+    leading: tuple
+
+
 def run(job, arrays, lead, side, matching, bar=None, store=None):
     """Computes a job window by window on the active scheduler.
 
@@ -50,7 +63,7 @@ def run(job, arrays, lead, side, matching, bar=None, store=None):
     job : Job
         What is to be computed.
     arrays : dict
-        Arrays of this process by name, with the axes of the output; with a store those that are in it, by their names there.
+        Arrays of this process by name, with the axes of the output; with a store those that are in it.
     lead, side : tuple
         From `blocks_of`.
     matching : bool
@@ -61,30 +74,32 @@ def run(job, arrays, lead, side, matching, bar=None, store=None):
         Path of a zarr store into which the workers write.
     """
     dtype = _mosaic.sample_type(arrays["mosaic"])
-    pieces = list(itertools.product(*(range(0, n, step) for n, step in zip(job.shape, lead, strict=False))))
-    done = 0
-    for leading, part in job.parts(lead):
-        windows = _tasks.Windows(part, dtype, [name for name in arrays if name != "mosaic"], side)
-        total = len(pieces) * len(windows.rows) * len(windows.columns)
-        task, further = _tasks.compute, ()
-        if store is not None:
-            names = [array.basename for array in arrays.values()]
-            task, further = _tasks.store, (store, names, leading, job.target.order)
-        with contextlib.closing(_crews.crew(windows)) as crew:
+    names = [name for name in arrays if name != "mosaic"]
+    stored = [array.basename for array in arrays.values()] if store is not None else None
+    total = math.prod(-(-n // step) for n, step in zip(job.shape, (*lead, *side), strict=True))
+
+    def work():
+        for leading, part in job.parts(lead):
+            windows = _tasks.Windows(part, dtype, names, side)
             backgrounds = None
             if matching:
                 backgrounds = windows.measured(bar)
                 if backgrounds is None:
-                    backgrounds = crew.measure()
-            for window, results in crew.each(task, backgrounds, further):
-                if store is None:
-                    for array, result in zip(arrays.values(), results, strict=True):
-                        place, result = _tasks.placed(window, leading, job.target.order, result)
-                        array[place] = result
-                del results
-                done += 1
-                if bar is not None:
-                    bar("combining", done / total)
+                    backgrounds = crew.measure(windows)
+            further = () if store is None else (store, stored, leading, job.target.order)
+            for window in windows:
+                yield Piece(windows, window, backgrounds, further, leading)
+
+    task = _tasks.compute if store is None else _tasks.store
+    with contextlib.closing(_crews.crew()) as crew:
+        for done, (piece, results) in enumerate(crew.each(task, work()), 1):
+            if store is None:
+                for array, result in zip(arrays.values(), results, strict=True):
+                    place, result = _tasks.placed(piece.window, piece.leading, job.target.order, result)
+                    array[place] = result
+            del results
+            if bar is not None:
+                bar("combining", done / total)
 
 
 def lazy(job, dtype, names, lead, side, matching):

@@ -128,8 +128,8 @@ def outputs(job, shape, given, wanted):
         if array is None:
             first = (-(-len(job.pairs) // 32),) if name == "context" else ()
             array = np.empty((*first, *shape), np.int32 if name in INTEGERS else dtype)
-        elif array.dtype.kind != ("i" if name in INTEGERS else "f"):
-            raise TypeError(f"the {name} is an array of {array.dtype}: expected one of {'int32' if name in INTEGERS else 'float32 or float64'}")
+        elif array.dtype.kind != "f" and (array.dtype.kind not in "iu" or np.isnan(job.settings["blank"])):
+            raise TypeError(f"the {name} is an array of {array.dtype}: expected one of float32 or float64, which holds the NaN of pixels without a sample")
         made[name] = array
     return made
 

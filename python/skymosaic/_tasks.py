@@ -114,6 +114,9 @@ class Windows:
         """The windows (y0, x0, ny, nx) in sweep order."""
         return ((y, x, ny, nx) for (y, ny), (x, nx) in itertools.product(self.rows, self.columns))
 
+    def __len__(self):
+        return len(self.rows) * len(self.columns)
+
     def needs(self, window):
         """The arrays that a window needs, in order."""
         return sorted(set().union(*(self._needed[index] for index in self._plan.inputs_in(window))))
@@ -188,12 +191,13 @@ def _plan_of(token, text, arrays, backgrounds):
         return _plans[key], _orders[token]
 
 
-def forget(token):
-    """Drops the plans of a job, and with them its arrays."""
+def forget(tokens):
+    """Drops the plans of orders, and with them their arrays."""
     with _lock:
-        _orders.pop(token, None)
-        for key in [key for key in _plans if key[0] == token]:
-            del _plans[key]
+        for token in tokens:
+            _orders.pop(token, None)
+            for key in [key for key in _plans if key[0] == token]:
+                del _plans[key]
 
 
 def compute(token, text, keys, arrays, backgrounds, window):

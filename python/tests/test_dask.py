@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
-from conftest import same_bytes, tan
+from conftest import same_bytes, smooth, tan
 from distributed import Client, LocalCluster
 
-from skymosaic import reproject_and_coadd
+from skymosaic import reproject_adaptive, reproject_and_coadd, reproject_exact, reproject_interp
 
 WINDOWS = {"block_size": (50, 40)}
 TWO = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
@@ -256,7 +256,7 @@ def test_inputs_stay_where_they_are_needed(images, common):
     started = time.perf_counter()
     _tasks.compute(windows.token, windows.order, [], [], None, (0, 0, 100, 100))
     print(f"{time.perf_counter() - started:.3f} s for an empty window")
-    _tasks.forget(windows.token)
+    _tasks.forget([windows.token])
 
 
 def test_planned_once(client, files, common):
@@ -276,5 +276,42 @@ def test_planned_once(client, files, common):
             _tasks.compute(windows.token, windows.order, [], [], None, window)
     finally:
         _tasks._make_plan = original
-        _tasks.forget(windows.token)
+        _tasks.forget([windows.token])
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("function", [reproject_interp, reproject_adaptive, reproject_exact])
+def test_single_images_and_cubes(client, images, files, target, tmp_path, function):
+    """What the workers of a cluster compute of one image, one file and one cube has the bytes that it has here."""
+    cube = np.stack([images[0][0] * k for k in range(1, 6)]), images[0][1]
+    lazy = da.from_array(cube[0], chunks=(2, 30, 40)), cube[1]
+    for number, (given, block) in enumerate(((images[2], (50, 40)), (files[3], (50, 40)), (cube, (5, 60, 65)), (lazy, (2, 110, 130)))):
+        expected = function(given, target)
+        common = {"parallel": "current-scheduler", "block_size": block}
+        assert same_bytes(function(given, target, **common), expected)
+        assert same_bytes(dask.compute(*function(given, target, return_type="dask", **common)), expected)
+        stored = function(given, target, return_type="zarr", zarr_path=tmp_path / f"{number}.zarr", **common)
+        assert same_bytes(dask.compute(*stored), expected)
+
+
+def test_channels_between_channels(client, tmp_path):
+    """A cube in a zarr store onto other channels and another store, a few planes at a time."""
+    wcs, target = cube_wcs(tan(), 1.4e9, 1e6), cube_wcs(tan(shape=(50, 60), angle=20), 1.4e9 - 2e5, 0.7e6)
+    pixels = smooth((9, 60, 80)) * np.arange(1, 10)[:, None, None]
+    da.from_array(pixels, chunks=(3, 60, 80)).to_zarr(tmp_path / "in.zarr")
+    common = {"shape_out": (12, 50, 60), "order": "bilinear"}
+    expected = reproject_interp((pixels, wcs), target, **common)
+    assert np.count_nonzero(expected[1]) > 10000
+    given = da.from_zarr(str(tmp_path / "in.zarr")), wcs
+    for number, block in enumerate(((4, 50, 60), (12, 25, 30))):
+        stored = reproject_interp(
+            given, target, parallel="current-scheduler", block_size=block, return_type="zarr", zarr_path=tmp_path / f"{number}.zarr", **common
+        )
+        assert stored[0].chunksize == block
+        assert same_bytes(dask.compute(*stored), expected)
+
+
+def cube_wcs(wcs, crval, step):
+    header = wcs.to_header()
+    header["WCSAXES"], header["CTYPE3"], header["CRPIX3"], header["CRVAL3"], header["CDELT3"] = 3, "FREQ", 1.0, crval, step
+    return WCS(header)

@@ -151,7 +151,7 @@ def test_errors(image, target, tmp_path):
         (ValueError, "no input data was given", {"images": []}),
         (ValueError, "combine_function should be one of mean/sum/first/last/min/max", {"combine_function": "mode"}),
         (ValueError, "reprojection function should be specified", {"reproject_function": None}),
-        (TypeError, "other functions cannot be run by the engine", {"reproject_function": lambda *_: None}),
+        (TypeError, "reproject_function = .spline.", {"reproject_function": "spline"}),
         (TypeError, r"interp\(\) got an unexpected keyword argument 'kernel'", {"kernel": "hann"}),
         (ValueError, "order = 'quintic'", {"order": "quintic"}),
         (ValueError, "Cannot specify block_sizes= and block_size=", {"block_size": (8, 8), "block_sizes": (8, 8)}),

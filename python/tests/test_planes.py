@@ -9,7 +9,7 @@ import pytest
 import reproject as theirs
 from conftest import same_bytes, tan, worst
 
-from skymosaic import reproject_and_coadd, reproject_interp
+from skymosaic import Plan, reproject_and_coadd, reproject_interp
 
 PLANES = ("variance", "mask", "count", "context")
 
@@ -135,3 +135,37 @@ def test_functions_of_the_caller(images, target, combine):
         cubic = reproject_and_coadd(images, reproject_function=functools.partial(own_function, order=0), **common)
     nearest = reproject_and_coadd(images, reproject_function="nearest", **common)
     assert worst(cubic.array / 2, nearest.array) < 1e-9
+
+
+def test_sky_and_exposures(images, target):
+    """A sky level is taken off before the scale; all images of an exposure get one correction."""
+    common = {"output_projection": target, "shape_out": target.array_shape, "reproject_function": "bilinear"}
+    expected = reproject_and_coadd([(2 * (array - 3), wcs) for array, wcs in images], **common)
+    found = reproject_and_coadd(images, **common, input_scale=[2] * 4, input_sky=[3.0] * 4)
+    assert worst(found.array, expected.array) < 1e-12
+    matched = reproject_and_coadd(images, **common, match_background=True, input_exposure=["a", "b", "a", None])
+    first, second, third, _ = (correction.offset for correction in matched.summary.backgrounds[0].corrections)
+    assert first == third != second
+
+
+def test_plan(images, files, target):
+    """What is known before a run agrees with what a run finds."""
+    common = {"output_projection": target, "shape_out": target.array_shape, "reproject_function": "bilinear"}
+    far = tan((143, 23))
+    plan = Plan([*files, (images[0][0], far)], **common)
+    assert plan.shape == (110, 130) and plan.overlapping == 4 and plan.bounds[4] == []
+    for (y, x), (array, wcs) in zip((bounds[0] for bounds in plan.bounds[:4]), images, strict=True):
+        _, footprint = reproject_interp((array, wcs), target)
+        rows, columns = (np.flatnonzero(footprint.any(axis=axis)) for axis in (1, 0))
+        # They hold what the image covers, and few pixels more.
+        assert 0 <= rows[0] - y.start <= 8 and 0 <= y.stop - 1 - rows[-1] <= 8
+        assert 0 <= columns[0] - x.start <= 8 and 0 <= x.stop - 1 - columns[-1] <= 8
+    assert plan.output_bytes == 2 * 8 * 110 * 130 and plan.intermediate_bytes == 0
+    expected = reproject_and_coadd([*files, (images[0][0], far)], **common)
+    made = plan.run()
+    assert same_bytes(made, expected) and made.summary == expected.summary
+    assert same_bytes(pickle.loads(pickle.dumps(plan)).run(), expected)
+    stored = Plan(files, **common, match_background=True, intermediate_memmap=True, planes=("count", "context"))
+    samples = sum((y.stop - y.start) * (x.stop - x.start) for bounds in stored.bounds for y, x in bounds)
+    assert stored.intermediate_bytes == 2 * 8 * samples
+    assert stored.output_bytes == (2 * 8 + 2 * 4) * 110 * 130

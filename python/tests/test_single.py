@@ -55,7 +55,7 @@ def test_outputs():
         assert found[0] is array and found[1] is footprint
         assert worst(array.astype(float), expected[0]) <= tolerance and np.array_equal(footprint, expected[1])
     assert reproject_interp(image, target, output_array=array, return_footprint=False) is array
-    with pytest.raises(TypeError, match="array of int64: expected one of float32 or float64"):
+    with pytest.raises(TypeError, match="array of int64: expected one of float32 or float64, which holds the NaN"):
         reproject_interp(image, target, output_array=np.zeros((110, 130), int))
     with pytest.raises(ValueError, match="shape_out does not match"):
         reproject_interp(image, target, shape_out=(3, 4), output_array=array)
