@@ -103,7 +103,7 @@ centre = SkyCoord(10.0, -5.0, unit="deg").galactic
 t["CRVAL1"], t["CRVAL2"], t["CRPIX2"] = centre.l.deg, 0.0, shape_out[0] / 2 - centre.b.deg / 0.01
 run("galactic", image, h, t, (TARGET, *shape_out), "bilinear")
 # reproject multiplies a missing pixel with its weight of 0, between parameters too.
-stokes = np.stack([np.nan_to_num(image, nan=70.0), rng.normal(0, 5, image.shape)])
+stokes = np.stack([np.nan_to_num(image, nan=70.0), rng.normal(60, 5, image.shape)])
 for header, length, value in ((h := h.copy(), 2, 1.0), (t := cube(celestial(shape_out, lon=10.01), TARGET, shape_out, AXES["VRAD"][1]), 3, 2.0)):
     header["NAXIS"], header["NAXIS4"] = 4, length
     header["CTYPE4"], header["CRVAL4"], header["CD4_4"], header["CRPIX4"] = "STOKES", value, 1.0, 2.0 if value == 2.0 else 1.0
