@@ -14,6 +14,8 @@ pub use grid::{HealpixGrid, HealpixOrder};
 pub use map::{HealpixInterpolation, HealpixMap};
 pub use output::{HealpixOutput, reproject_to_healpix};
 #[cfg(feature = "hips")]
-pub(crate) use plane::{Plane, square_of};
+pub(crate) use plane::Plane;
+#[cfg(feature = "hips")]
+pub(crate) use plane::square_of;
 #[cfg(feature = "hips")]
 pub(crate) use source::MARGIN as SOURCE_MARGIN;

@@ -139,6 +139,7 @@ pub(crate) struct Piece {
 
 impl Piece {
     /// Column and row of the plane where each row starts, and its pixels.
+    #[cfg(feature = "hips")]
     pub(crate) fn rows(&self) -> impl Iterator<Item = ([usize; 2], usize)> {
         self.y.clone().map(|y| ([self.x.start, y], self.x.len()))
     }

@@ -324,6 +324,7 @@ impl Wcs {
 
     /// The same coordinates on an HPX plane whose twelve base cells are whole squares ([`Hpx::with_whole_cells`](super::projection::Hpx)); `None` on
     /// other planes.
+    #[cfg(feature = "hips")]
     pub(crate) fn with_whole_cells(mut self) -> Option<Wcs> {
         let Projection::Hpx(projection) = self.projection else { return None };
         self.projection = Projection::Hpx(projection.with_whole_cells()?);

@@ -41,6 +41,7 @@ impl Hpx {
 
     /// The same plane with the twelve base cells of HEALPix as twelve whole squares: the left half of base cell 6, at X from -180° to -135°, is joined to
     /// its right half, at X from 180° to 225°. For H = 4 and K = 3; `None` for others.
+    #[cfg(feature = "hips")]
     pub(crate) fn with_whole_cells(self) -> Option<Hpx> {
         (self.half == 45.0 && self.k == 3.0).then_some(Hpx { whole_cells: true, ..self })
     }
