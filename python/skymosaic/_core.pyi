@@ -97,7 +97,6 @@ def write_hips(
     order: int | None,
     width: int,
     frame: Wcs,
-    title: str,
 ) -> tuple[int, int]: ...
 def find_optimal_celestial_wcs(
     inputs: list[tuple[Wcs, tuple[int, int]]],

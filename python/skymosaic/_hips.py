@@ -113,7 +113,7 @@ def reproject_to_hips(
     inputs = [build(computed(image), weight, _TILES) for image, weight in pairs]
     folder.parent.mkdir(parents=True, exist_ok=True)
     frame = native_frame(_FRAMES[coord_system_out])
-    _core.write_hips(folder, inputs, settings, order=level, width=tile_size, frame=frame, title=folder.name)
+    _core.write_hips(folder, inputs, settings, order=level, width=tile_size, frame=frame)
     if properties:
         _add(folder / "properties", properties)
     if progress_bar is not None:

@@ -7,9 +7,9 @@ use skymosaic::{HipsFormat, HipsOptions};
 
 use crate::{error::exception, input::Input, options::options, watch::Watch, wcs::Wcs};
 
-/// Makes a HiPS of FITS tiles of float32 in the frame of a WCS; returns the finest order, and the number of tiles of all orders.
+/// Makes a HiPS of FITS tiles of float32 in the frame of a WCS, with the name of its folder as its title; returns the finest order, and the number of tiles of all orders.
 #[pyfunction]
-#[pyo3(signature = (folder, inputs, settings, *, order, width, frame, title))]
+#[pyo3(signature = (folder, inputs, settings, *, order, width, frame))]
 pub(crate) fn write_hips(
     py: Python<'_>,
     folder: PathBuf,
@@ -18,11 +18,11 @@ pub(crate) fn write_hips(
     order: Option<u8>,
     width: usize,
     frame: PyRef<'_, Wcs>,
-    title: String,
 ) -> PyResult<(u8, usize)> {
     let arrays = inputs.iter().flat_map(|input| &input.arrays);
     let _guards = arrays.map(|array| array.guard(py)).collect::<PyResult<Vec<_>>>()?;
     let owned: Vec<skymosaic::Input<'static>> = inputs.iter().map(|input| input.inner.clone()).collect();
+    let title = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let mut hips = HipsOptions::default()
         .width(width)
         .frame(frame.inner.frame().clone())
