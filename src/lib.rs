@@ -43,7 +43,8 @@
 //!
 //! - Arrays are (…, ny, nx), row-major or with any strides. Pixel (0, 0) is the centre of the first pixel, FITS pixel (1, 1).
 //!   Coordinates are `f64`; angles are degrees.
-//! - Leading dimensions (the planes of a cube) are mapped one to one and share coordinates.
+//! - Leading dimensions (the planes of a cube) share coordinates. They are mapped one to one, unless the WCS of input and target both describe them
+//!   ([`Wcs::leading_axes`]) and differ: then planes are interpolated ([`Options::spectral_interpolation`]).
 //! - Pixels are samples of surface brightness; [`Options::flux`] says otherwise.
 //! - NaN, `BLANK` and weight 0 mean missing; [`Missing`] says what a missing pixel does to the samples near it. The outer half
 //!   pixel of an image is valid and has the value of the edge pixel.
@@ -102,10 +103,10 @@
 //! | `storage` | buffers in memory or in mapped files, `.npy` files, files that appear when they are whole; with `fits` the only `unsafe` |
 //! | `planes` | [`Planes`], [`PlaneSet`]: variance, mask, count, context |
 //! | `sink` | [`TileSink`]: where finished pixels go; [`Statistics`], [`Preview`], [`Sinks`] |
-//! | `wcs` | [`Wcs`]: header to sky; `celestial` with the steps `linear`, `distortion`, `projection`, `rotation`; `frame`; `optimal` targets |
-//! | `map` | [`PixelMap`], the exact map; [`CoordGrid`], the cheap one with a certificate |
+//! | `wcs` | [`Wcs`]: header to sky; `celestial` with the steps `linear`, `distortion`, `projection`, `rotation`; `frame`; `optimal` targets; `axis`: [`LeadingAxis`] |
+//! | `map` | [`PixelMap`], the exact map; [`CoordGrid`], the cheap one with a certificate; which planes make a plane |
 //! | `fits` | [`FitsImage`], [`FitsOutput`]: files of the format; the only module that names cfitsio |
-//! | `source` | [`PixelSource`]: where pixels come from; the cache of decoded pixels |
+//! | `source` | [`PixelSource`]: where pixels come from; the cache of decoded pixels; planes interpolated as they are read |
 //! | `input` | [`Input`]: pixels, their WCS, weights, variances, flags |
 //! | `resample` | the kernels, which see pixels and coordinates only |
 //! | `threads` | thread pools and the queue of jobs |
@@ -185,7 +186,7 @@ pub use input::Input;
 pub use map::{CoordGrid, PixelMap, WcsMap};
 pub use options::{
     Adaptive, AdaptiveKernel, Boundary, Clip, Combine, CoordinateError, Drizzle, DrizzleKernel, Flux, Intermediate,
-    MatchBackground, Matching, Missing, Options, PairWeight, Parallel, Resample,
+    MatchBackground, Matching, Missing, Options, PairWeight, Parallel, Resample, SpectralInterpolation,
 };
 pub use pixel::{InputPixel, Pixel, PixelType, PixelsMut, PixelsRef};
 pub use plan::Plan;
@@ -194,12 +195,13 @@ pub use progress::{Phase, Progress, ProgressCallback};
 pub use provenance::{COPIED_KEYWORDS, common_cards};
 #[cfg(feature = "preview")]
 pub use sink::Preview;
-pub use sink::{FinishedTile, PlaneStatistics, SinkLayout, Sinks, Statistics, TileOrder, TileSink};
+pub use sink::{FinishedTile, PlaneStatistics, SinkLayout, Sinks, Statistics, TileOrder, TileSink, TileSums};
 pub use source::{BlockRequest, PixelSource, ReadContext};
 pub use stats::{GridReport, Stages};
 pub use storage::{AtomicFile, MappedArray, MappedElement, free_disk_space};
 pub use summary::{InputSummary, Status, Summary};
 pub use wcs::{
-    Frame, LookupTables, OptimalOptions, Wcs, WcsOptions, find_optimal_celestial_wcs, find_optimal_celestial_wcs_of,
+    Frame, LeadingAxis, LookupTables, OptimalOptions, Wcs, WcsOptions, find_optimal_celestial_wcs,
+    find_optimal_celestial_wcs_of,
 };
 pub use window::Window;

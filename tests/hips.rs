@@ -15,7 +15,7 @@ use ndarray::Array2;
 use skymosaic::{
     Combine, CoordinateError, Error, FitsImage, Frame, Hdu, Header, HipsCuts, HipsExisting, HipsFormat, HipsGrid,
     HipsOptions, HipsPixels, HipsProperties, HipsReduction, HipsTile, Input, Options, Parallel, Phase, Resample, Wcs,
-    write_hips,
+    check_hips, write_hips,
 };
 
 fn values(dir: &Path, tile: HipsTile) -> Option<Vec<f64>> {
@@ -80,7 +80,7 @@ fn wcs(lon: f64, lat: f64, scale: f64, angle: f64, centre: f64) -> Wcs {
 fn field() -> Vec<(Array2<f32>, Wcs)> {
     let image = |k: usize| {
         Array2::from_shape_fn((60, 60), |(y, x)| {
-            if (x * 7 + y * 3 + k) % 101 == 0 { f32::NAN } else { ((x * 31 + y * 17 + k * 7) % 97) as f32 }
+            if (x * 7 + y * 3 + k).is_multiple_of(101) { f32::NAN } else { ((x * 31 + y * 17 + k * 7) % 97) as f32 }
         })
     };
     (0..5).map(|k| (image(k), wcs(178.5 + 1.1 * k as f64, 0.3 * k as f64, 0.05, 20.0 * k as f64, 30.5))).collect()
@@ -292,6 +292,139 @@ fn what_was_interrupted_is_finished_with_the_same_bytes() {
         assert!(runs > 3);
         assert_same(&whole, &out);
     }
+}
+
+/// What differs between a HiPS of images made at once and one that they were added to.
+fn without_history(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = files(dir);
+    assert!(files.remove(Path::new("Sums/made-of.json")).is_some());
+    files
+}
+
+#[test]
+fn images_added_later_give_what_one_run_gives() {
+    let (field, dir) = (field(), tempfile::tempdir().unwrap());
+    let all = inputs(&field);
+    let combinations = [
+        (Combine::Mean, HipsCuts::Percentiles([1.0, 99.0])),
+        (Combine::Sum, HipsCuts::Values([0.0, 100.0])),
+        (Combine::First, HipsCuts::default()),
+        (Combine::Last, HipsCuts::default()),
+        (Combine::Min, HipsCuts::default()),
+        (Combine::Max, HipsCuts::default()),
+    ];
+    for (k, (combine, cuts)) in combinations.into_iter().enumerate() {
+        let options = Options::default().combine(combine);
+        let hips = HipsOptions::default().order(5).width(64).cuts(cuts).appendable(true);
+        let [whole, out] = ["whole", "added"].map(|name| dir.path().join(format!("{name}{k}")));
+        write_hips(&whole, &all, &hips, &options).unwrap();
+        write_hips(&out, &all[..2], &hips, &options).unwrap();
+        let first = files(&out);
+        write_hips(&out, &all[2..4], &hips.clone().existing(HipsExisting::Append), &options).unwrap();
+        // One that is interrupted again and again.
+        let mut runs = 0;
+        loop {
+            let calls = AtomicUsize::new(0);
+            let stopping = options.clone().parallel(Parallel::Serial).progress(move |progress| {
+                let counts = matches!(progress.phase, Phase::Combining | Phase::Encoding);
+                if counts && calls.fetch_add(1, Ordering::Relaxed) == 20 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            });
+            runs += 1;
+            match write_hips(&out, &all[4..], &hips.clone().existing(HipsExisting::Append), &stopping) {
+                Ok(_) => break,
+                Err(Error::Cancelled) => assert!(runs < 100),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let (whole, added) = (without_history(&whole), without_history(&out));
+        assert_eq!(whole.keys().collect::<Vec<_>>(), added.keys().collect::<Vec<_>>());
+        let differ: Vec<_> =
+            whole.iter().filter(|(name, bytes)| added[*name] != **bytes).map(|(name, _)| name).collect();
+        assert!(differ.is_empty(), "{combine:?}: {differ:?}");
+        let changed =
+            first.iter().filter(|(name, bytes)| name.starts_with("Norder5") && added[*name] != **bytes).count();
+        println!("{combine:?}: {runs} runs for the last; {changed} of {} first files changed", first.len());
+        assert!(runs > 1 && changed > 0);
+    }
+}
+
+#[test]
+fn what_cannot_be_added_to_is_refused_and_stays() {
+    let (field, dir) = (field(), tempfile::tempdir().unwrap());
+    let out = dir.path().join("hips");
+    let hips = HipsOptions::default().order(4).width(64);
+    let append = hips.clone().existing(HipsExisting::Append);
+    let refused = |hips: &HipsOptions, options: Options, text: &str| {
+        let error = write_hips(&out, &inputs(&field), hips, &options).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    };
+    refused(&append, Options::default(), "no HiPS");
+    refused(&hips.clone().appendable(true), Options::default().combine(Combine::Median), "Median");
+    refused(&hips.clone().appendable(true).formats(vec![HipsFormat::Png]), Options::default(), "formats");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    write_hips(&out, &inputs(&field[..2]), &hips, &Options::default()).unwrap();
+    refused(&append, Options::default(), "no sums");
+    write_hips(
+        &out,
+        &inputs(&field[..2]),
+        &hips.clone().appendable(true).existing(HipsExisting::Overwrite),
+        &Options::default(),
+    )
+    .unwrap();
+    let before = files(&out);
+    refused(&append, Options::default().resample(Resample::Nearest), "other options");
+    refused(&append.clone().width(128), Options::default(), "other hips");
+    assert_eq!(before, files(&out));
+}
+
+#[test]
+fn a_check_finds_what_is_wrong() {
+    let (field, dir) = (field(), tempfile::tempdir().unwrap());
+    let out = dir.path().join("hips");
+    let formats = vec![HipsFormat::Fits, HipsFormat::Png, HipsFormat::Jpeg, HipsFormat::Webp];
+    write_hips(&out, &inputs(&field), &HipsOptions::default().order(4).width(64).formats(formats), &Options::default())
+        .unwrap();
+    let check = || check_hips(&out, Parallel::Current).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(check(), Vec::<String>::new());
+    let tile = tiles(&out, 4)[0];
+    let at = |extension: &str| out.join(tile.path(extension));
+    let damages: [(&str, &dyn Fn(), &str); 7] = [
+        ("fits", &|| fs::write(at("fits"), &fs::read(at("fits")).unwrap()[..5000]).unwrap(), "truncated"),
+        ("png", &|| fs::write(at("png"), &fs::read(at("png")).unwrap()[..300]).unwrap(), "not a whole PNG"),
+        ("jpg", &|| fs::write(at("jpg"), &fs::read(at("jpg")).unwrap()[..300]).unwrap(), "not a whole JPEG"),
+        ("webp", &|| fs::write(at("webp"), &fs::read(at("webp")).unwrap()[..100]).unwrap(), "not a whole WebP"),
+        ("png", &|| fs::remove_file(at("png")).unwrap(), "is missing"),
+        (
+            "fits",
+            &|| fs::write(at("fits").with_file_name("Npix99999999.fits"), "").unwrap(),
+            "not a tile of this order",
+        ),
+        (
+            "properties",
+            &|| fs::write(out.join("properties"), "hips_order = 4\nhips_frame = C").unwrap(),
+            "creator_did is missing",
+        ),
+    ];
+    for (extension, damage, text) in damages {
+        let path = if extension == "properties" { out.join("properties") } else { at(extension) };
+        let kept = fs::read(&path).unwrap();
+        damage();
+        let found = check();
+        assert!(found.iter().any(|problem| problem.contains(text)), "{text}: {found:?}");
+        fs::write(&path, kept).unwrap();
+        let _ = fs::remove_file(at("fits").with_file_name("Npix99999999.fits"));
+        assert_eq!(check(), Vec::<String>::new(), "after {text}");
+    }
+    let parent = tile.parent().unwrap();
+    for extension in ["fits", "png", "jpg", "webp"] {
+        fs::remove_file(out.join(parent.path(extension))).unwrap();
+    }
+    assert!(check().iter().any(|problem| problem.contains("no tile above it")));
+    assert!(matches!(check_hips(dir.path(), Parallel::Serial), Err(Error::Io { .. })));
 }
 
 #[test]

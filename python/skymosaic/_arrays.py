@@ -37,11 +37,11 @@ def native(array):
     return array.astype(wanted)
 
 
-def writable(array):
-    """Whether the native part can write to an array in place."""
+def writable(array, dtype=None):
+    """Whether the native part can write to an array in place: values of float32 or float64, or what ``dtype`` says."""
     return (
         isinstance(array, np.ndarray)
-        and array.dtype in (np.dtype("f4"), np.dtype("f8"))
+        and (array.dtype in (np.dtype("f4"), np.dtype("f8")) if dtype is None else array.dtype == dtype)
         and array.dtype.isnative
         and array.flags.aligned
         and array.flags.writeable

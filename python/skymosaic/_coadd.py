@@ -1,17 +1,22 @@
 """The main job."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
-from . import _core
-from ._arrays import is_dask, writable
-from ._inputs import build, check, parse_image, parse_target, parse_weights
-from ._options import resampling, threads
+from ._axes import DEGREES
+from ._functions import reprojected
+from ._inputs import parse_image, parse_target, parse_weights
+from ._mosaic import Job, deliver
+from ._options import is_known, resampling
+from ._results import Mosaic, Summary
 
-_COMBINE = ("mean", "sum", "first", "last", "min", "max", "median", "weighted_median", "clipped")
+_COMBINE = ("mean", "sum", "first", "last", "min", "max", "median", "weighted_median", "clipped", "inverse_variance")
 # Arguments of the combination "clipped", named as those of astropy.stats.sigma_clip.
 CLIPPING = ("sigma_lower", "sigma_upper", "maxiters")
-# Pixels of a strip that is computed beside an array that cannot be written in place.
-_STRIP = 1 << 22
+# Planes that can be had beside the mosaic and its footprint.
+_PLANES = ("variance", "mask", "count", "context")
 
 
 def reproject_and_coadd(
@@ -35,6 +40,15 @@ def reproject_and_coadd(
     non_reprojected_dims=None,
     return_type=None,
     zarr_path=None,
+    return_footprint=True,
+    input_variance=None,
+    input_mask=None,
+    input_scale=None,
+    input_sky=None,
+    input_exposure=None,
+    exclude_bits=0,
+    planes=(),
+    zarr_batch_size=None,
     **kwargs,
 ):
     """Reproject images onto the pixels of an output and co-add them.
@@ -60,11 +74,12 @@ def reproject_and_coadd(
     hdu_in, hdu_weights : int, str or tuple, optional
         The HDU of files and HDULists. Default: the only one that holds an image.
     reproject_function : callable or str
-        ``reproject_interp``, ``reproject_adaptive`` or ``reproject_exact`` of the package reproject, or a `functools.partial` of one, or a name: ``'interp'``,
+        ``reproject_interp``, ``reproject_adaptive`` or ``reproject_exact``, skymosaic's or reproject's, or a `functools.partial` of one, or a name: ``'interp'``,
         ``'adaptive'``, ``'exact'``, ``'nearest'``, ``'bilinear'``, ``'biquadratic'``, ``'bicubic'``, ``'cubic'``, ``'lanczos2'`` to
-        ``'lanczos5'``, ``'drizzle'``. Their values agree with reproject's; other functions cannot be run.
+        ``'lanczos5'``, ``'drizzle'``. Another callable is called for one image after the other with the arguments with which reproject calls it, slowly and with a warning, and what
+        it returns is combined.
     combine_function : str
-        ``'mean'``, ``'sum'``, ``'first'``, ``'last'``, ``'min'``, ``'max'``, ``'median'``, ``'weighted_median'``, or ``'clipped'``: the mean without
+        ``'mean'``, ``'sum'``, ``'first'``, ``'last'``, ``'min'``, ``'max'``, ``'median'``, ``'weighted_median'``, ``'inverse_variance'``, or ``'clipped'``: the mean without
         outliers, with ``sigma_lower=3``, ``sigma_upper=3`` and ``maxiters=5`` as in `astropy.stats.sigma_clip`.
     match_background : bool or {'constant', 'plane'}
         Whether to subtract from each image what brings the backgrounds to a common level: True is a constant by the median differences, every pair of images
@@ -81,17 +96,32 @@ def reproject_and_coadd(
         Called with the range of the images, such as `tqdm.tqdm`; it moves on as the part of the work that is done.
     blank_pixel_value : float
         Value where no image has a sample. Default: 0, as in reproject.
-    intermediate_memmap : bool
-        Whether resampled images are kept in temporary memory maps while backgrounds are matched. Nothing else needs intermediates. Default:
+    intermediate_memmap : bool or 'zarr'
+        Whether resampled images are kept in temporary files while backgrounds are matched: memory maps, whichever is asked for. Nothing else needs intermediates. Default:
         False, they are resampled twice.
     non_reprojected_dims : tuple, optional
-        Leading dimensions that are mapped one to one without a look at their WCS axes: ``(0,)`` or ``(0, 1)``, .... Without it these axes have to be
-        the same in images and output.
+        Leading dimensions that are mapped one to one without a look at their WCS axes: ``(0,)`` or ``(0, 1)``, .... Without it planes of the output that lie between
+        those of an image are interpolated, with the order of the kernel if that is one of reproject_interp.
     return_type : {'numpy', 'dask', 'zarr'}, optional
-        Numpy arrays; dask arrays that nobody has computed yet; or two arrays in a zarr store, which the workers of the active dask scheduler write, so
+        Numpy arrays; dask arrays that nobody has computed yet; or dask arrays on a zarr store, which the workers of the active dask scheduler have written, so
         that no process holds more than a few windows. Default: ``'numpy'``.
     zarr_path : str, optional
-        The folder of the new store, with arrays ``array`` and ``footprint``, for ``return_type='zarr'``. Workers must be able to write there.
+        The folder of the new store, with arrays ``array``, ``footprint`` and so on, for ``return_type='zarr'``. Workers must be able to write there.
+    return_footprint : bool
+        Whether to compute and return the footprint. Default: True.
+    input_variance, input_mask : iterable, optional
+        For each image its variances, and its flags (integers of up to 32 bits): files, HDULists, HDUs or arrays on the pixels of the image, or None. A pixel whose variance
+        is negative, infinite or NaN is missing.
+    input_scale, input_sky, input_exposure : iterable, optional
+        For each image the photometric scale that multiplies it (1), the sky level that is subtracted from its pixels before (0), and the name of the exposure that
+        it belongs to, all images of which get the same background (an exposure of its own); or None.
+    exclude_bits : int
+        Bits of the flags that make a pixel missing. Default: 0, none.
+    planes : tuple of {'variance', 'mask', 'count', 'context'}
+        What is computed beside the mosaic, of the samples that a value is made of: the variance of the value, the flags of its pixels, how many there are, and from
+        which images. Default: none.
+    zarr_batch_size : int, optional
+        Taken for programs that pass it to reproject, and without effect: the images of a window are combined as they are read.
     **kwargs
         Arguments of the reprojection function, as in reproject: ``order``, ``kernel``, ``kernel_width``, ``conserve_flux``, ``boundary_mode``, ...;
         and for any of them
@@ -100,7 +130,7 @@ def reproject_and_coadd(
             One thread (False, the default), all, so many, or the windows as tasks of the active dask scheduler, dask.distributed included: files are opened by
             the workers, arrays are sent once to those that need them, windows of lost workers are computed again.
         coordinate_error : float
-            How far in input pixels coordinates may be off; 0 is exact. Default: 1e-4.
+            How far in input pixels coordinates may be off; 0 is exact. Default: 1e-8.
         memory_limit : int
             Bytes that the engine may hold at once.
         min_weight : float
@@ -109,16 +139,17 @@ def reproject_and_coadd(
 
     Returns
     -------
-    array, footprint : `~numpy.ndarray`, `dask.array.Array` or `zarr.Array`
-        The mosaic, and the sum over the images of geometric coverage × weight, whatever the combination; 0 where there is no sample. (reproject gives
-        for 'first', 'last', 'min' and 'max' that of the image chosen.)
+    mosaic : Mosaic
+        The pair ``array, footprint`` of `~numpy.ndarray` or `dask.array.Array`: the mosaic, and the sum over the images of geometric coverage × weight, whatever the combination; 0 where
+        there is no sample. (reproject gives for 'first', 'last', 'min' and 'max' that of the image chosen.) It has ``planes`` as attributes, and a ``summary`` of
+        what was done. With ``return_footprint=False`` and no ``planes`` the array alone.
 
     Raises
     ------
     ValueError, TypeError, FileNotFoundError, OSError, MemoryError
         With a message that names the image, HDU or card.
     NotImplementedError
-        For axes beyond the celestial ones that differ between image and output: planes are combined one to one.
+        For axes that cannot be told apart, and planes between planes where the kernel knows planes only.
 
     Notes
     -----
@@ -136,6 +167,44 @@ def reproject_and_coadd(
     ...     files, wcs, shape, reproject_function="lanczos3", combine_function="clipped", parallel=True
     ... )  # doctest: +SKIP
     """
+    prepared = prepare(
+        input_data, output_projection, shape_out, input_weights, hdu_in, hdu_weights, reproject_function, combine_function, match_background,
+        background_reference, output_array, output_footprint, block_sizes, progress_bar, blank_pixel_value, intermediate_memmap, non_reprojected_dims,
+        return_type, zarr_path, return_footprint, input_variance, input_mask, input_scale, input_sky, input_exposure, exclude_bits, planes, kwargs,
+    )
+    made, summaries = prepared.run()
+    if not return_footprint and not planes:
+        return made["mosaic"]
+    return Mosaic(made, Summary.of(summaries))
+
+
+@dataclass
+class Prepared:
+    """A mosaic of which everything is known but its pixels: what `deliver` takes."""
+
+    job: Job
+    shape: tuple
+    axes: int
+    given: dict
+    names: tuple
+    scheduling: dict
+    return_type: str | None
+    zarr_path: str | None
+    progress_bar: Any
+
+    def run(self):
+        """The planes by name, and what was done."""
+        return deliver(
+            self.job, self.shape, self.axes, self.given, self.names, self.scheduling, self.return_type, self.zarr_path, self.progress_bar
+        )
+
+
+def prepare(
+    input_data, output_projection, shape_out, input_weights, hdu_in, hdu_weights, reproject_function, combine_function, match_background,
+    background_reference, output_array, output_footprint, block_sizes, progress_bar, blank_pixel_value, intermediate_memmap, non_reprojected_dims,
+    return_type, zarr_path, return_footprint, input_variance, input_mask, input_scale, input_sky, input_exposure, exclude_bits, planes, kwargs,
+):
+    """The arguments of `reproject_and_coadd`, checked and understood."""
     if combine_function not in _COMBINE:
         raise ValueError(f"combine_function should be one of {'/'.join(_COMBINE)}")
     if reproject_function is None:
@@ -144,69 +213,86 @@ def reproject_and_coadd(
         raise ValueError("return_type should be set to 'numpy', 'dask' or 'zarr'")
     if kwargs.get("block_size") is not None and block_sizes is not None:
         raise ValueError("Cannot specify block_sizes= and block_size= at the same time")
-    if intermediate_memmap not in (False, True):
-        raise ValueError(
-            f"intermediate_memmap = {intermediate_memmap!r}: expected a bool; no intermediate array is stored unless backgrounds are matched, and "
-            "return_type='zarr' writes the output to zarr"
-        )
+    if intermediate_memmap not in (False, True, "zarr"):
+        raise ValueError(f"intermediate_memmap = {intermediate_memmap!r}: expected a bool or 'zarr'")
     if non_reprojected_dims is not None and non_reprojected_dims != tuple(range(len(non_reprojected_dims))):
         raise ValueError("non_reprojected_dims should be a tuple with values increasing sequentially from zero")
+    unknown = [name for name in planes if name not in _PLANES]
+    if unknown:
+        raise ValueError(f"planes = {planes!r}: expected some of {', '.join(map(repr, _PLANES))}")
+    check_destination(return_type, zarr_path, (output_array, output_footprint))
     clipping = {name: kwargs.pop(name) for name in CLIPPING if combine_function == "clipped" and name in kwargs}
-    settings, scheduling, roundtrip = resampling(reproject_function, kwargs)
+    known = is_known(reproject_function)
+    settings, scheduling, roundtrip = resampling(reproject_function if known else "nearest", kwargs if known else {})
     settings |= matching(match_background, background_reference)
-    settings |= {"combine": combine_function, "blank": float(blank_pixel_value), **clipping}
+    settings |= {"combine": combine_function, "blank": float(blank_pixel_value), "exclude_bits": exclude_bits, **clipping}
+    if intermediate_memmap and match_background:
+        settings["intermediate"] = "mapped"
+    scheduling["block_size"] = scheduling.get("block_size") or _one_block(block_sizes)
 
-    images = [parse_image(data, hdu_in) for data in input_data]
-    if not images:
-        raise ValueError("no input data was given")
-    weights = [None] * len(images)
-    if input_weights is not None:
-        weights = [parse_weights(one, hdu_weights) for one in input_weights]
-        if len(weights) != len(images):
-            raise ValueError(f"input_weights has {len(weights)} entries for {len(images)} input datasets")
+    each = {"variance": input_variance, "mask": input_mask, "scale": input_scale, "sky": input_sky, "exposure": input_exposure}
+    pairs = images_and_weights(input_data, hdu_in, input_weights, hdu_weights, each)
     target = parse_target(output_projection, shape_out)
-    for image in images:
-        check(image, target, len(non_reprojected_dims or ()))
     for given, name in ((output_array, ""), (output_footprint, "footprint ")):
         if given is not None and given.shape != target.shape:
             raise ValueError(
                 f"If you specify an output {name}array, it must have a shape matching the output shape {target.shape}"
             )
-
-    images = list(zip(images, weights, strict=True))
-    if scheduling.get("parallel") == "current-scheduler" or return_type in ("dask", "zarr"):
-        given = (output_array, output_footprint)
-        return _by_windows(images, target, settings, roundtrip, scheduling, block_sizes, given, progress_bar, return_type, zarr_path)
-    settings["threads"] = threads(scheduling.get("parallel", False))
-    if intermediate_memmap and match_background:
-        settings["intermediate"] = "mapped"
-    inputs = [build(computed(image), weight, target, roundtrip) for image, weight in images]
-    plan = _core.Plan(inputs, target.native(), target.shape, settings)
-    output_array, output_footprint = outputs(target.shape, output_array, output_footprint)
-    with Bar(progress_bar, len(inputs), 2 if match_background else 1) as bar:
-        run(plan, output_array, output_footprint, bar)
-    return output_array, output_footprint
+    if not known:
+        pairs = reprojected(pairs, target, reproject_function, kwargs)
+    n = target.wcs.pixel_n_dim
+    job = Job.of(pairs, target, settings, roundtrip, DEGREES.get(settings["resample"]), len(non_reprojected_dims or ()))
+    names = (*(("footprint",) if return_footprint else ()), *planes)
+    given = {"mosaic": output_array, "footprint": output_footprint}
+    return Prepared(job, target.shape, n, given, names, scheduling, return_type, zarr_path, progress_bar)
 
 
-def _by_windows(images, target, settings, roundtrip, scheduling, block_sizes, given, progress_bar, return_type, zarr_path):
-    """The mosaic by windows, on the active dask scheduler."""
-    from . import _dask
+def images_and_weights(input_data, hdu_in, input_weights, hdu_weights, each):
+    """Images and their weights, as `Image`; ``each`` has what else there is of every image, by name."""
+    images = [parse_image(data, hdu_in) for data in input_data]
+    if not images:
+        raise ValueError("no input data was given")
 
+    def checked(name, given):
+        given = list(given)
+        if len(given) != len(images):
+            raise ValueError(f"input_{name} has {len(given)} entries for {len(images)} input datasets")
+        return given
+
+    weights = [None] * len(images)
+    if input_weights is not None:
+        weights = [None if one is None else parse_weights(one, hdu_weights) for one in checked("weights", input_weights)]
+    for name, given in each.items():
+        if given is None:
+            continue
+        for image, one in zip(images, checked(name, given), strict=True):
+            if one is not None:
+                setattr(image, name, _EACH[name](one))
+    return list(zip(images, weights, strict=True))
+
+
+# How what there is of every image is understood.
+_EACH = {
+    "variance": lambda given: parse_weights(given).pixels(),
+    "mask": lambda given: parse_weights(given).pixels(),
+    "scale": float,
+    "sky": float,
+    "exposure": str,
+}
+
+
+def check_destination(return_type, zarr_path, given):
     if return_type in ("dask", "zarr") and any(array is not None for array in given):
         raise ValueError(f"Cannot use return_type='{return_type}' together with output_array or output_footprint")
     if (zarr_path is None) == (return_type == "zarr"):
         raise ValueError("zarr_path is where return_type='zarr' writes: give both or neither")
-    output, footprint = given if return_type in ("dask", "zarr") else outputs(target.shape, *given)
-    side = _dask.side_of(target.shape, scheduling.get("block_size", block_sizes))
-    dtype = "f8" if output is None else sample_type(output)
-    windows = _dask.Windows(images, target, settings, roundtrip, dtype, side)
-    matched = "match_background" in settings
-    if return_type == "dask":
-        return _dask.lazy(windows, matched)
-    group = _dask.create_store(zarr_path, windows) if return_type == "zarr" else None
-    with Bar(progress_bar, len(images), 2 if matched else 1) as bar:
-        _dask.run(windows, output, footprint, matched, bar, zarr_path)
-    return (output, footprint) if group is None else (group["array"], group["footprint"])
+
+
+def _one_block(block_sizes):
+    """One block size for all images, if that is what is given."""
+    if isinstance(block_sizes, (tuple, list)) and len(block_sizes) >= 2 and all(np.ndim(n) == 0 for n in block_sizes):
+        return tuple(block_sizes)
+    return None
 
 
 def matching(match_background, reference):
@@ -220,71 +306,3 @@ def matching(match_background, reference):
     else:
         raise ValueError(f"match_background = {match_background!r}: expected a bool, 'constant' or 'plane'")
     return settings | {"background_reference": reference}
-
-
-def computed(image):
-    """The image with its pixels in memory, if they are those of a dask array."""
-    if image.array is not None and is_dask(image.array):
-        image.array = image.array.compute()
-    return image
-
-
-def outputs(shape, output_array, output_footprint):
-    """The arrays to be filled, made where they are not given."""
-    given = [array for array in (output_array, output_footprint) if array is not None]
-    dtype = given[0].dtype if given and writable(given[0]) else np.dtype(float)
-    made = [np.empty(shape, dtype) if array is None else array for array in (output_array, output_footprint)]
-    return tuple(made)
-
-
-def sample_type(output):
-    """The type of resampled samples: float32 for outputs of that type in any byte order, and float64."""
-    return np.dtype("f4") if output.dtype.newbyteorder("=") == np.dtype("f4") else np.dtype("f8")
-
-
-def run(plan, output, footprint, progress=None):
-    """Fills both arrays: in place if they are float32 or float64 alike, by strips through such ones otherwise."""
-    if writable(output) and writable(footprint) and output.dtype == footprint.dtype:
-        return plan.run(output, footprint, progress=progress)
-    *leading, ny, nx = output.shape
-    dtype = sample_type(output)
-    rows = max(1, _STRIP // (nx * int(np.prod(leading))))
-    for y0 in range(0, ny, rows):
-        window = (y0, 0, min(rows, ny - y0), nx)
-        strip = [np.empty((*leading, window[2], nx), dtype) for _ in range(2)]
-        plan.run(*strip, window=window)
-        for whole, part in zip((output, footprint), strip, strict=True):
-            whole[..., y0 : y0 + window[2], :] = part
-        if progress is not None:
-            progress("combining", (y0 + window[2]) / ny)
-
-
-class Bar:
-    """A progress bar over the images, as reproject has it, moved on by the part of the work that is done."""
-
-    def __init__(self, progress_bar, count, phases):
-        self._bar = None if progress_bar is None else iter(progress_bar(range(count)))
-        self._count, self._phases, self._phase, self._name, self._done = count, phases, 0, None, 0
-
-    def __enter__(self):
-        return None if self._bar is None else self
-
-    def __call__(self, name, fraction):
-        if self._name not in (None, name):
-            self._phase = min(self._phase + 1, self._phases - 1)
-        self._name = name
-        self._to(int(self._count * (self._phase + fraction) / self._phases))
-
-    def _to(self, done):
-        while self._done < done:
-            next(self._bar, None)
-            self._done += 1
-
-    def __exit__(self, kind, value, traceback):
-        if self._bar is None:
-            return
-        if kind is None:
-            # One more than there are: generators close their bar after the last.
-            self._to(self._count + 1)
-        elif hasattr(self._bar, "close"):
-            self._bar.close()

@@ -24,8 +24,9 @@ from astropy.wcs.wcsapi import HighLevelWCSWrapper
 from astropy.wcs.wcsapi.wrappers.base import BaseWCSWrapper
 
 from . import _core
-from ._coadd import CLIPPING, computed, matching
-from ._inputs import Target, build, parse_image, parse_target, parse_weights
+from ._coadd import CLIPPING, images_and_weights, matching
+from ._inputs import Target, parse_target
+from ._mosaic import Job
 from ._options import resampling, threads
 from ._wcs import fits_wcs, native_cards
 
@@ -194,23 +195,16 @@ def reproject_to_healpix(
         if len(image.shape) != 2 or (image.wcs is not None and not _is_celestial(image.wcs)):
             raise NotImplementedError("Only data with a 2-d celestial WCS can be reprojected to a HEALPIX projection")
     target = _plane(nside, nested, frame)
-    inputs = [build(computed(image), weight, target, roundtrip) for image, weight in pairs]
-    plan = _core.Plan(inputs, target.native(), target.shape, settings)
+    plan = Job.of(pairs, target, settings, roundtrip, None).plan()
     return tuple(_core.run_to_healpix(plan, nside, bool(nested), float(blank_pixel_value)))
 
 
 def image_pairs(input_data, hdu_in, input_weights, hdu_weights):
     """Images, one or a list, and the weights of each, or None."""
     several = isinstance(input_data, list) and not isinstance(input_data, HDUList)
-    images = [parse_image(data, hdu_in) for data in (input_data if several else [input_data])]
-    if not images:
-        raise ValueError("no input data was given")
-    weights = [None] * len(images)
-    if input_weights is not None:
-        weights = [parse_weights(one, hdu_weights) for one in (input_weights if several else [input_weights])]
-        if len(weights) != len(images):
-            raise ValueError(f"input_weights has {len(weights)} entries for {len(images)} input datasets")
-    return list(zip(images, weights, strict=True))
+    if not several:
+        input_data, input_weights = [input_data], None if input_weights is None else [input_weights]
+    return images_and_weights(input_data, hdu_in, input_weights, hdu_weights, {})
 
 
 def _is_celestial(wcs):

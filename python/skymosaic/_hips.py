@@ -7,9 +7,10 @@ import numpy as np
 from astropy.coordinates import ICRS, BarycentricMeanEcliptic, Galactic
 
 from . import _core
-from ._coadd import CLIPPING, computed, matching
+from ._coadd import CLIPPING, matching
 from ._healpix import image_pairs, native_frame
 from ._inputs import Target, build
+from ._mosaic import computed
 from ._options import resampling
 from ._options import threads as threads_of
 

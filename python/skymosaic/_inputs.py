@@ -1,7 +1,7 @@
 """What the caller calls an image, as what the native part takes."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,15 @@ from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
 
 from . import _core
 from ._arrays import is_array, native
-from ._wcs import PixelMap, check_leading, fits_wcs, high_level, native_cards, understood
+from ._axes import Axes, is_identity, paired, planar, planes_at, positions, snapped
+from ._wcs import (
+    PixelMap,
+    Shift,
+    check_coordinates,
+    high_level,
+    native_cards,
+    understood,
+)
 
 _IMAGE_HDU = (PrimaryHDU, ImageHDU, CompImageHDU)
 
@@ -24,7 +32,8 @@ class Image:
     """Pixels, in a file or in an array, and where they lie.
 
     ``wcs`` is astropy's and None for a file that the native part understands by itself; ``cards`` is header text that the native part
-    understands, or None.
+    understands, or None. ``variance`` and ``mask`` are arrays on the pixels of the image; ``sky`` is subtracted from its pixels, ``scale`` multiplies its
+    samples, and images of an ``exposure`` have one background.
     """
 
     shape: tuple
@@ -33,6 +42,24 @@ class Image:
     array: Any = None
     wcs: Any = None
     cards: str | None = None
+    variance: Any = None
+    mask: Any = None
+    scale: float = 1.0
+    sky: float = 0.0
+    exposure: str | None = None
+    # The output pixel (y, x) of the first pixel, for an image that lies on pixels of the output; it has no WCS.
+    corner: tuple | None = None
+    # Where the planes of the output lie along the leading axes, in pixels of the image; None for an axis that is mapped one to one.
+    planes: tuple = ()
+    # Degree of the spline between planes, if there are any.
+    degree: int | None = None
+
+    def pixels(self):
+        """The array of the image, that of a file being mapped or read."""
+        if self.array is not None:
+            return self.array
+        with fits.open(self.path) as hdus:
+            return hdus[self.hdu if self.hdu is not None else _only_image(hdus, "hdu_in")].data
 
     def astropy_wcs(self):
         """The WCS as astropy understands it."""
@@ -186,14 +213,24 @@ class Target:
     wcs: Any
     shape: tuple
     cards: str | None
+    # The transposition that brought the arrays of the output to this shape, if any.
+    order: tuple | None = None
 
     def native(self):
         """The native WCS, or None."""
         return None if self.cards is None else _core.Wcs(self.cards)
 
 
-def parse_target(projection, shape_out=None):
-    """The target from a header, a WCS or the name of a FITS file, as in reproject."""
+def parse_target(projection, shape_out=None, shape_in=None, output_array=None):
+    """The target from a header, a WCS or the name of a FITS file, as in reproject.
+
+    With ``shape_in``, that of the image, leading axes that have no WCS are those of the image if ``shape_out`` does not have them.
+    """
+    if output_array is not None:
+        if shape_out is None:
+            shape_out = output_array.shape
+        elif tuple(shape_out) != output_array.shape:
+            raise ValueError("shape_out does not match shape of output_array")
     cards = None
     if isinstance(projection, Header):
         wcs = WCS(projection)
@@ -221,10 +258,12 @@ def parse_target(projection, shape_out=None):
     if len(shape_out) == 0:
         raise ValueError("The shape of the output image should not be an empty tuple")
     shape = tuple(int(length) for length in shape_out)
+    if shape_in is not None and len(shape) < len(shape_in) and len(shape) == wcs.pixel_n_dim:
+        shape = (*shape_in[: -len(shape)], *shape)
     return Target(wcs=wcs, shape=shape, cards=cards or native_cards(wcs))
 
 
-def check(image, target, non_reprojected):
+def check(image, target):
     """Checks that an image and the output can be related, with the messages of reproject."""
     n_out = target.wcs.pixel_n_dim
     n_in = 2 if image.wcs is None else image.wcs.pixel_n_dim
@@ -236,23 +275,130 @@ def check(image, target, non_reprojected):
         raise ValueError("Too few dimensions in input data")
     if len(image.shape) != len(target.shape):
         raise ValueError("Number of dimensions in input and output data should match")
-    if n_in > 2 and non_reprojected < n_in - 2:
-        check_leading(image.wcs, target.wcs, target.shape[-n_in:])
-    if image.shape[:-2] != target.shape[:-2]:
+    if image.shape[:-n_in] != target.shape[:-n_out]:
         raise ValueError("Dimensions to be looped over must match exactly")
-    fits_out, fits_in = fits_wcs(target.wcs), fits_wcs(image.wcs) if image.wcs is not None else None
-    if fits_out is not None and (image.wcs is None or fits_in is not None):
-        celestial = image.wcs is None or fits_in.has_celestial
-        if celestial and not fits_out.has_celestial:
-            raise ValueError("Input WCS has celestial components but output WCS does not")
-        if fits_out.has_celestial and not celestial:
-            raise ValueError("Output WCS has celestial components but input WCS does not")
+    if target.cards is None or (image.wcs is not None and image.cards is None):
+        check_coordinates(high_level(image.astropy_wcs()), target.wcs)
+
+
+def arranged(pairs, target, degree, non_reprojected=0, tolerance=1e-4):
+    """Images, their weights and the target with their arrays as the engine takes them: (..., ny, nx), the plane that is resampled last.
+
+    Parameters
+    ----------
+    pairs : list of tuple of Image
+        Images and their weights, or None. The images fit the target, see `check`.
+    target : Target
+        The output.
+    degree : int or None
+        Degree of the spline between planes; None for kernels that know planes only.
+    non_reprojected : int
+        So many leading axes are mapped one to one, whatever their WCS says.
+    tolerance : float
+        Planes that are so close, in pixels, are the same.
+    """
+    if target.wcs.pixel_n_dim == 2:
+        return pairs, target
+    axes_out = Axes.of(target.wcs)
+    order = axes_out.order(len(target.shape))
+    wcs = planar(target.wcs, axes_out)
+    flat = replace(target, wcs=wcs, shape=tuple(target.shape[axis] for axis in order), cards=native_cards(wcs), order=order)
+    made = []
+    for image, weights in pairs:
+        lay = _lay(image, target, axes_out, non_reprojected, tolerance)
+        if weights is not None:
+            own = weights.wcs is not None and weights.wcs.pixel_n_dim == target.wcs.pixel_n_dim
+            weights = _laid(weights, *(_lay(weights, target, axes_out, non_reprojected, tolerance) if own else lay), min(degree or 0, 1))
+        made.append((_laid(image, *lay, degree), weights))
+    return made, flat
+
+
+def _lay(image, target, axes_out, non_reprojected, tolerance):
+    """How the axes of an image lie to the output's: a transposition of its array, where the planes of the output are along leading axes, and the WCS of the plane."""
+    wcs_in, n, ndim = high_level(image.wcs), target.wcs.pixel_n_dim, len(target.shape)
+    axes = Axes.of(wcs_in)
+    if non_reprojected < n - 2:
+        axes = paired(axes_out, target.wcs, axes, wcs_in)
+    order, order_out = axes.order(ndim), axes_out.order(ndim)
+    planes = [None] * (ndim - 2)
+    for place in range(ndim - 2):
+        length, length_out = image.shape[order[place]], target.shape[order_out[place]]
+        if place >= max(ndim - n, non_reprojected):
+            axis_out, axis_in = ndim - 1 - order_out[place], ndim - 1 - order[place]
+            at = snapped(positions(axis_out, target.wcs, axis_in, wcs_in, target.shape[ndim - n :]), tolerance)
+            if not is_identity(at, length):
+                planes[place] = at
+        if planes[place] is None and length != length_out:
+            raise ValueError("Dimensions to be looped over must match exactly")
+    return order, tuple(planes), planar(wcs_in, axes)
+
+
+def _laid(image, order, planes, wcs, degree):
+    """An image, or weights, as `_lay` says."""
+    moved = order != tuple(range(len(order)))
+    between = any(at is not None for at in planes)
+    if between and degree is None:
+        raise NotImplementedError(
+            "the planes of the input are not those of the output, one to one, and this kernel is for planes: use an order of reproject_interp "
+            "('nearest-neighbor' to 'bicubic'), which interpolates between planes, or resample that axis first"
+        )
+    if image.wcs is not None:
+        image = replace(image, wcs=wcs, cards=native_cards(wcs))
+    if not moved and (not between or len(image.shape) == 2):
+        return image
+
+    def turned(array):
+        # Arrays of one plane stand for all.
+        if array is None or array.ndim == len(order):
+            return None if array is None else array.transpose(order)
+        return array.T if order[-1] < order[-2] else array
+
+    array = turned(image.pixels())
+    whole = array.ndim == len(order)
+    return replace(
+        image,
+        array=array,
+        path=None,
+        shape=array.shape,
+        planes=planes if whole else (),
+        degree=degree,
+        variance=turned(image.variance),
+        mask=turned(image.mask),
+    )
+
+
+def cut(image, chosen):
+    """An image with those planes only that a part of the output needs.
+
+    Parameters
+    ----------
+    image : Image or None
+        From `arranged`.
+    chosen : tuple of slice
+        Planes of the output along each leading axis.
+    """
+    if image is None or len(image.shape) == 2:
+        return image
+    planes = image.planes or (None,) * (len(image.shape) - 2)
+    array, masks = image.pixels(), (image.variance, image.mask)
+    for axis, (part, at) in enumerate(zip(chosen, planes, strict=True)):
+        if at is None:
+            array = array[(slice(None),) * axis + (part,)]
+            masks = [None if mask is None else mask[(slice(None),) * axis + (part,)] if mask.ndim > 2 else mask for mask in masks]
+        else:
+            array = planes_at(array, axis, at[part], image.degree)
+            if any(mask is not None for mask in masks):
+                raise NotImplementedError("variances and masks of planes that are interpolated: resample that axis first")
+    variance, mask = masks
+    return replace(image, array=array, path=None, shape=array.shape, planes=(), variance=variance, mask=mask)
 
 
 def build(image, weights, target, roundtrip=True):
     """The native input of an image with its weights, if any, on a target."""
 
     def place(image):
+        if image.corner is not None:
+            return {"map": Shift(*image.corner)}
         if target.cards is None or (image.wcs is not None and image.cards is None):
             return {"map": PixelMap(target.wcs, high_level(image.astropy_wcs()), roundtrip)}
         return {"wcs": None if image.cards is None else _core.Wcs(image.cards)}
@@ -261,6 +407,12 @@ def build(image, weights, target, roundtrip=True):
         made = _core.Input.fits(image.path, image.hdu, **place(image))
     else:
         made = _core.Input.array(native(image.array), **place(image))
+    if image.variance is not None:
+        made = made.with_variance(native(image.variance))
+    if image.mask is not None:
+        made = made.with_mask(native(image.mask))
+    if image.scale != 1 or image.sky != 0 or image.exposure is not None:
+        made = made.adjusted(image.scale, image.sky, image.exposure)
     if weights is None:
         return made
     if weights.path is not None and (weights.wcs is None or target.cards is not None):

@@ -7,12 +7,16 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord, frame_transform_graph
 from astropy.io.fits import Header
 from astropy.wcs import WCS
-from astropy.wcs.utils import celestial_frame_to_wcs, proj_plane_pixel_scales, wcs_to_celestial_frame
+from astropy.wcs.utils import (
+    celestial_frame_to_wcs,
+    proj_plane_pixel_scales,
+    wcs_to_celestial_frame,
+)
 from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
 
 from . import _core
 from ._inputs import parse_shape
-from ._wcs import fits_wcs, native_cards
+from ._wcs import native_cards
 
 # Longitudes that grow to the left.
 _NEGATIVE = ("RA--", "GLON", "ELON", "HLON", "SLON")

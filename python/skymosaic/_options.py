@@ -19,17 +19,24 @@ _INTERPOLATION = {
 }
 
 _FUNCTIONS = {"reproject_interp": "interp", "reproject_adaptive": "adaptive", "reproject_exact": "exact"}
-_NAMES = ("interp", "adaptive", "exact", "nearest", "bilinear", "biquadratic", "bicubic", "cubic")
-_NAMES += ("lanczos2", "lanczos3", "lanczos4", "lanczos5", "drizzle")
+# Kernels that interpolate and that reproject does not have.
+_KERNELS = ("cubic", "lanczos2", "lanczos3", "lanczos4", "lanczos5")
+_NAMES = ("interp", "adaptive", "exact", "nearest", "bilinear", "biquadratic", "bicubic", *_KERNELS, "drizzle")
+# How far coordinates may be off, in input pixels, unless the caller says otherwise: so small a bound costs next to nothing where the map is smooth, and
+# pixels agree with reproject's to rounding.
+COORDINATE_ERROR = 1e-8
+# Arguments of every reprojection function that reproject's do not have.
+_ENGINE = ("min_weight", "coordinate_error", "memory_limit")
 
 
 def _interp(order="bilinear", roundtrip_coords=True, conserve_flux=False, antialias=False):
-    try:
+    name = order if order in _KERNELS else None
+    if isinstance(order, (int, str)) and order in _INTERPOLATION:
         name = _INTERPOLATION[order]
-    except (KeyError, TypeError):
+    if name is None:
         raise ValueError(
-            f"order = {order!r}: expected 0 to 3, 'nearest-neighbor', 'bilinear', 'biquadratic' or 'bicubic'"
-        ) from None
+            f"order = {order!r}: expected 0 to 3, 'nearest-neighbor', 'bilinear', 'biquadratic', 'bicubic', 'cubic' or 'lanczos2' to 'lanczos5'"
+        )
     return {"resample": name, "conserve_flux": conserve_flux, "antialias": antialias}
 
 
@@ -74,7 +81,7 @@ def _adaptive(
         # The smallest part of a kernel that can be there.
         settings["min_weight"] = 5e-324
     elif mode != "strict":
-        raise ValueError(f"bad_value_mode = {bad_value_mode!r}: expected 'strict', 'ignore' or 'constant'")
+        raise ValueError(f"bad_value_mode '{bad_value_mode}' not recognized: expected 'strict', 'ignore' or 'constant'")
     return settings
 
 
@@ -96,14 +103,20 @@ def _resolve(function):
         function = function.func
     if isinstance(function, str) and function in _NAMES:
         return function, bound
-    ours = getattr(function, "__module__", "").partition(".")[0] == "reproject"
-    name = getattr(function, "__name__", None)
-    if ours and name in _FUNCTIONS:
-        return _FUNCTIONS[name], bound
+    if callable(function) and is_known(function):
+        return _FUNCTIONS[function.__name__], bound
     raise TypeError(
-        f"reproject_function = {function!r}: expected reproject_interp, reproject_adaptive or reproject_exact of the package reproject, or one of "
-        f"the names {', '.join(map(repr, _NAMES))}; other functions cannot be run by the engine"
+        f"reproject_function = {function!r}: expected reproject_interp, reproject_adaptive or reproject_exact, or another callable, or one of "
+        f"the names {', '.join(map(repr, _NAMES))}"
     )
+
+
+def is_known(function):
+    """Whether a reprojection function is one that the engine computes; False for other callables."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    ours = (getattr(function, "__module__", None) or "").partition(".")[0] in ("reproject", "skymosaic")
+    return not callable(function) or (ours and getattr(function, "__name__", None) in _FUNCTIONS)
 
 
 def resampling(function, arguments):
@@ -121,20 +134,21 @@ def resampling(function, arguments):
     name, bound = _resolve(function)
     arguments = {**bound, **arguments}
     scheduling = {key: arguments.pop(key) for key in _SCHEDULING & arguments.keys()}
-    settings = {}
-    for key in ("min_weight", "coordinate_error", "memory_limit"):
-        if arguments.get(key) is not None:
-            settings[key] = arguments[key]
-        arguments.pop(key, None)
+    return kernel(name, arguments, getattr(function, "__name__", name)), scheduling, arguments.get("roundtrip_coords", True)
+
+
+def kernel(name, arguments, label):
+    """Options of the native part from the name of a reprojection function and its arguments; ``label`` is what messages call it."""
+    settings = {"coordinate_error": COORDINATE_ERROR}
+    settings |= {key: arguments[key] for key in _ENGINE if arguments.get(key) is not None}
+    arguments = {key: value for key, value in arguments.items() if key not in _ENGINE}
     maker = {"interp": _interp, "adaptive": _adaptive, "exact": _exact, "drizzle": _drizzle}.get(
         name, functools.partial(_kernel, name)
     )
     unknown = arguments.keys() - inspect.signature(maker).parameters.keys()
     if unknown:
-        label = getattr(function, "__name__", name)
         raise TypeError(f"{label}() got an unexpected keyword argument {min(unknown)!r}")
-    settings.update(maker(**arguments))
-    return settings, scheduling, arguments.get("roundtrip_coords", True)
+    return settings | maker(**arguments)
 
 
 def threads(parallel):
@@ -143,6 +157,8 @@ def threads(parallel):
         return None
     if parallel is False or parallel is None:
         return 1
-    if isinstance(parallel, str) or int(parallel) != parallel or parallel < 1:
+    if not isinstance(parallel, str) and parallel < 1:
+        raise ValueError("The number of processors to use must be strictly positive")
+    if isinstance(parallel, str) or int(parallel) != parallel:
         raise ValueError(f"parallel = {parallel!r}: expected a bool, a number of threads or 'current-scheduler'")
     return int(parallel)

@@ -49,7 +49,7 @@ def _state(wcs):
         sip = [wcs.sip.a, wcs.sip.b, wcs.sip.ap, wcs.sip.bp, wcs.sip.crpix]
     header = plain.to_header(relax=True)
     # wcslib shows a distorted projection as the plain one, with its coefficients in the header only.
-    plainly = all(header[f"CTYPE{axis}"].strip() == ctype.strip() for axis, ctype in enumerate(w.ctype, 1))
+    plainly = all(header.get(f"CTYPE{axis}", "").strip() == ctype.strip() for axis, ctype in enumerate(w.ctype, 1))
     return {
         "header": header.tostring(),
         "exact": exact,

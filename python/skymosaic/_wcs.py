@@ -3,6 +3,7 @@
 import threading
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 from astropy.wcs.wcsapi import BaseHighLevelWCS, HighLevelWCSWrapper
@@ -41,16 +42,38 @@ def understood(header):
 
 
 def native_cards(wcs):
-    """Header text for the native part of the celestial axes of a WCS, exact to the last bit of every parameter, or None if it cannot
-    answer for them."""
+    """Header text for the native part of a WCS of two celestial axes, exact to the last bit of every parameter, or None if it cannot
+    answer for it."""
     wcs = fits_wcs(wcs)
-    if wcs is None or not wcs.has_celestial:
+    if wcs is None or wcs.pixel_n_dim != 2 or not wcs.has_celestial:
         return None
     if any(table is not None for table in (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)):
         return None
-    wcs = wcs.celestial if wcs.pixel_n_dim > 2 else wcs.deepcopy()
-    if wcs.pixel_n_dim != 2:
-        return None
+    key = _state(wcs)
+    if key not in _known:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = _found_cards(wcs.deepcopy())
+    return _known[key]
+
+
+# Header text of WCS by their state: most programs have few WCS and many images.
+_known = {}
+_MOST_KNOWN = 1024
+
+
+def _state(wcs):
+    """All that the header text of a WCS depends on."""
+    w = wcs.wcs
+    numbers = [w.crpix, w.crval, w.get_cdelt(), w.get_pc(), (w.lonpole, w.latpole, w.equinox)]
+    if wcs.sip is not None:
+        numbers += [matrix for matrix in (wcs.sip.a, wcs.sip.b, wcs.sip.ap, wcs.sip.bp, wcs.sip.crpix) if matrix is not None]
+    # What the header that wcslib writes does not have to the last bit is beside it.
+    return w.to_header(True), *(np.asarray(one, dtype=float).tobytes() for one in numbers), tuple(w.get_pv()), wcs.array_shape
+
+
+def _found_cards(wcs):
+    """`native_cards` of a WCS that may be changed."""
     wcs.wcs.set()
     if not all(ctype.startswith(_SKY_AXES) for ctype in wcs.wcs.ctype):
         return None
@@ -95,9 +118,15 @@ def _cards(wcs):
             for (p, q), value in np.ndenumerate(matrix):
                 if value != 0:
                     cards[f"{name.upper()}_{p}_{q}"] = value
-    if wcs.array_shape is not None:
-        cards["NAXIS"], cards["NAXIS1"], cards["NAXIS2"] = 2, wcs.array_shape[1], wcs.array_shape[0]
+    if _shape(wcs) is not None:
+        cards["NAXIS"], cards["NAXIS2"], cards["NAXIS1"] = 2, *_shape(wcs)
     return "\n".join(f"{keyword:8}= {_value(value)}" for keyword, value in cards.items())
+
+
+def _shape(wcs):
+    """The shape (ny, nx) that a WCS has, or None: one that was made of some axes of a header may have the shape of all of them."""
+    shape = wcs.array_shape
+    return None if shape is None or len(shape) != 2 else shape
 
 
 def _value(value):
@@ -108,7 +137,7 @@ def _value(value):
 
 def _agree(wcs, native):
     """Whether astropy and the native part put a few pixels at the same place, undefined ones included."""
-    ny, nx = wcs.array_shape or (2 * np.abs(wcs.wcs.crpix[::-1]) + 100)
+    ny, nx = _shape(wcs) or (2 * np.abs(wcs.wcs.crpix[::-1]) + 100)
     x, y = (axis.ravel() for axis in np.meshgrid(np.linspace(0, nx - 1, 4), np.linspace(0, ny - 1, 4)))
     expected = np.array(wcs.all_pix2world(x, y, 0))
     found = np.array(native.pixel_to_celestial(x, y))
@@ -120,24 +149,78 @@ def _agree(wcs, native):
     return bool(same.all() and not np.any(off > _AGREEMENT))
 
 
+def has_celestial(wcs):
+    """Whether some axes of a high-level WCS are on the sky."""
+    fits = fits_wcs(wcs)
+    if fits is not None:
+        return fits.has_celestial
+    return any(issubclass(kind[0], SkyCoord) for kind in wcs.low_level_wcs.world_axis_object_classes.values())
+
+
+def check_coordinates(wcs_in, wcs_out):
+    """Checks that two WCS have coordinates of the same kinds, with the messages of reproject."""
+    if has_celestial(wcs_in) and not has_celestial(wcs_out):
+        raise ValueError("Input WCS has celestial components but output WCS does not")
+    if has_celestial(wcs_out) and not has_celestial(wcs_in):
+        raise ValueError("Output WCS has celestial components but input WCS does not")
+    fits_in, fits_out = fits_wcs(wcs_in), fits_wcs(wcs_out)
+    if fits_in is None or fits_out is None:
+        return
+    if fits_in.wcs.spec >= 0 and fits_out.wcs.spec >= 0:
+        kinds = [wcs.wcs.ctype[wcs.wcs.spec] for wcs in (fits_in, fits_out)]
+        if kinds[0][:4] != kinds[1][:4]:
+            raise ValueError(f"The input ({kinds[0]}) and output ({kinds[1]}) spectral coordinate types are not equivalent.")
+    elif fits_in.wcs.spec >= 0:
+        raise ValueError("Input WCS has a spectral component but output WCS does not")
+    elif fits_out.wcs.spec >= 0:
+        raise ValueError("Output WCS has a spectral component but input WCS does not")
+
+
 class PixelMap:
-    """Pixels of an output to those of an input and back, as astropy relates them."""
+    """Pixels of an output to those of an input and back, as astropy relates them: two WCS of two axes.
+
+    A call of astropy takes milliseconds, however few the points. So answers are kept for when the same question is asked again (by the plan, the run and the summary), and where
+    rows of pixels are asked for one after the other, many are computed together.
+    """
 
     def __init__(self, wcs_out, wcs_in, roundtrip=True):
-        self._out, self._in = _planar(wcs_out), _planar(wcs_in)
+        self._out, self._in = wcs_out, wcs_in
         self._roundtrip = roundtrip
         # FITS WCS of astropy are not safe to use from several threads (astropy issue 16244).
         self._lock = threading.Lock()
+        self._kept, self._points = {}, 0
 
     def to_input(self, x, y):
         with self._lock, np.errstate(all="ignore"):
-            found = _pixels(pixel_to_pixel(self._out, self._in, x, y))
-            if self._roundtrip:
-                back = _pixels(pixel_to_pixel(self._in, self._out, *found))
-                lost = (np.abs(back[0] - x) > 1) | (np.abs(back[1] - y) > 1)
-                for axis in found:
-                    axis[lost] = np.nan
-            return found
+            row = _row(x, y)
+            key = row or (x.tobytes(), y.tobytes())
+            if key not in self._kept:
+                if row is not None and (*row[:2], row[2] - 1) in self._kept:
+                    self._compute_rows(*row)
+                else:
+                    self._keep(key, self._to_input(x, y))
+            return self._kept[key]
+
+    def _compute_rows(self, x0, n, y):
+        x = np.tile(x0 + np.arange(n), _ROWS)
+        found = self._to_input(x, np.repeat(y + np.arange(_ROWS), n))
+        for k in range(_ROWS):
+            self._keep((x0, n, y + k), [axis[k * n : (k + 1) * n] for axis in found])
+
+    def _keep(self, key, found):
+        self._points += len(found[0])
+        if self._points > _MOST_POINTS:
+            self._kept, self._points = {}, len(found[0])
+        self._kept[key] = found
+
+    def _to_input(self, x, y):
+        found = _pixels(pixel_to_pixel(self._out, self._in, x, y))
+        if self._roundtrip:
+            back = _pixels(pixel_to_pixel(self._in, self._out, *found))
+            lost = (np.abs(back[0] - x) > 1) | (np.abs(back[1] - y) > 1)
+            for axis in found:
+                axis[lost] = np.nan
+        return found
 
     def to_output(self, x, y):
         with self._lock, np.errstate(all="ignore"):
@@ -148,52 +231,34 @@ class PixelMap:
     input_to_sky = None
 
 
+class Shift:
+    """Pixels of an output to those of an image whose first pixel is the pixel (y0, x0) of the output."""
+
+    def __init__(self, y0, x0):
+        self._x0, self._y0 = x0, y0
+
+    def to_input(self, x, y):
+        return [x - self._x0, y - self._y0]
+
+    def to_output(self, x, y):
+        return [x + self._x0, y + self._y0]
+
+    output_to_sky = None
+    input_to_sky = None
+
+
+# Rows that are computed together, and points that are kept.
+_ROWS = 64
+_MOST_POINTS = 1 << 22
+
+
+def _row(x, y):
+    """First x, number and y of points that are a row of pixels, or None."""
+    n = len(x)
+    if n < 2 or x[-1] - x[0] != n - 1 or y[0] != y[-1] or not (np.diff(x) == 1).all() or (y != y[0]).any():
+        return None
+    return float(x[0]), n, float(y[0])
+
+
 def _pixels(coordinates):
     return [np.array(axis, dtype=float) for axis in coordinates]
-
-
-def _planar(wcs):
-    """The two pixel axes that are mapped."""
-    if wcs.pixel_n_dim == 2:
-        return wcs
-    fits = fits_wcs(wcs)
-    if fits is None or not fits.has_celestial:
-        raise NotImplementedError(
-            f"the WCS {type(wcs).__name__} has {wcs.pixel_n_dim} pixel axes: only the celestial axes of a FITS WCS can be "
-            "told from the others; give a WCS of the two axes to be reprojected and let the others be leading dimensions of the array"
-        )
-    return fits.celestial
-
-
-def check_leading(wcs_in, wcs_out, shape):
-    """Checks that the axes before the last two are the same in an input and the output, plane by plane."""
-    wcs_in, wcs_out = fits_wcs(wcs_in), fits_wcs(wcs_out)
-    if wcs_in is None or wcs_out is None:
-        raise NotImplementedError("axes beyond two are supported for FITS WCS only: leave them out of the WCS")
-    for wcs in (wcs_in, wcs_out):
-        matrix = wcs.axis_correlation_matrix
-        celestial = [wcs.wcs.lng, wcs.wcs.lat]
-        if sorted(celestial) != [0, 1] or matrix[2:, :2].any() or matrix[:2, 2:].any():
-            raise NotImplementedError(
-                "a cube has to have its celestial axes as FITS axes 1 and 2, independent of the others"
-            )
-    if wcs_in.wcs.spec >= 0 and wcs_out.wcs.spec >= 0:
-        kinds = [wcs.wcs.ctype[wcs.wcs.spec] for wcs in (wcs_in, wcs_out)]
-        if kinds[0][:4] != kinds[1][:4]:
-            raise ValueError(f"The input ({kinds[0]}) and output ({kinds[1]}) spectral coordinate types are not equivalent.")
-    elif wcs_in.wcs.spec >= 0:
-        raise ValueError("Input WCS has a spectral component but output WCS does not")
-    elif wcs_out.wcs.spec >= 0:
-        raise ValueError("Output WCS has a spectral component but input WCS does not")
-    axes = list(range(3, wcs_in.pixel_n_dim + 1))
-    rest_in, rest_out = wcs_in.sub(axes), wcs_out.sub(axes)
-    lengths = shape[: len(axes)][::-1]
-    for axis, length in enumerate(lengths):
-        planes = np.zeros((length, len(axes)))
-        planes[:, axis] = np.arange(length)
-        back = rest_in.wcs_world2pix(rest_out.wcs_pix2world(planes, 0), 0)
-        if not np.allclose(back, planes, rtol=0, atol=1e-4):
-            raise NotImplementedError(
-                f"axis {axis + 3} of the input is not that of the output, plane for plane: planes are combined one to one and not "
-                "interpolated between; resample that axis first"
-            )

@@ -80,6 +80,12 @@ impl Input {
         };
         Input { inner, arrays, maps }
     }
+
+    /// This input as `inner`, which also has views of one more array.
+    fn with_plane(&self, py: Python<'_>, inner: skymosaic::Input<'static>, held: SharedArray) -> Input {
+        let arrays = self.arrays.iter().map(|array| array.clone_ref(py)).chain([held]).collect();
+        Input { inner, arrays, maps: self.maps.clone() }
+    }
 }
 
 #[pymethods]
@@ -164,6 +170,32 @@ impl Input {
         let inner = inner.with_weights_fits(path, &Hdu::Number(number)).map_err(exception)?;
         let arrays = self.arrays.iter().map(|array| array.clone_ref(py)).collect();
         Ok(Input { inner, arrays, maps: self.maps.clone() })
+    }
+
+    /// The same image with variances, on its pixel grid.
+    fn with_variance(&self, py: Python<'_>, variance: &Bound<'_, PyAny>) -> PyResult<Input> {
+        let held = SharedArray::new(variance)?;
+        let inner = for_held!(&held, variance => self.inner.clone().with_variance(view(py, variance)?));
+        Ok(self.with_plane(py, inner, held))
+    }
+
+    /// The same image with flags, integers on its pixel grid.
+    fn with_mask(&self, py: Python<'_>, mask: &Bound<'_, PyAny>) -> PyResult<Input> {
+        let held = SharedArray::new(mask)?;
+        let inner = for_held!(&held, mask => self.inner.clone().with_mask(view(py, mask)?));
+        Ok(self.with_plane(py, inner, held))
+    }
+
+    /// The same image, its samples multiplied by a photometric scale after a sky level has been subtracted from its pixels, as a part of an exposure, if any.
+    #[pyo3(signature = (scale=1.0, sky=0.0, exposure=None))]
+    fn adjusted(&self, py: Python<'_>, scale: f64, sky: f64, exposure: Option<String>) -> Input {
+        let arrays = self.arrays.iter().map(|array| array.clone_ref(py)).collect();
+        let inner = self.inner.clone().scaled(scale).with_sky(sky);
+        let inner = match exposure {
+            Some(exposure) => inner.of_exposure(exposure),
+            None => inner,
+        };
+        Input { inner, arrays, maps: self.maps.clone() }
     }
 
     /// Shape (..., ny, nx).

@@ -55,6 +55,7 @@ pub(crate) fn options(dictionary: &Bound<'_, PyDict>) -> PyResult<Options> {
     };
     options.parallel = parallel(entries.get("threads")?)?;
     options.memory_limit = entries.get("memory_limit")?;
+    options.exclude_bits = entries.get("exclude_bits")?.unwrap_or(0);
     if let Some(error) = entries.get::<f64>("coordinate_error")? {
         // 0 pixels off is exact.
         options.coordinate_error = if error == 0.0 { CoordinateError::Exact } else { CoordinateError::Pixels(error) };
@@ -151,6 +152,7 @@ fn combine(entries: &Entries<'_>) -> PyResult<Combine> {
         Some("max") => Combine::Max,
         Some("median") => Combine::Median,
         Some("weighted_median") => Combine::WeightedMedian,
+        Some("inverse_variance") => Combine::InverseVariance,
         Some("clipped") => {
             let clip = Clip::default();
             let clip =
@@ -158,7 +160,7 @@ fn combine(entries: &Entries<'_>) -> PyResult<Combine> {
             Combine::Clipped(clip.iterations(entries.get("maxiters")?.unwrap_or(clip.iterations)))
         }
         Some(other) => {
-            let known = "'mean', 'sum', 'first', 'last', 'min', 'max', 'median', 'weighted_median', 'clipped'";
+            let known = "'mean', 'sum', 'first', 'last', 'min', 'max', 'median', 'weighted_median', 'clipped', 'inverse_variance'";
             return refuse("combine", other, known);
         }
     })

@@ -2,13 +2,13 @@
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use numpy::{Element, PyArrayDyn, PyArrayMethods};
+use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadwriteArrayDyn};
 use pyo3::{
     exceptions::PyTypeError,
     prelude::*,
     types::{PyBytes, PyDict},
 };
-use skymosaic::{Backgrounds, Error, Header, Pixel, Status, Summary, Window};
+use skymosaic::{Backgrounds, Error, Header, Pixel, PlaneBackgrounds, PlaneSet, Planes, Status, Summary, Window};
 
 use crate::{
     array::{Guard, SharedArray},
@@ -64,26 +64,25 @@ impl Plan {
         Ok(Plan { inner: inner.map_err(exception)?, arrays, maps, watch })
     }
 
-    /// Computes a window (y0, x0, ny, nx), or all, into two arrays of shape (..., ny, nx), float32 or float64 both, any strides.
+    /// Computes a window (y0, x0, ny, nx), or all, into arrays of any strides: the mosaic of shape (..., ny, nx), float32 or float64, and what else is given:
+    /// `planes` has "footprint" and "variance" of the type of the mosaic, and "mask", "count" and "context" of int32.
     /// `progress(phase, fraction)` is called now and then from this thread.
-    #[pyo3(signature = (output, footprint, window=None, progress=None))]
+    #[pyo3(signature = (output, planes, window=None, progress=None))]
     fn run<'py>(
         &self,
         py: Python<'py>,
         output: &Bound<'py, PyAny>,
-        footprint: &Bound<'py, PyAny>,
+        planes: &Bound<'py, PyDict>,
         window: Option<[usize; 4]>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let window = window.map_or(self.inner.whole(), |[y0, x0, ny, nx]| Window::new(x0, y0, nx, ny));
-        if let (Ok(output), Ok(footprint)) = (output.cast::<PyArrayDyn<f32>>(), footprint.cast::<PyArrayDyn<f32>>()) {
-            self.run_as(py, output, footprint, window, progress)
-        } else if let (Ok(output), Ok(footprint)) =
-            (output.cast::<PyArrayDyn<f64>>(), footprint.cast::<PyArrayDyn<f64>>())
-        {
-            self.run_as(py, output, footprint, window, progress)
+        if let Ok(output) = output.cast::<PyArrayDyn<f32>>() {
+            self.run_as(py, output, planes, window, progress)
+        } else if let Ok(output) = output.cast::<PyArrayDyn<f64>>() {
+            self.run_as(py, output, planes, window, progress)
         } else {
-            Err(PyTypeError::new_err("expected two arrays of float32, or two of float64"))
+            Err(PyTypeError::new_err("expected an array of float32 or float64 for the mosaic"))
         }
     }
 
@@ -125,6 +124,19 @@ impl Plan {
         self.inner.inputs_in(Window::new(x0, y0, nx, ny))
     }
 
+    /// Bytes of the intermediates of a run that also fills a variance or a mask; `double` tells the type of the outputs.
+    fn intermediate_bytes(&self, py: Python<'_>, double: bool, variance: bool, mask: bool) -> PyResult<u64> {
+        let mut planes = PlaneSet::FOOTPRINT;
+        planes.set(PlaneSet::VARIANCE, variance);
+        planes.set(PlaneSet::MASK, mask);
+        let plan = &self.inner;
+        let bytes = py.detach(|| {
+            if double { plan.intermediate_bytes::<f64>(planes) } else { plan.intermediate_bytes::<f32>(planes) }
+        });
+        raise_failure(&self.maps)?;
+        Ok(bytes)
+    }
+
     /// Shape of the output.
     #[getter]
     fn shape(&self) -> Vec<usize> {
@@ -149,19 +161,39 @@ impl Plan {
         &self,
         py: Python<'py>,
         output: &Bound<'py, PyArrayDyn<T>>,
-        footprint: &Bound<'py, PyArrayDyn<T>>,
+        planes: &Bound<'py, PyDict>,
         window: Window,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let _guards = self.guards(py)?;
-        let (mut output, mut footprint) = (output.try_readwrite()?, footprint.try_readwrite()?);
-        let (output, footprint) = (output.as_array_mut(), footprint.as_array_mut());
+        let mut output = output.try_readwrite()?;
+        let mut footprint = borrowed::<T>(planes, "footprint")?;
+        let mut variance = borrowed::<T>(planes, "variance")?;
+        let mut words =
+            [borrowed::<i32>(planes, "mask")?, borrowed::<i32>(planes, "count")?, borrowed::<i32>(planes, "context")?];
+        let mut given = Planes::default();
+        given.variance = variance.as_mut().map(PyReadwriteArrayDyn::as_array_mut);
+        let [mask, count, context] = &mut words;
+        given.mask = mask.as_mut().map(PyReadwriteArrayDyn::as_array_mut);
+        given.count = count.as_mut().map(PyReadwriteArrayDyn::as_array_mut);
+        given.context = context.as_mut().map(PyReadwriteArrayDyn::as_array_mut);
+        let (output, footprint) = (output.as_array_mut(), footprint.as_mut().map(PyReadwriteArrayDyn::as_array_mut));
         let plan = &self.inner;
         let done: Result<Summary, Error> =
-            self.watch.over(py, progress, || plan.run_window(window, output, footprint))?;
+            self.watch.over(py, progress, || plan.run_window_with(window, output, footprint, given))?;
         raise_failure(&self.maps)?;
         summary_dict(py, &done.map_err(exception)?)
     }
+}
+
+/// An array of a dictionary for writing, if it is there.
+fn borrowed<'py, T: Element>(planes: &Bound<'py, PyDict>, name: &str) -> PyResult<Option<PyReadwriteArrayDyn<'py, T>>> {
+    let Some(array) = planes.get_item(name)? else { return Ok(None) };
+    let Ok(array) = array.cast::<PyArrayDyn<T>>() else {
+        let expected = format!("expected an array of {} for the {name}", T::get_dtype(planes.py()));
+        return Err(PyTypeError::new_err(expected));
+    };
+    Ok(Some(array.try_readwrite()?))
 }
 
 /// A summary as a dictionary.
@@ -172,7 +204,11 @@ fn summary_dict<'py>(py: Python<'py>, summary: &Summary) -> PyResult<Bound<'py, 
     dict.set_item("resampled_pixels", summary.resampled_pixels)?;
     dict.set_item("max_coordinate_error", summary.max_coordinate_error)?;
     dict.set_item("exact_fraction", summary.exact_fraction)?;
+    dict.set_item("noise_correlation", summary.noise_correlation)?;
     dict.set_item("peak_bytes", summary.peak_bytes)?;
+    let backgrounds = summary.backgrounds.as_ref();
+    let backgrounds = backgrounds.map(|found| found.planes.iter().map(|plane| background_dict(py, plane)).collect());
+    dict.set_item("backgrounds", backgrounds.transpose()?.unwrap_or_else(Vec::new))?;
     let inputs = summary.inputs.iter().map(|input| {
         let of_input = PyDict::new(py);
         of_input.set_item("name", &input.name)?;
@@ -180,8 +216,20 @@ fn summary_dict<'py>(py: Python<'py>, summary: &Summary) -> PyResult<Bound<'py, 
         of_input.set_item("bounds", input.bounds.iter().map(rectangle).collect::<Vec<_>>())?;
         of_input.set_item("resampled_pixels", input.resampled_pixels)?;
         of_input.set_item("max_coordinate_error", input.max_coordinate_error)?;
+        of_input.set_item("noise_correlation", input.noise_correlation)?;
         Ok(of_input)
     });
     dict.set_item("inputs", inputs.collect::<PyResult<Vec<_>>>()?)?;
+    Ok(dict)
+}
+
+/// The matched backgrounds of a plane as a dictionary.
+fn background_dict<'py>(py: Python<'py>, plane: &PlaneBackgrounds) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    let corrections = plane.corrections.iter();
+    dict.set_item("corrections", corrections.map(|c| (c.offset, c.slope, c.centre)).collect::<Vec<_>>())?;
+    dict.set_item("groups", plane.groups.clone())?;
+    let pairs = plane.pairs.iter().map(|pair| (pair.inputs, pair.pixels, pair.difference.offset, pair.residual));
+    dict.set_item("pairs", pairs.collect::<Vec<_>>())?;
     Ok(dict)
 }

@@ -106,8 +106,14 @@ def test_cube(target):
     spectral = theirs(lines, with_velocity(target), **common)
     ours = reproject_and_coadd(lines, with_velocity(target), coordinate_error=0, **common)
     assert all(worst(a, b) < 1e-9 for a, b in zip(ours, spectral, strict=True))
-    with pytest.raises(NotImplementedError, match="axis 3 of the input is not that of the output"):
-        reproject_and_coadd(lines, with_velocity(target, step=1.5), **common)
+    # Planes of the output between those of the input, and one beyond them.
+    for order in ("nearest-neighbor", "bilinear", "bicubic"):
+        between = {**common, "order": order}
+        expected = theirs(lines, with_velocity(target, step=1.3), **between)
+        found = reproject_and_coadd(lines, with_velocity(target, step=1.3), coordinate_error=0, **between)
+        assert all(worst(a, b) < 1e-9 for a, b in zip(found, expected, strict=True))
+    with pytest.raises(NotImplementedError, match="planes of the input are not those of the output"):
+        reproject_and_coadd(lines, with_velocity(target, step=1.5), shape_out=common["shape_out"], reproject_function="exact")
 
 
 def test_sip_and_frames(images):

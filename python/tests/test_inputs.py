@@ -151,19 +151,19 @@ def test_errors(image, target, tmp_path):
         (ValueError, "no input data was given", {"images": []}),
         (ValueError, "combine_function should be one of mean/sum/first/last/min/max", {"combine_function": "mode"}),
         (ValueError, "reprojection function should be specified", {"reproject_function": None}),
-        (TypeError, "other functions cannot be run by the engine", {"reproject_function": lambda *_: None}),
+        (TypeError, "reproject_function = .spline.", {"reproject_function": "spline"}),
         (TypeError, r"interp\(\) got an unexpected keyword argument 'kernel'", {"kernel": "hann"}),
-        (ValueError, "order = 'cubic'", {"order": "cubic"}),
+        (ValueError, "order = 'quintic'", {"order": "quintic"}),
         (ValueError, "Cannot specify block_sizes= and block_size=", {"block_size": (8, 8), "block_sizes": (8, 8)}),
         (ValueError, "must have a shape matching", {"output_array": np.zeros((3, 3))}),
         (ValueError, "must have a shape matching", {"output_footprint": np.zeros((3, 3))}),
         (ValueError, "Number of dimensions in input and output data should match", {"shape_out": (2, 110, 130)}),
-        (ValueError, "parallel = 0", {"parallel": 0}),
+        (ValueError, "processors to use must be strictly positive", {"parallel": 0}),
         (ValueError, "coordinate_error", {"coordinate_error": -1}),
         (ValueError, "background_reference|match_background", {"match_background": True, "background_reference": 3}),
         (ValueError, "return_type should be set", {"return_type": "xarray"}),
         (ValueError, "zarr_path", {"return_type": "zarr"}),
-        (ValueError, "intermediate_memmap", {"intermediate_memmap": "zarr"}),
+        (ValueError, "intermediate_memmap", {"intermediate_memmap": "disk"}),
     ]
     for kind, message, arguments in cases:
         images = arguments.pop("images", [image])

@@ -52,9 +52,9 @@ def test_in_place(images, common, dtype, tmp_path):
 @pytest.mark.parametrize("dtype", [">f4", ">f8", "i4", "f2"])
 def test_through_strips(images, common, dtype, monkeypatch):
     """Types that cannot be written in place."""
-    import skymosaic._coadd
+    import skymosaic._mosaic
 
-    monkeypatch.setattr(skymosaic._coadd, "_STRIP", 1300)
+    monkeypatch.setattr(skymosaic._mosaic, "_STRIP", 1300)
     native = "f4" if dtype == ">f4" else "f8"
     expected, count = reproject_and_coadd(images, output_array=np.empty(common["shape_out"], native), **common)
     array, footprint = np.empty(common["shape_out"], dtype), np.empty(common["shape_out"], "f8")

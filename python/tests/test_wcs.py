@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.modeling import models
 from astropy.wcs import WCS
 from astropy.wcs.wcsapi import HighLevelWCSWrapper, SlicedLowLevelWCS
-from conftest import overlapping, same_bytes, smooth, tan, worst
+from conftest import same_bytes, smooth, tan, worst
 from gwcs import coordinate_frames
 from reproject.mosaicking import reproject_and_coadd as theirs
 

@@ -142,6 +142,12 @@ impl<T: Pixel> Accumulator<T> {
         self.stack.start(pixels, if keeps_samples(self.combine) { inputs } else { 0 });
     }
 
+    /// The sums of the block so far, Σwv (or the value that is kept) and Σw: to be gone on from, or to be kept.
+    pub(crate) fn sums(&mut self) -> [&mut [f64]; 2] {
+        self.clear_to(self.pixels);
+        [&mut self.value, &mut self.weight]
+    }
+
     /// Makes zeros of what the last block left before `end`.
     fn clear_to(&mut self, end: usize) {
         if end > self.fresh {

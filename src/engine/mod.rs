@@ -34,7 +34,7 @@ use crate::{
     planes::{self, PlaneSet, Samples, Views},
     progress::{Meter, Phase},
     sample,
-    sink::{InOrder, SinkLayout, StopUnlessDone, TileOrder, TileSink},
+    sink::{InOrder, SinkLayout, StopUnlessDone, TileOrder, TileSink, TileSums},
     stats::{Tally, Watch},
     storage::{Buffer, Storage},
     summary::{InputSummary, Status, Summary},
@@ -94,6 +94,8 @@ struct BlockJob<'b, 's, T> {
     touching: &'b [usize],
     /// The stored pieces of the tile, one for each of `touching`.
     stored: Option<&'b [Stored<'s, T>]>,
+    /// Where sums outlive the run.
+    sums: Option<&'b dyn TileSums>,
     meter: &'b Meter<'b>,
 }
 
@@ -230,6 +232,7 @@ impl<'r, 'a> Engine<'r, 'a> {
             Target::Sink(sink) => (Vec::new(), Some(sink)),
         };
         let sink: Option<&dyn TileSink<T>> = sink.map(|sink| &*sink);
+        let sums = sink.and_then(|sink| sink.sums());
         let jobs = jobs(tiles, self.planes, views);
         if stored.is_none() {
             for tile in &jobs {
@@ -242,7 +245,7 @@ impl<'r, 'a> Engine<'r, 'a> {
             |mut tile, workspace| {
                 let stop = StopUnlessDone::new(sink);
                 let pieces = stored.map(|stored| &stored[tile.number][..]);
-                self.tile(&mut tile, pieces, &meter, workspace)?;
+                self.tile(&mut tile, pieces, sums, &meter, workspace)?;
                 if let Some(sink) = sink {
                     workspace.tile.hand_over(&tile, sink)?;
                 }
@@ -259,6 +262,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         &self,
         tile: &mut TileJob<'_, T>,
         stored: Option<&[Stored<'_, T>]>,
+        sums: Option<&dyn TileSums>,
         meter: &Meter<'_>,
         workspace: &mut TileWorkspace<T>,
     ) -> Result<(), Error> {
@@ -273,7 +277,7 @@ impl<'r, 'a> Engine<'r, 'a> {
         };
         let per_pixel = tile.planes * self.accumulator::<T>().bytes_per_pixel(touching.len());
         for block in blocks(tile.window, self.exec.share / 2 / per_pixel) {
-            let job = BlockJob { block, first_plane: tile.first_plane, touching: &touching, stored, meter };
+            let job = BlockJob { block, first_plane: tile.first_plane, touching: &touching, stored, sums, meter };
             self.block(&job, tile.window, &mut views, workspace)?;
         }
         drop(views);
@@ -305,6 +309,12 @@ impl<'r, 'a> Engine<'r, 'a> {
         accumulators.resize_with(planes.len().max(accumulators.len()), || self.accumulator());
         let started = accumulators[..planes.len()].iter_mut();
         started.for_each(|accumulator| accumulator.start(block.area(), touching.len()));
+        if let Some(sums) = job.sums {
+            for (plane, accumulator) in planes.clone().zip(accumulators.iter_mut()) {
+                let [values, weights] = accumulator.sums();
+                sums.load(block, plane, values, weights)?;
+            }
+        }
         for (order, input) in touching.iter().enumerate() {
             meter.check()?;
             accumulators[..planes.len()].iter_mut().for_each(|accumulator| accumulator.next_input(*input));
@@ -323,6 +333,12 @@ impl<'r, 'a> Engine<'r, 'a> {
                     stored[order].read(block, planes.clone(), self.planes, &mut add);
                     self.finishing.fetch_add(watch.lap().as_nanos() as u64, Ordering::Relaxed);
                 }
+            }
+        }
+        if let Some(sums) = job.sums {
+            for (plane, accumulator) in planes.zip(accumulators.iter_mut()) {
+                let [values, weights] = accumulator.sums();
+                sums.save(block, plane, values, weights)?;
             }
         }
         let mut watch = Watch::start();

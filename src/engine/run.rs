@@ -9,7 +9,7 @@ use super::{
     tiles::{CallerArrays, Target},
 };
 use crate::{
-    Error, Options, Pixel, Planes, Summary,
+    Combine, Error, MatchBackground, Options, Pixel, Planes, Summary,
     background::TILE,
     corrections::Backgrounds,
     pixel::{Family, Which},
@@ -169,9 +169,37 @@ impl<'a> Plan<'a> {
         self.run_part_to(Part::Tiles(tiles), sink)
     }
 
+    /// Refuses what cannot be gone on with from sums: combinations that need all samples, and planes that tell of single samples.
+    pub(crate) fn can_go_on(&self, planes: PlaneSet) -> Result<(), Error> {
+        let sums = matches!(
+            self.options().combine,
+            Combine::Mean | Combine::Sum | Combine::First | Combine::Last | Combine::Min | Combine::Max
+        );
+        let refuse = |option, got: String, expected: &str| {
+            Err(Error::Option {
+                option,
+                got,
+                expected: format!("{expected}, as sums of earlier images are gone on from"),
+            })
+        };
+        if !sums {
+            return refuse("combine", format!("{:?}", self.options().combine), "Mean, Sum, First, Last, Min or Max");
+        }
+        if self.options().match_background != MatchBackground::None {
+            return refuse("match_background", format!("{:?}", self.options().match_background), "None");
+        }
+        if !PlaneSet::FOOTPRINT.contains(planes) {
+            return refuse("planes", format!("{planes:?}"), "the footprint at most");
+        }
+        Ok(())
+    }
+
     fn run_part_to<T: Pixel>(&self, part: Part<'_>, sink: &mut dyn TileSink<T>) -> Result<Summary, Error> {
         if sink.planes().contains(PlaneSet::VARIANCE) {
             self.needs_variance("variance", "asked for by the sink")?;
+        }
+        if sink.sums().is_some() {
+            self.can_go_on(sink.planes())?;
         }
         match T::which::<SinkOf<'_>>(sink) {
             Which::F32(sink) => single::run_to(self, part, sink),

@@ -7,16 +7,17 @@ use super::{
     coverage::Coverage,
     grid::{HipsGrid, HipsTile},
     job::Job,
-    options::{HipsFormat, HipsOptions},
+    options::{HipsExisting, HipsFormat, HipsOptions},
     picture::{Histogram, Tones, encode},
     pyramid::{Content, Pyramid},
     sink::HipsSink,
+    sums::{Sums, read_coverage, write_coverage},
     survey::Survey,
     tile::{from_fits, to_fits},
     tree::Tree,
 };
 use crate::{
-    Error, HipsPixels, Input, Options, Plan, Summary, Window, free_disk_space,
+    Error, HipsPixels, HipsProperties, Input, Options, Plan, PlaneSet, Summary, Window, free_disk_space,
     progress::{Meter, Phase},
     threads::ThreadPool,
 };
@@ -74,18 +75,29 @@ pub fn write_hips(
     options: &Options,
 ) -> Result<HipsSummary, Error> {
     hips.validate()?;
-    let order = hips.order.map_or_else(|| order_of(inputs, hips.width), Ok)?;
+    let order = match hips.order {
+        Some(order) => order,
+        None if hips.existing == HipsExisting::Append => HipsProperties::read(dir.as_ref())?.order()?,
+        None => order_of(inputs, hips.width)?,
+    };
     let grids: Vec<HipsGrid> =
         (0..=order).map(|order| HipsGrid::new(order, hips.width, &hips.frame)).collect::<Result<_, _>>()?;
     let Some(finest) = grids.last() else { return Err(Error::NoInputs) };
     let options = options.clone().tile(hips.width);
     let plan = Plan::new(inputs, finest.wcs(), &[finest.side(); 2], &Options { blank: f64::NAN, ..options })?;
+    if hips.keeps_sums() {
+        plan.can_go_on(PlaneSet::NONE)?;
+    }
     let tile_of = |window: &Window| finest.tile_at(window.x0, window.y0);
     let mut leaves: Vec<HipsTile> = plan.occupied_tiles(plan.whole()).iter().filter_map(tile_of).collect();
     leaves.sort_unstable();
     let tree = Tree::new(Job::folder_for(dir.as_ref())?);
-    let (done, left): (Vec<HipsTile>, Vec<HipsTile>) =
-        leaves.iter().partition(|leaf| tree.has(**leaf, HipsFormat::Fits));
+    let earlier = (hips.existing == HipsExisting::Append).then(|| Tree::new(dir.as_ref()));
+    let is_done = |leaf: &HipsTile| match &earlier {
+        None => tree.has(*leaf, HipsFormat::Fits),
+        Some(earlier) => tree.has_own(*leaf, HipsFormat::Fits, earlier),
+    };
+    let (done, left): (Vec<HipsTile>, Vec<HipsTile>) = leaves.iter().partition(|leaf| is_done(leaf));
     enough_space(&tree, hips, left.len())?;
     let job = Job::begin(dir.as_ref(), &plan, hips, order)?;
     let builder = Builder {
@@ -95,7 +107,10 @@ pub fn write_hips(
         pixels: hips.pixels,
         grids: grids.clone(),
         tree: tree.clone(),
+        keeps_sums: hips.keeps_sums(),
+        is_added_to: earlier.is_some(),
     };
+    let sums = hips.keeps_sums().then(|| Sums::new(finest, earlier, tree.clone()));
     let pool = ThreadPool::new(plan.options().parallel)?;
     let mut run = None;
     let mut cuts = None;
@@ -103,13 +118,16 @@ pub fn write_hips(
         pool.map(done.len(), |k| done.get(k).map_or(Ok(()), |leaf| builder.take_known(*leaf)))?;
         if !left.is_empty() {
             let windows: Vec<Window> = left.iter().filter_map(|leaf| finest.window(*leaf)).collect();
-            let mut sink = HipsSink { builder: &builder, grid: finest, parts: Mutex::default() };
+            let mut sink = HipsSink { builder: &builder, grid: finest, sums: sums.as_ref(), parts: Mutex::default() };
             run = Some(match hips.pixels {
                 HipsPixels::F64 => plan.run_tiles_to::<f64>(&windows, &mut sink)?,
                 _ => plan.run_tiles_to::<f32>(&windows, &mut sink)?,
             });
         }
         let tiles = tree.all_tiles(order, HipsFormat::Fits)?;
+        let others: Vec<HipsTile> =
+            tiles.iter().filter(|tile| tile.order() == order && leaves.binary_search(tile).is_err()).copied().collect();
+        pool.map(others.len(), |k| others.get(k).map_or(Ok(()), |leaf| builder.count(*leaf)))?;
         if hips.pictures().next().is_some() {
             let values = builder.histogram.cuts(hips.cuts);
             let tones = Tones::new(values, hips.stretch);
@@ -121,8 +139,20 @@ pub fn write_hips(
         }
         let (map, fraction) = builder.coverage.to_fits(&hips.frame)?;
         tree.write("Moc.fits", &map)?;
-        Survey { hips, order, tiles: &tiles, inputs: inputs.len(), created: job.created(), cuts, fraction }
-            .write(&tree, finest)?;
+        Survey {
+            hips,
+            order,
+            tiles: &tiles,
+            inputs: job.inputs(),
+            created: job.created(),
+            released: job.released(),
+            cuts,
+            fraction,
+        }
+        .write(&tree, finest)?;
+        if hips.keeps_sums() {
+            job.write_made_of(&tree)?;
+        }
         job.set_made()?;
     }
     if !hips.formats.contains(&HipsFormat::Fits) {
@@ -158,7 +188,8 @@ fn enough_space(tree: &Tree, hips: &HipsOptions, leaves: usize) -> Result<(), Er
     let area = hips.width * hips.width;
     // A picture of noise takes a byte a pixel.
     let picture = (hips.pictures().count() * area) as u64;
-    let needed = (leaves as u64).saturating_mul(hips.pixels.file_bytes(area) + picture) / 3 * 4;
+    let sums = if hips.keeps_sums() { HipsPixels::F64.file_bytes(2 * area) } else { 0 };
+    let needed = (leaves as u64).saturating_mul(hips.pixels.file_bytes(area) + picture + sums) / 3 * 4;
     let free = free_disk_space(tree.root().parent().unwrap_or(tree.root()))?;
     if needed <= free {
         return Ok(());
@@ -175,6 +206,10 @@ pub(super) struct Builder {
     /// By order.
     grids: Vec<HipsGrid>,
     tree: Tree,
+    /// Whether images can be added later.
+    keeps_sums: bool,
+    /// Whether there are tiles of earlier images.
+    is_added_to: bool,
 }
 
 impl Builder {
@@ -196,16 +231,41 @@ impl Builder {
         self.take(leaf, Some(&Content { values, coverage: Vec::new() }))
     }
 
+    /// Takes part of a tile of the finest order that stays as it is: what is told of all of them.
+    fn count(&self, leaf: HipsTile) -> Result<(), Error> {
+        let values = from_fits(&self.tree.path(leaf, HipsFormat::Fits), self.width())?;
+        self.histogram.add(&values, self.width());
+        self.coverage.add(leaf, &values, self.width());
+        Ok(())
+    }
+
+    /// A tile that stays as it is; `None` if there is none.
+    fn known(&self, tile: HipsTile) -> Result<Option<Content>, Error> {
+        if !self.is_added_to || !self.tree.has(tile, HipsFormat::Fits) {
+            return Ok(None);
+        }
+        let values = from_fits(&self.tree.path(tile, HipsFormat::Fits), self.width())?;
+        let is_finest = usize::from(tile.order()) + 1 == self.grids.len();
+        let coverage = if is_finest { Vec::new() } else { read_coverage(&self.tree, tile, self.width())? };
+        Ok(Some(Content { values, coverage }))
+    }
+
     fn take(&self, leaf: HipsTile, content: Option<&Content>) -> Result<(), Error> {
         if let Some(content) = content {
             self.histogram.add(&content.values, self.width());
             self.coverage.add(leaf, &content.values, self.width());
         }
-        self.pyramid.add(leaf, content, |tile, content| self.write(tile, content))
+        self.pyramid.add(leaf, content, |tile| self.known(tile), |tile, content| self.write(tile, content))
     }
 
     fn write(&self, tile: HipsTile, content: &mut Content) -> Result<(), Error> {
         let Some(grid) = self.grids.get(usize::from(tile.order())) else { return Ok(()) };
+        if self.is_added_to {
+            self.tree.remove_pictures(tile)?;
+        }
+        if self.keeps_sums && !content.coverage.is_empty() {
+            write_coverage(&self.tree, tile, &content.coverage, self.width())?;
+        }
         self.tree.write_tile(tile, HipsFormat::Fits, &to_fits(grid, tile, self.pixels, &mut content.values))
     }
 

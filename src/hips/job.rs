@@ -5,6 +5,8 @@
 //! .NAME.skymosaic-part     where it is made, with the file of the job
 //! .NAME.skymosaic-old      the one that is being replaced, between two renames
 //! ```
+//!
+//! Where images are added to a HiPS, its files are first linked to the folder in which the new one is made.
 
 use std::{
     ffi::OsString,
@@ -17,13 +19,21 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::options::{HipsExisting, HipsOptions};
+use super::{
+    options::{HipsExisting, HipsOptions},
+    picture::HipsCuts,
+    sums::FOLDER,
+    tree::Tree,
+};
 use crate::{AtomicFile, Error, Input, Options, Plan};
 
 /// What the job was, in the folder where the HiPS is made and until all traces of the making are gone.
 const JOB: &str = ".skymosaic-job";
 /// Is there when all files are made, and only those that are not kept have to go.
 const MADE: &str = ".skymosaic-made";
+
+/// In the folder of sums: what the HiPS was made of.
+const MADE_OF: &str = "made-of.json";
 
 /// A HiPS that is being made.
 pub(super) struct Job {
@@ -58,14 +68,18 @@ impl Job {
                     "is a folder with other files than those of a HiPS; choose a new or empty one",
                 ));
             }
+            _ if hips.existing == HipsExisting::Append => description = added(&target, description)?,
             _ if hips.existing != HipsExisting::Overwrite => {
                 return Err(refuse(dir, "has a HiPS already; ask to overwrite it to replace it"));
             }
             _ => {}
         }
+        if found == 0 && hips.existing == HipsExisting::Append {
+            return Err(refuse(dir, "has no HiPS that images could be added to"));
+        }
         let begun = part.join(JOB);
         match fs::read_to_string(&begun) {
-            Ok(text) if hips.existing == HipsExisting::Resume => {
+            Ok(text) if matches!(hips.existing, HipsExisting::Resume | HipsExisting::Append) => {
                 let known: Value = serde_json::from_str(&text).unwrap_or_default();
                 let differ = ["skymosaic", "hips", "options", "inputs"]
                     .into_iter()
@@ -83,6 +97,10 @@ impl Job {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(&part).map_err(|error| Error::io(&part, "create", error))?;
+                if hips.existing == HipsExisting::Append {
+                    let pictures = matches!(hips.cuts, HipsCuts::Values(_));
+                    link_all(&target, &part, pictures)?;
+                }
                 let file = AtomicFile::create(&begun, true)?;
                 file.file()
                     .write_all(description.to_string().as_bytes())
@@ -111,6 +129,21 @@ impl Job {
     /// When it was begun, in seconds of Unix time.
     pub(super) fn created(&self) -> u64 {
         self.description.get("created").and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// When images were added last, in seconds of Unix time.
+    pub(super) fn released(&self) -> u64 {
+        self.description.get("released").and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// How many images the HiPS is made of.
+    pub(super) fn inputs(&self) -> usize {
+        self.description.get("inputs").and_then(Value::as_array).map_or(0, Vec::len)
+    }
+
+    /// Writes down, beside the sums, what the HiPS is made of.
+    pub(super) fn write_made_of(&self, tree: &Tree) -> Result<(), Error> {
+        tree.write(Path::new(FOLDER).join(MADE_OF), self.description.to_string().as_bytes())
     }
 
     pub(super) fn is_made(&self) -> bool {
@@ -180,10 +213,13 @@ fn describe(plan: &Plan<'_>, hips: &HipsOptions, order: u8) -> Value {
     let Options {
         resample, flux, antialias, combine, missing, exclude_bits, match_background, coordinate_error, ..
     } = plan.options();
-    let hips = HipsOptions { existing: HipsExisting::Refuse, order: Some(order), ..hips.clone() };
+    let appendable = hips.keeps_sums();
+    let hips = HipsOptions { existing: HipsExisting::Refuse, order: Some(order), appendable, ..hips.clone() };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     json!({
         "skymosaic": env!("CARGO_PKG_VERSION"),
-        "created": SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+        "created": now,
+        "released": now,
         "hips": format!("{hips:?}"),
         "options": format!(
             "{:?}",
@@ -191,6 +227,63 @@ fn describe(plan: &Plan<'_>, hips: &HipsOptions, order: u8) -> Value {
         ),
         "inputs": plan.inputs().iter().map(input).collect::<Vec<_>>(),
     })
+}
+
+/// What the HiPS of a folder is made of once the inputs of a job have been added to it.
+fn added(target: &Path, mut job: Value) -> Result<Value, Error> {
+    let refuse = |problem: String| Err(Error::Output { path: target.to_owned(), problem });
+    let path = target.join(FOLDER).join(MADE_OF);
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return refuse("was not made to be added to: it has no sums (make it anew as appendable)".to_owned());
+        }
+        read => read.map_err(|error| Error::io(&path, "read", error))?,
+    };
+    let known: Value = serde_json::from_str(&text).unwrap_or_default();
+    let differs = ["skymosaic", "hips", "options"].into_iter().find(|key| known.get(key) != job.get(key));
+    if let Some(key) = differs {
+        let was = known.get(key).and_then(Value::as_str).unwrap_or("(unknown)");
+        return refuse(format!("was made with other {key}, and cannot be added to with these: {was}"));
+    }
+    let list = |value: &Value| value.get("inputs").and_then(Value::as_array).cloned().unwrap_or_default();
+    let (mut all, new) = (list(&known), list(&job));
+    let again = new.iter().find(|input| !input["file"].is_null() && all.contains(input));
+    if let Some(again) = again {
+        return refuse(format!("has {} in it already", again["name"]));
+    }
+    all.extend(new);
+    if let (Some(job), Some(created)) = (job.as_object_mut(), known.get("created")) {
+        job.insert("inputs".to_owned(), Value::Array(all));
+        job.insert("created".to_owned(), created.clone());
+    }
+    Ok(job)
+}
+
+/// Links all files of a HiPS to another folder, pictures only if they stay as they are.
+fn link_all(from: &Path, to: &Path, pictures: bool) -> Result<(), Error> {
+    let io = |path: &Path, action: &'static str| {
+        let path = path.to_owned();
+        move |error| Error::io(&path, action, error)
+    };
+    for entry in fs::read_dir(from).map_err(io(from, "list"))? {
+        let entry = entry.map_err(io(from, "list"))?.path();
+        let place = to.join(entry.file_name().unwrap_or_default());
+        if entry.is_dir() {
+            fs::create_dir_all(&place).map_err(io(&place, "create"))?;
+            link_all(&entry, &place, pictures)?;
+            continue;
+        }
+        let stays = entry.extension().is_some_and(|extension| extension == "fits");
+        if stays || pictures {
+            match fs::hard_link(&entry, &place) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                // Not every file system has links.
+                Err(_) => fs::copy(&entry, &place).map(drop).map_err(io(&place, "copy"))?,
+                Ok(()) => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// An input, as far as it can be told from others: of files also their size and time.

@@ -15,6 +15,7 @@ mod coverage;
 mod job;
 mod allsky;
 mod survey;
+mod sums;
 mod sink;
 mod build;
 mod check;

@@ -4,7 +4,7 @@ use super::{
     picture::{HipsCuts, HipsStretch},
     tile::HipsPixels,
 };
-use crate::{Error, wcs::Frame};
+use crate::{Error, options::setters, wcs::Frame};
 
 /// What a HiPS that [`write_hips`](super::write_hips) makes is like.
 ///
@@ -37,6 +37,10 @@ pub struct HipsOptions {
     pub title: String,
     /// `creator_did` in the properties: the identifier of the survey, `ivo://AUTHORITY/P/NAME`. Default: `"ivo://UNKNOWN/P/skymosaic"`.
     pub creator_did: String,
+    /// Whether images can be added later ([`HipsExisting::Append`]). The sums of all pixels are then kept in a folder `Sums`, of 16 bytes for each pixel
+    /// of the finest order. For [`Combine::Mean`](crate::Combine::Mean), `Sum`, `First`, `Last`, `Min` and `Max`, without matched backgrounds, and with FITS
+    /// tiles. Default: `false`.
+    pub appendable: bool,
     /// What happens if there is something already. Default: [`HipsExisting::Refuse`].
     pub existing: HipsExisting,
 }
@@ -77,6 +81,10 @@ pub enum HipsExisting {
     Overwrite,
     /// What a run with the same inputs and options has begun, and did not finish, is finished.
     Resume,
+    /// The images are added to the HiPS in the folder, which was made to be [added to](HipsOptions::appendable) with the same options: only tiles that they
+    /// touch are computed, and become what one run with the earlier images and then these makes. What a run with the same inputs has begun is finished. The
+    /// HiPS is replaced at the end.
+    Append,
 }
 
 impl HipsFormat {
@@ -105,21 +113,10 @@ impl Default for HipsOptions {
             stretch: HipsStretch::default(),
             title: "skymosaic".to_owned(),
             creator_did: "ivo://UNKNOWN/P/skymosaic".to_owned(),
+            appendable: false,
             existing: HipsExisting::default(),
         }
     }
-}
-
-/// Chainable setters of public fields.
-macro_rules! setters {
-    ($($field:ident: $type:ty),+ $(,)?) => {$(
-        #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
-        #[must_use]
-        pub fn $field(mut self, $field: $type) -> Self {
-            self.$field = $field;
-            self
-        }
-    )+};
 }
 
 impl HipsOptions {
@@ -131,6 +128,7 @@ impl HipsOptions {
         reduction: HipsReduction,
         cuts: HipsCuts,
         stretch: HipsStretch,
+        appendable: bool,
         existing: HipsExisting,
     }
 
@@ -155,6 +153,10 @@ impl HipsOptions {
         self
     }
 
+    pub(super) fn keeps_sums(&self) -> bool {
+        self.appendable || self.existing == HipsExisting::Append
+    }
+
     /// The kinds of tiles that are pictures.
     pub(super) fn pictures(&self) -> impl Iterator<Item = HipsFormat> {
         self.formats.iter().copied().filter(|format| *format != HipsFormat::Fits)
@@ -163,6 +165,10 @@ impl HipsOptions {
     pub(super) fn validate(&self) -> Result<(), Error> {
         self.pixels.validate()?;
         self.cuts.validate()?;
+        if self.keeps_sums() && !self.formats.contains(&HipsFormat::Fits) {
+            let expected = "FITS tiles among them, as images are to be added later".to_owned();
+            return Err(Error::Option { option: "formats", got: format!("{:?}", self.formats), expected });
+        }
         if self.formats.is_empty() {
             let expected = "at least one kind of tiles".to_owned();
             return Err(Error::Option { option: "formats", got: "none".to_owned(), expected });

@@ -19,6 +19,8 @@ pub(super) struct Content {
 struct Pending {
     /// Quarters that have to come.
     left: usize,
+    /// Quarters that came and were not empty.
+    come: [bool; 4],
     /// Nothing, until one has come that is not empty.
     content: Option<Content>,
 }
@@ -50,18 +52,26 @@ impl Pyramid {
         (tile * (usize::from(self.order) + 1) * threads.min(self.leaves.len()).max(1)) as u64
     }
 
-    /// Takes a finest tile, `None` if it turned out to be empty, and makes all tiles above that are complete with it. `write` writes one; it may round
-    /// the values to what the file has.
+    /// Takes a finest tile, `None` if it turned out to be empty, and makes all tiles above that are complete with it. `known` gives quarters that were
+    /// there before and do not come; `write` writes a tile, and may round the values to what the file has.
     pub(super) fn add(
         &self,
         leaf: HipsTile,
         content: Option<&Content>,
+        known: impl Fn(HipsTile) -> Result<Option<Content>, Error>,
         write: impl Fn(HipsTile, &mut Content) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let Some(mut parent) = leaf.parent() else { return Ok(()) };
         let mut complete = self.put(parent, leaf, content);
-        while let Some(mut content) = complete {
+        while let Some(pending) = complete {
+            let mut content = pending.content;
             if let Some(content) = &mut content {
+                let others = parent.children().into_iter().flatten().zip(pending.come).filter(|(_, come)| !come);
+                for (quarter, _) in others {
+                    if let Some(other) = known(quarter)? {
+                        self.fill(quarter, &self.reduce(&other), content);
+                    }
+                }
                 write(parent, content)?;
             }
             let Some(above) = parent.parent() else { break };
@@ -72,23 +82,35 @@ impl Pyramid {
     }
 
     /// Puts a quarter into its tile, and takes the tile out if that was the last one.
-    fn put(&self, parent: HipsTile, quarter: HipsTile, content: Option<&Content>) -> Option<Option<Content>> {
+    fn put(&self, parent: HipsTile, quarter: HipsTile, content: Option<&Content>) -> Option<Pending> {
         let reduced = content.map(|content| self.reduce(content));
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = pending.entry(parent).or_insert_with(|| Pending { left: self.quarters(parent), content: None });
-        if let Some((values, coverage)) = reduced {
+        let waiting = pending.entry(parent).or_insert_with(|| Pending {
+            left: self.quarters(parent),
+            come: [false; 4],
+            content: None,
+        });
+        if let Some(reduced) = reduced {
             let area = self.width * self.width;
             let all = waiting
                 .content
                 .get_or_insert_with(|| Content { values: vec![f64::NAN; area], coverage: vec![0.0; area] });
-            self.place(quarter, &values, &mut all.values);
-            self.place(quarter, &coverage, &mut all.coverage);
+            self.fill(quarter, &reduced, all);
+            if let Some(come) = waiting.come.get_mut((quarter.number() % 4) as usize) {
+                *come = true;
+            }
         }
         waiting.left = waiting.left.saturating_sub(1);
         if waiting.left > 0 {
             return None;
         }
-        pending.remove(&parent).map(|complete| complete.content)
+        pending.remove(&parent)
+    }
+
+    /// Puts a reduced tile into the tile above.
+    fn fill(&self, quarter: HipsTile, (values, coverage): &(Vec<f64>, Vec<f32>), all: &mut Content) {
+        self.place(quarter, values, &mut all.values);
+        self.place(quarter, coverage, &mut all.coverage);
     }
 
     /// How many quarters of a tile have finest tiles in them.

@@ -9,13 +9,16 @@ use super::{
     build::Builder,
     grid::{HipsGrid, HipsTile},
     pyramid::Content,
+    sums::Sums,
 };
-use crate::{Error, FinishedTile, Pixel, SinkLayout, TileSink, sink::rows};
+use crate::{Error, FinishedTile, Pixel, SinkLayout, TileSink, TileSums, sink::rows};
 
 /// Hands the tiles of a run on the plane of the finest order to the builder.
 pub(super) struct HipsSink<'b> {
     pub(super) builder: &'b Builder,
     pub(super) grid: &'b HipsGrid,
+    /// Where sums are kept, if they are.
+    pub(super) sums: Option<&'b Sums>,
     /// Tiles that the run computes in parts, which have not all come, and how many of their pixels have.
     pub(super) parts: Mutex<HashMap<HipsTile, (Vec<f64>, usize)>>,
 }
@@ -42,7 +45,11 @@ impl HipsSink<'_> {
 
 impl<T: Pixel> TileSink<T> for HipsSink<'_> {
     fn start(&mut self, layout: &SinkLayout<'_>) -> Result<u64, Error> {
-        Ok(self.builder.bytes(layout.threads))
+        Ok(self.builder.bytes(layout.threads) + self.sums.map_or(0, |sums| sums.bytes(layout.threads)))
+    }
+
+    fn sums(&self) -> Option<&dyn TileSums> {
+        self.sums.map(|sums| sums as _)
     }
 
     fn write(&self, tile: &FinishedTile<'_, T>) -> Result<(), Error> {

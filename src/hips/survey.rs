@@ -21,6 +21,8 @@ pub(super) struct Survey<'s> {
     pub(super) inputs: usize,
     /// Seconds of Unix time.
     pub(super) created: u64,
+    /// When images were added last.
+    pub(super) released: u64,
     /// Values that are black and white in pictures.
     pub(super) cuts: Option<[f64; 2]>,
     /// The part of the sky that is covered.
@@ -40,7 +42,6 @@ impl Survey<'_> {
         let HipsOptions { width, pixels, .. } = *self.hips;
         let mut properties = HipsProperties::new();
         let mut set = |keyword: &str, value: String| properties.set(keyword, value);
-        let date = date(self.created);
         let word = |format: &HipsFormat| if *format == HipsFormat::Jpeg { "jpeg" } else { format.extension() };
         let formats: Vec<&str> = self.hips.formats.iter().map(word).collect();
         let leaves = || self.tiles.iter().filter(|tile| tile.order() == self.order);
@@ -52,8 +53,8 @@ impl Survey<'_> {
         set("hips_version", "1.4".to_owned());
         set("hips_builder", format!("skymosaic/{}", env!("CARGO_PKG_VERSION")));
         set("hips_creator", "skymosaic".to_owned());
-        set("hips_creation_date", date.clone());
-        set("hips_release_date", date);
+        set("hips_creation_date", date(self.created));
+        set("hips_release_date", date(self.released));
         set("hips_status", "public master clonableOnce".to_owned());
         set("hips_frame", frame_name(&self.hips.frame).unwrap_or_default().to_owned());
         set("hips_order", self.order.to_string());

@@ -129,12 +129,17 @@ pub(super) fn image_file(shape: [usize; 2], pixels: HipsPixels, cards: &Header, 
 
 /// The values of a FITS tile, row by row from row 0 on; missing ones are NaN.
 pub(super) fn from_fits(path: &Path, width: usize) -> Result<Vec<f64>, Error> {
+    read_image(path, [width; 2])
+}
+
+/// The values of an image of this shape.
+pub(super) fn read_image(path: &Path, shape: [usize; 2]) -> Result<Vec<f64>, Error> {
     let image = FitsImage::open(path, &Hdu::First)?;
-    if image.shape() != [width, width] {
+    if image.shape() != shape {
         return Err(Error::Shape {
             what: format!("the tile {}", path.display()),
             got: image.shape().to_vec(),
-            expected: format!("[{width}, {width}] as hips_tile_width says"),
+            expected: format!("{shape:?} as hips_tile_width says"),
         });
     }
     Ok(image.read::<f64>()?.into_raw_vec_and_offset().0)

@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -32,6 +33,25 @@ impl Tree {
 
     pub(super) fn has(&self, tile: HipsTile, format: HipsFormat) -> bool {
         self.path(tile, format).exists()
+    }
+
+    /// Whether a tile has a file that is not the one, or a link to it, of another tree.
+    pub(super) fn has_own(&self, tile: HipsTile, format: HipsFormat, other: &Tree) -> bool {
+        let file = |tree: &Tree| tree.path(tile, format).metadata().ok().map(|found| (found.dev(), found.ino()));
+        let own = file(self);
+        own.is_some() && own != file(other)
+    }
+
+    /// Removes the pictures of a tile.
+    pub(super) fn remove_pictures(&self, tile: HipsTile) -> Result<(), Error> {
+        for format in [HipsFormat::Png, HipsFormat::Jpeg, HipsFormat::Webp] {
+            let path = self.path(tile, format);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io(&path, "remove", error)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Writes a file of the folder, which has its name when it is whole. Its way to the disk is not waited for.

@@ -12,8 +12,9 @@ use ndarray::{ArrayView, Dimension};
 
 use crate::{
     Error, Header, InputPixel, Pixel, Wcs, Window,
-    map::{PixelMap, WcsMap},
-    source::{ArraySource, Derived, PixelSource, ReadContext, Rule},
+    map::{LeadingMap, PixelMap, WcsMap},
+    options::SpectralInterpolation,
+    source::{ArraySource, Blend, Blended, Derived, PixelSource, ReadContext, Rule},
 };
 
 /// File and HDU of a source, or what else there is to call it.
@@ -53,6 +54,8 @@ pub struct Input<'a> {
     weightless: bool,
     /// Whether some of the pixels repeat others, for the kernels that look across an edge: those that sum areas would count them twice.
     interpolated_only: bool,
+    /// Where the planes of the output lie along the leading dimensions, if the WCS is not to tell.
+    positions: Option<Arc<Vec<Vec<f64>>>>,
 }
 
 /// How the pixels of an input are related to those of the output.
@@ -135,6 +138,7 @@ impl<'a> Input<'a> {
             variance: None,
             mask: None,
             interpolated_only: false,
+            positions: None,
         }
     }
 
@@ -301,6 +305,53 @@ impl<'a> Input<'a> {
     pub fn keep_weightless(mut self, yes: bool) -> Self {
         self.weightless = yes;
         self
+    }
+
+    /// Sets where the planes of the output lie in the image, instead of what the spectral and other leading axes of its WCS say: for each leading dimension, slowest
+    /// first, the position of every index of the output in pixels, 0 being the first plane. Positions between planes are interpolated
+    /// ([`Options::spectral_interpolation`](crate::Options::spectral_interpolation)), those outside of [-0.5, n - 0.5) and NaN have no samples.
+    #[must_use]
+    pub fn with_leading_positions(mut self, positions: Vec<Vec<f64>>) -> Self {
+        self.positions = Some(Arc::new(positions));
+        self
+    }
+
+    /// Which planes make up those of an output of leading dimensions `output`; `None` if they go with each other one to one.
+    pub(crate) fn leading_map(
+        &self,
+        target: &Wcs,
+        output: &[usize],
+        interpolation: SpectralInterpolation,
+    ) -> Result<Option<LeadingMap>, Error> {
+        let shape = self.image.shape();
+        let own = shape.get(..shape.len().saturating_sub(2)).unwrap_or_default();
+        match (&self.positions, self.wcs()) {
+            (Some(positions), _) => LeadingMap::at(positions, output, own, interpolation),
+            (None, Some(wcs)) => LeadingMap::new(target, output, wcs, own, interpolation),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The input with the planes of the output, interpolated from its own as they are read.
+    pub(crate) fn through(&self, map: &Arc<LeadingMap>) -> Input<'a> {
+        let blended = |source: &Source<'a>, blend: Blend| -> Source<'a> {
+            Arc::new(Blended::new(Source::clone(source), Arc::clone(map), blend))
+        };
+        // Those of one plane serve all planes.
+        let of_planes = |source: &Source<'a>, blend: Blend| {
+            if planes_of(&**source) > 1 { blended(source, blend) } else { Source::clone(source) }
+        };
+        let weights = |weights: &Weights<'a>| Weights {
+            image: of_planes(&weights.image, Blend::Weights(self.no_weight())),
+            geometry: weights.geometry.clone(),
+        };
+        Input {
+            image: blended(&self.image, Blend::Pixels),
+            weights: self.weights.as_ref().map(weights),
+            variance: self.variance.as_ref().map(|variance| of_planes(variance, Blend::Variances)),
+            mask: self.mask.as_ref().map(|mask| of_planes(mask, Blend::Flags)),
+            ..self.clone()
+        }
     }
 
     /// The value that replaces a weight that is not above 0.

@@ -2,6 +2,7 @@
 
 mod grid;
 mod inverse;
+mod leading;
 mod pair;
 mod pixel_map;
 mod polynomial;
@@ -11,6 +12,7 @@ mod steps;
 
 pub use grid::CoordGrid;
 pub(crate) use inverse::Inverse;
+pub(crate) use leading::{LeadingMap, Tap};
 pub use pair::WcsMap;
 pub use pixel_map::PixelMap;
 pub(crate) use sky::{Flatness, Sky, SkyIndex, cap_of};

@@ -23,6 +23,12 @@ impl Steps {
         Steps(steps.filter(|step| step.is_finite()).collect())
     }
 
+    /// With those of some more blocks.
+    pub(crate) fn and_of(mut self, map: &dyn PixelMap, blocks: impl Iterator<Item = Window>) -> Steps {
+        blocks.for_each(|block| self.0.extend(Steps::of(map, block).0));
+        self
+    }
+
     /// The largest length, with a margin for positions in between; 0 if the map is undefined at all of them.
     pub(crate) fn longest(&self) -> f64 {
         1.5 * self.0.iter().copied().fold(0.0, f64::max)

@@ -12,6 +12,9 @@ macro_rules! setters {
     )+};
 }
 
+#[cfg(feature = "hips")]
+pub(crate) use setters;
+
 mod background;
 mod combine;
 mod resample;
@@ -32,7 +35,7 @@ use crate::{Error, Progress, progress::ProgressCallback};
 /// assert_eq!(options.combine, Combine::Median);
 /// ```
 ///
-/// Only `resample`, `flux`, `antialias`, `combine`, `missing`, `exclude_bits`, `blank`, `match_background` and `coordinate_error` change the mosaic. The
+/// Only `resample`, `flux`, `antialias`, `combine`, `spectral_interpolation`, `missing`, `exclude_bits`, `blank`, `match_background` and `coordinate_error` change the mosaic. The
 /// other options change time and memory, and never a bit of the result.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -49,6 +52,9 @@ pub struct Options {
     pub antialias: bool,
     /// How the samples of an output pixel are combined into its value. Default: [`Combine::Mean`].
     pub combine: Combine,
+    /// How planes of a cube are interpolated where the spectral axis, or another leading axis, of an input differs from the target's.
+    /// Default: [`SpectralInterpolation::Linear`].
+    pub spectral_interpolation: SpectralInterpolation,
     /// What happens to samples near missing input pixels. Default: [`Missing::Propagate`].
     pub missing: Missing,
     /// Bits of the inputs' masks ([`Input::with_mask`](crate::Input::with_mask)) that make a pixel missing: any of them does. Default: 0, no bits.
@@ -82,6 +88,7 @@ impl Default for Options {
             flux: Flux::default(),
             antialias: false,
             combine: Combine::default(),
+            spectral_interpolation: SpectralInterpolation::default(),
             missing: Missing::default(),
             exclude_bits: 0,
             blank: f64::NAN,
@@ -102,6 +109,7 @@ impl Options {
         flux: Flux,
         antialias: bool,
         combine: Combine,
+        spectral_interpolation: SpectralInterpolation,
         missing: Missing,
         exclude_bits: u32,
         blank: f64,
@@ -212,6 +220,22 @@ pub enum Missing {
         #[cfg_attr(feature = "serde", serde(with = "crate::floats"))]
         min_weight: f64,
     },
+}
+
+/// How a plane of the output is made of those of a cube whose leading axes (spectral, time, …) have other pixels than the target's.
+///
+/// A plane of the output lies at a position along the axis of the input. Positions in the outer half pixels have the value of the first or last plane, as in
+/// reproject_interp; planes beyond have no samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum SpectralInterpolation {
+    /// Pixel by pixel linearly between the two nearest planes, whatever the kernel in the plane. A pixel that is missing in either of them is missing.
+    #[default]
+    Linear,
+    /// The nearest plane.
+    Nearest,
 }
 
 /// Where the resampled sub-grid of each input (samples and weights) is kept between resampling and combining. The choice changes no byte of the

@@ -56,10 +56,13 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Plans a mosaic of `shape` (..., ny, nx) on the pixels of `target`. Leading dimensions are those of the inputs, one to one.
+    /// Plans a mosaic of `shape` (..., ny, nx) on the pixels of `target`. Leading dimensions are those of the inputs, one to one, unless the
+    /// [leading axes](Wcs::leading_axes) of target and input say that their planes lie elsewhere: they are then interpolated
+    /// ([`Options::spectral_interpolation`]).
     ///
     /// # Errors
-    /// If there are no inputs, an input's shape does not fit, its WCS cannot be related to the target's, or an option makes no sense.
+    /// If there are no inputs, an input's shape does not fit, its WCS cannot be related to the target's (as with spectral axes of different SPECSYS), or an option
+    /// makes no sense.
     pub fn new(inputs: &[Input<'a>], target: &Wcs, shape: &[usize], options: &Options) -> Result<Self, Error> {
         options.validate()?;
         if inputs.is_empty() {
@@ -90,7 +93,8 @@ impl<'a> Plan<'a> {
             let input = &inputs[index];
             meter.count(1)?;
             let prepare = || {
-                input.validate(leading)?;
+                let planes = input.leading_map(target, leading, options.spectral_interpolation)?.map(Arc::new);
+                input.validate(planes.as_ref().map_or(leading, |planes| planes.input()))?;
                 let map = input.map(target)?;
                 let stretch = input.wcs().map_or(f64::INFINITY, |wcs| stretch(target, wcs));
                 let Options { resample, missing, flux, antialias, .. } = *options;
@@ -104,7 +108,8 @@ impl<'a> Plan<'a> {
                 }
                 let kernel = Kernel { resample, rules: SampleRules { missing, flux, antialias, stretch } };
                 Ok(PlannedInput {
-                    input: input.clone(),
+                    input: planes.as_ref().map_or_else(|| input.clone(), |planes| input.through(planes)),
+                    leading: planes,
                     inverse: kernel.needs_inverse_map().then(|| inverse(input, &map)).transpose()?,
                     target: [window_of(shape).ny, window_of(shape).nx],
                     map,
@@ -120,7 +125,10 @@ impl<'a> Plan<'a> {
         let touched = pool.map(inputs.len(), |index| {
             let input = &inputs[index];
             meter.count(1)?;
-            let PlannedInput { kernel, map, .. } = &planned[index];
+            let PlannedInput { kernel, map, leading, .. } = &planned[index];
+            if leading.as_ref().is_some_and(|planes| !planes.covers_any()) {
+                return Ok(Vec::new());
+            }
             if kernel.is_unbounded() || (input.wcs().is_none() && kernel.is_block_based()) {
                 return Ok(tree.all());
             }
@@ -271,7 +279,10 @@ impl<'a> Plan<'a> {
         let Some(bounds) = self.bounds.get(input) else { return &[] };
         bounds.get_or_init(|| {
             let PlannedInput { map, input: image, kernel, .. } = &self.planned[input];
-            let steps = Steps::of(&**map, self.whole());
+            // Of a target as large as the sky, what is sampled of the whole may lie far from the input.
+            let touched = &self.touched[input];
+            let some = touched.iter().step_by(touched.len() / 16 + 1).map(|tile| self.tiles.window(*tile));
+            let steps = Steps::of(&**map, self.whole()).and_of(&**map, some);
             let pad = kernel.support_radius(steps.longest());
             let mut bounds =
                 overlap::rectangles(&**map, &self.tiles, &self.touched[input], plane_of(&*image.image), pad);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     Input,
-    map::{Inverse, PixelMap, SkyIndex},
+    map::{Inverse, LeadingMap, PixelMap, SkyIndex},
     options::CoordinateError,
     resample::Kernel,
 };
@@ -25,6 +25,15 @@ pub(crate) struct PlannedInput<'a> {
     pub(crate) inverse: Option<Arc<Inverse>>,
     /// Shape (ny, nx) of the output.
     pub(crate) target: [usize; 2],
+    /// Which of its planes make up those of the output; `None` if they go with each other one to one.
+    pub(crate) leading: Option<Arc<LeadingMap>>,
+}
+
+impl PlannedInput<'_> {
+    /// Whether a plane of the output has any of the input's.
+    pub(crate) fn covers(&self, plane: usize) -> bool {
+        self.leading.as_ref().is_none_or(|map| map.covers(plane))
+    }
 }
 
 impl std::fmt::Debug for PlannedInput<'_> {

@@ -12,8 +12,18 @@ impl Plan<'_> {
     /// Cards for the header of the mosaic: NCOMBINE, the inputs that reach into it; CREATOR, this crate and its version; and the
     /// options as HISTORY. Nothing that the pixels do not depend on, so that the same mosaic is the same file.
     pub fn provenance(&self) -> Header {
-        let Options { resample, combine, missing, coordinate_error, blank, match_background, flux, antialias, .. } =
-            self.options();
+        let Options {
+            resample,
+            combine,
+            missing,
+            coordinate_error,
+            blank,
+            match_background,
+            flux,
+            antialias,
+            spectral_interpolation,
+            ..
+        } = self.options();
         let mut header = Header::new();
         header.set("NCOMBINE", self.overlapping() as i64, "inputs that reach into the mosaic");
         header.set("CREATOR", concat!("skymosaic ", env!("CARGO_PKG_VERSION")), "");
@@ -24,6 +34,9 @@ impl Plan<'_> {
         let mut history = |text: String| header.push_history(&format!("skymosaic: {text}"));
         history(format!("resample {resample:?}, flux {flux:?}, antialias {antialias}"));
         history(format!("combine {combine:?}, missing {missing:?}, blank {blank}"));
+        if (0..self.inputs().len()).any(|input| self.planned(input).leading.is_some()) {
+            history(format!("spectral interpolation {spectral_interpolation:?}"));
+        }
         history(format!("coordinate error {bound}"));
         if let MatchBackground::Constant(matching) | MatchBackground::Plane(matching) = match_background {
             let what = if matches!(match_background, MatchBackground::Plane(_)) { "plane" } else { "constant" };

@@ -14,6 +14,7 @@ use std::{f64::consts::PI, ops::Range};
 use super::{
     batch::{batch, padded},
     drop_rows::{DropShape, Frame, Positions, Regular, SEGMENT, Segment},
+    interpolate::as_index,
     kernel::{BlockKernel, BlockSamples, Requirements, Scene},
     observer::WeightObserver,
     raster::Cover,
@@ -159,6 +160,17 @@ impl BlockKernel for DropKernel<'_> {
             let weights = scene.weights.as_ref().map(|weights| weights.run(y, window.x0, window.nx).unwrap_or(&[]));
             let (x0, at) = (window.x0 as f64, y as f64);
             row(grid, x0, at, window.nx, centres);
+            if self.is_point_alone() {
+                for (start, pixels) in (0..).step_by(SEGMENT).zip(pixels.chunks(SEGMENT)) {
+                    let weights = weights.map(|weights| weights.get(start..).unwrap_or_default());
+                    let here = [y, window.x0 + start];
+                    dispatch(
+                        #[inline(always)]
+                        || drop_sums.add_points(segment(centres, start), pixels, weights, here),
+                    );
+                }
+                continue;
+            }
             std::mem::swap(below, above);
             if y == window.y0 || !below.shared {
                 below.fill(grid, [x0, at - shape.half], window.nx, shape.half);
@@ -189,6 +201,11 @@ impl BlockKernel for DropKernel<'_> {
 }
 
 impl DropKernel<'_> {
+    /// Whether the centre of an input pixel tells all of its drop: the area of the pixel does not count.
+    fn is_point_alone(&self) -> bool {
+        self.drizzle.kernel == DrizzleKernel::Point && self.flux == Flux::SurfaceBrightness
+    }
+
     fn shape(&self) -> DropShape {
         let Drizzle { kernel, pixfrac, .. } = *self.drizzle;
         let half = if kernel == DrizzleKernel::Square { 0.5 * pixfrac } else { 0.5 };
@@ -354,6 +371,36 @@ impl<O: WeightObserver> DropSums<'_, O> {
             }
         }
         true
+    }
+
+    /// Adds pixels from `here` on, which lie in a row, each to the output pixel that holds its centre.
+    #[inline(always)]
+    fn add_points<P: Pixel>(
+        &mut self,
+        [xs, ys]: [&[f64; SEGMENT]; 2],
+        pixels: &[P],
+        weights: Option<&[f64]>,
+        here: [usize; 2],
+    ) {
+        let Window { x0, y0, nx, ny } = self.block;
+        let (left, bottom) = (x0 as f64, y0 as f64);
+        // Outside of the block, and where the centre has no position, a place that it does not have.
+        let mut places = [u32::MAX; SEGMENT];
+        for ((place, x), y) in places.iter_mut().zip(xs).zip(ys) {
+            let (column, row) = ((x + 0.5).floor() - left, (y + 0.5).floor() - bottom);
+            let inside = (column >= 0.0) & (column < nx as f64) & (row >= 0.0) & (row < ny as f64);
+            let at = if inside { row * nx as f64 + column } else { f64::from(u32::MAX) };
+            *place = as_index(at) as u32;
+        }
+        self.share = 1.0;
+        for (k, (pixel, place)) in pixels.iter().zip(places).enumerate() {
+            let weight = weights.map_or(1.0, |weights| weights.get(k).map_or(f64::NAN, |w| *w));
+            let value = pixel.to_f64();
+            if place != u32::MAX && !value.is_nan() && !weight.is_nan() {
+                self.pixel = [here[0], here[1] + k];
+                self.add_inside([[1.0]], place as usize, value, weight);
+            }
+        }
     }
 
     /// Adds the parts of a drop in N × N pixels of the block, of which `place` is the first.

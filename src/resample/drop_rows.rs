@@ -206,6 +206,9 @@ impl Segment {
         self.regular = [None; SEGMENT / LANES];
         for start in (0..n).step_by(LANES) {
             let (sides, places): (&[u32; LANES], &[u32; LANES]) = (from(&self.side, start), from(&self.place, start));
+            if sides.iter().fold(0, |any, side| any | side) == 0 {
+                continue;
+            }
             let all_small = sides.iter().fold(true, |all, side| all & (*side >= 1) & (*side <= 2));
             let all_inside = places.iter().fold(true, |all, place| all & (*place != u32::MAX));
             if all_small {

@@ -51,6 +51,9 @@ impl PlannedInput<'_> {
     ) -> Result<Tally, Error> {
         let mut tally = Tally::default();
         let mut watch = Watch::start();
+        if !planes.clone().any(|plane| self.covers(plane)) {
+            return Ok(tally);
+        }
         let Some(mut place) = self.place::<T>(self.image_geometry(), block, &mut workspace.scratch, &mut tally) else {
             return Ok(tally);
         };
@@ -83,7 +86,7 @@ impl PlannedInput<'_> {
             place.prepare(&**map, None, self.coordinate_error);
         }
         tally.stages.coordinates += watch.lap();
-        for plane in planes {
+        for plane in planes.filter(|plane| self.covers(*plane)) {
             let mut counted = |window: Window, samples: &Samples<'_, T>| {
                 tally.resampled += dispatch(
                     #[inline(always)]

@@ -16,4 +16,4 @@ pub use statistics::{PlaneStatistics, Statistics};
 pub(crate) use tile_sink::StopUnlessDone;
 #[cfg(feature = "fits")]
 pub(crate) use tile_sink::rows;
-pub use tile_sink::{FinishedTile, SinkLayout, TileOrder, TileSink};
+pub use tile_sink::{FinishedTile, SinkLayout, TileOrder, TileSink, TileSums};

@@ -7,7 +7,7 @@ use std::{
 
 use ndarray::Array2;
 
-use super::tile_sink::{FinishedTile, SinkLayout, StopUnlessDone, TileSink};
+use super::tile_sink::{FinishedTile, SinkLayout, StopUnlessDone, TileSink, TileSums};
 use crate::{Error, Pixel, PlaneSet, Window};
 
 /// Hands tiles to a sink one after the other. A tile that is finished before its turn waits in memory, and where too many wait, so does the thread: the
@@ -116,6 +116,10 @@ impl<T: Pixel> TileSink<T> for InOrder<'_, T> {
 
     fn finish(&mut self) -> Result<(), Error> {
         self.sink.finish()
+    }
+
+    fn sums(&self) -> Option<&dyn TileSums> {
+        self.sink.sums()
     }
 
     fn stop(&self) {

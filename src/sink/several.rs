@@ -2,7 +2,7 @@
 
 use super::{
     order::InOrder,
-    tile_sink::{FinishedTile, SinkLayout, TileOrder, TileSink},
+    tile_sink::{FinishedTile, SinkLayout, TileOrder, TileSink, TileSums},
 };
 use crate::{Error, Pixel, PlaneSet};
 
@@ -84,6 +84,11 @@ impl<T: Pixel> TileSink<T> for Sinks<'_, T> {
 
     fn finish(&mut self) -> Result<(), Error> {
         self.members.iter_mut().try_for_each(|member| member.finish())
+    }
+
+    /// The place of the first that has one.
+    fn sums(&self) -> Option<&dyn TileSums> {
+        self.members.iter().find_map(|member| member.sums())
     }
 
     fn stop(&self) {

@@ -46,6 +46,14 @@ pub trait TileSink<T: Pixel>: Send + Sync {
         Ok(())
     }
 
+    /// Where the sums of pixels outlive the run, so that more inputs can be added to a mosaic later. Default: nowhere.
+    ///
+    /// A sink that has such a place can be run to with [`Combine::Mean`](crate::Combine::Mean), `Sum`, `First`, `Last`, `Min` and `Max`, without matched
+    /// backgrounds, and with no other plane than the footprint.
+    fn sums(&self) -> Option<&dyn TileSums> {
+        None
+    }
+
     /// Is called when the run has failed, while other threads may still be in [`write`](Self::write): whatever waits there for another tile must wait no
     /// longer. May be called more than once. Default: does nothing.
     fn stop(&self) {}
@@ -72,9 +80,30 @@ impl<T: Pixel, S: TileSink<T> + ?Sized> TileSink<T> for &mut S {
         (**self).finish()
     }
 
+    fn sums(&self) -> Option<&dyn TileSums> {
+        (**self).sums()
+    }
+
     fn stop(&self) {
         (**self).stop();
     }
+}
+
+/// A place for sums that outlive a run: what was saved of some inputs, and is loaded by a run with others, gives the bytes that one run with all of them
+/// gives, in this order.
+pub trait TileSums: Sync {
+    /// Fills in what was saved for a window of a plane, row by row; zeros come in, and stay where nothing was saved.
+    ///
+    /// # Errors
+    /// If it cannot be read; the run stops.
+    fn load(&self, window: Window, plane: usize, values: &mut [f64], weights: &mut [f64]) -> Result<(), Error>;
+
+    /// Keeps the sums of a window of a plane, row by row: in `values` Σwv, or with `First`, `Last`, `Min` and `Max` the value, and Σw in `weights`. Windows
+    /// are tiles or parts of them.
+    ///
+    /// # Errors
+    /// If it cannot be kept; the run stops.
+    fn save(&self, window: Window, plane: usize, values: &[f64], weights: &[f64]) -> Result<(), Error>;
 }
 
 /// Tells a sink that the run has failed, when it is dropped and not [`done`](Self::done): after an error, or while a panic goes on.

@@ -1,6 +1,7 @@
 //! Where pixels come from: the trait of sources, and what a run lends to them.
 
 mod array;
+mod blended;
 mod cache;
 mod context;
 mod derived;
@@ -8,6 +9,7 @@ mod derived;
 mod fits;
 
 pub(crate) use array::ArraySource;
+pub(crate) use blended::{Blend, Blended};
 pub(crate) use cache::BlockCache;
 pub use cache::BlockRequest;
 pub use context::ReadContext;

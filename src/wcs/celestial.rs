@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::axis::{LeadingAxes, LeadingAxis};
 use super::distortion::{Interpreted, LookupTables, PixelDistortion, PlaneDistortion, interpret};
 use super::frame::Frame;
 use super::header::Description;
@@ -51,7 +52,7 @@ impl<'t> WcsOptions<'t> {
 }
 
 /// A celestial world coordinate system (WCS): the transformation between the pixels of an image and celestial coordinates, as described by a
-/// FITS header.
+/// FITS header. That of a cube has [`leading_axes`](Self::leading_axes) as well.
 ///
 /// Pixel coordinates are 0-based: (0, 0) is the centre of the first pixel, which is FITS pixel (1, 1). Celestial coordinates are longitude and
 /// latitude in degrees of [`frame`](Self::frame). All projections of the FITS standard and the distortions SIP, TPV, TNX, ZPX, CPDIS, D2IMDIS
@@ -84,6 +85,7 @@ pub struct Wcs {
     pub(super) projection: Projection,
     native_to_celestial: Matrix,
     celestial_to_native: Matrix,
+    pub(super) leading: Arc<LeadingAxes>,
 }
 
 impl Wcs {
@@ -129,8 +131,35 @@ impl Wcs {
             projection,
             native_to_celestial,
             celestial_to_native: transpose(&native_to_celestial),
+            leading: Arc::new(LeadingAxes::read(original, description.alternative, description.axes)),
             description: Arc::new(description),
         })
+    }
+
+    /// The axes of a cube beyond the celestial ones, in the order of the leading dimensions of an array: slowest first, which are the last ones of the header.
+    #[must_use]
+    pub fn leading_axes(&self) -> &[LeadingAxis] {
+        &self.leading.axes
+    }
+
+    /// Lengths of the [leading axes](Self::leading_axes), slowest first: the leading dimensions of the image. `None` if the header does not give all of them.
+    #[must_use]
+    pub fn leading_shape(&self) -> Option<Vec<usize>> {
+        self.leading.axes.iter().map(LeadingAxis::length).collect()
+    }
+
+    /// Gives it the axes beyond the celestial ones of another WCS, in place of those that it has.
+    #[must_use]
+    pub fn with_leading_axes_of(mut self, other: &Wcs) -> Wcs {
+        self.leading = Arc::clone(&other.leading);
+        self
+    }
+
+    /// The celestial axes alone.
+    #[must_use]
+    pub fn celestial(mut self) -> Wcs {
+        self.leading = Arc::default();
+        self
     }
 
     /// The shape (ny, nx) of the image along the celestial axes from NAXISi, or ZNAXISi of a compressed image; `None` if the header has neither.

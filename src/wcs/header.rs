@@ -16,27 +16,31 @@ use crate::header::{Header, Value};
 const MAX_AXES: usize = 99;
 
 /// Reader of the keywords of one description.
-struct Keywords<'h> {
-    header: &'h Header,
-    suffix: String,
+pub(super) struct Keywords<'h> {
+    pub(super) header: &'h Header,
+    pub(super) suffix: String,
 }
 
-impl Keywords<'_> {
-    fn name(&self, stem: &str) -> String {
+impl<'h> Keywords<'h> {
+    pub(super) fn new(header: &'h Header, alternative: Option<char>) -> Keywords<'h> {
+        Keywords { header, suffix: alternative.map(String::from).unwrap_or_default() }
+    }
+
+    pub(super) fn name(&self, stem: &str) -> String {
         format!("{stem}{}", self.suffix)
     }
 
     /// A finite number, or nothing.
-    fn number(&self, stem: &str) -> Result<Option<f64>, Error> {
+    pub(super) fn number(&self, stem: &str) -> Result<Option<f64>, Error> {
         finite(self.header, &self.name(stem))
     }
 
-    fn text(&self, stem: &str) -> Result<Option<String>, Error> {
+    pub(super) fn text(&self, stem: &str) -> Result<Option<String>, Error> {
         Ok(self.header.text(&self.name(stem))?.map(|text| text.trim().to_ascii_uppercase()))
     }
 
     /// Largest number i of any keyword `stem`i of this description.
-    fn last(&self, stem: &str) -> usize {
+    pub(super) fn last(&self, stem: &str) -> usize {
         let number = |keyword: &str| -> Option<usize> {
             let digits = keyword.strip_prefix(stem)?.strip_suffix(self.suffix.as_str())?;
             digits.parse().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()))
@@ -45,7 +49,7 @@ impl Keywords<'_> {
     }
 
     /// Element i, j of a matrix under its modern name or that of the drafts (PC001002).
-    fn element(&self, stem: &str, i: usize, j: usize) -> Result<Option<f64>, Error> {
+    pub(super) fn element(&self, stem: &str, i: usize, j: usize) -> Result<Option<f64>, Error> {
         match self.number(&format!("{stem}{i}_{j}"))? {
             None if self.suffix.is_empty() => self.number(&format!("{stem}{i:03}{j:03}")),
             value => Ok(value),
@@ -132,7 +136,7 @@ impl Description {
         if let Some(letter) = alternative.filter(|letter| !letter.is_ascii_uppercase()) {
             return Err(refuse("alternative", letter, "expected a letter from A to Z"));
         }
-        let keywords = Keywords { header, suffix: alternative.map(String::from).unwrap_or_default() };
+        let keywords = Keywords::new(header, alternative);
         let (axes, [lon, lat]) = keywords.celestial_pair()?;
         let mut description = Description {
             alternative,
@@ -430,7 +434,7 @@ impl Keywords<'_> {
     }
 
     /// i and j of a matrix keyword of this description.
-    fn indices(&self, stem: &str, keyword: &str) -> Option<(usize, usize)> {
+    pub(super) fn indices(&self, stem: &str, keyword: &str) -> Option<(usize, usize)> {
         let rest = keyword.strip_prefix(stem)?;
         let number = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
         if let Some((i, j)) = rest.strip_suffix(self.suffix.as_str()).and_then(|rest| rest.split_once('_')) {

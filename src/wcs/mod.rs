@@ -10,6 +10,8 @@
 //! | plane → native direction: the projection of CTYPEi with PVi_m | Calabretta & Greisen (2002), Calabretta & Roukema (2007) | `projection` |
 //! | native → celestial: CRVALi, LONPOLE, LATPOLE as one 3 × 3 matrix | Calabretta & Greisen (2002), section 2.4 | `rotation` |
 //!
+//! The axes beyond the celestial ones are read by `axis`: Greisen et al. (2006).
+//!
 //! Directions are unit vectors in all steps, so that poles and the ends of longitude need no special treatment.
 //! The reference is wcslib, as astropy calls it: positions agree to 1e-9 degree and 1e-6 pixel, and a point is undefined
 //! where wcslib says so with its bounds checks on.
@@ -17,6 +19,7 @@
 // `!(a < b)` is meant where it stands: NaN has to take the branch of what is out of bounds.
 #![allow(clippy::neg_cmp_op_on_partial_ord)]
 
+mod axis;
 mod celestial;
 mod distortion;
 mod frame;
@@ -31,6 +34,7 @@ mod smooth;
 mod trig;
 mod write;
 
+pub use axis::LeadingAxis;
 pub(crate) use celestial::BATCH;
 pub use celestial::{Wcs, WcsOptions};
 pub use distortion::LookupTables;

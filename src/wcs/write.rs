@@ -20,9 +20,26 @@ fn is_wcs_card(keyword: &str) -> bool {
         || keyword.starts_with("PLT")
 }
 
+/// Takes out what a header says about axes 3 and up.
+fn without_leading(header: &mut Header) {
+    let of_leading = |keyword: &str| {
+        let rest = ["CTYPE", "CRPIX", "CRVAL", "CDELT", "CUNIT", "CROTA", "CD", "PC", "PV", "NAXIS"].iter();
+        let digits = rest.filter_map(|stem| keyword.strip_prefix(stem)).map(|rest| rest.split('_').next());
+        digits.flatten().any(|digits| digits.parse::<usize>().is_ok_and(|axis| (3..=99).contains(&axis)))
+    };
+    let keywords: Vec<String> = header.cards().map(|(keyword, ..)| keyword.to_owned()).collect();
+    keywords.iter().filter(|keyword| of_leading(keyword)).for_each(|keyword| header.remove(keyword));
+    for keyword in ["NAXIS", "WCSAXES"] {
+        if header.get(keyword).is_some() {
+            header.set(keyword, 2i64, "");
+        }
+    }
+}
+
 impl Wcs {
     /// Writes the WCS as header cards in the standard form: angles in degrees, CDELTi or CDi_j, and the values of LONPOLE and LATPOLE that are
-    /// used. The cards are a primary description of the two celestial axes, with NAXISi if the shape is known.
+    /// used. The cards are a primary description of the two celestial axes, as axes 1 and 2, and of the [leading axes](Self::leading_axes) as they were read; with
+    /// NAXISi if the shape is known.
     ///
     /// A WCS with distortions is written with the cards that it was read from, because the distortion coefficients depend on the other keywords.
     /// Distortion tables are not included; they remain in their file.
@@ -34,6 +51,10 @@ impl Wcs {
                 .cards()
                 .filter(|(keyword, ..)| !is_wcs_card(keyword))
                 .for_each(|(keyword, ..)| header.remove(keyword));
+            if self.celestial_axes() == [0, 1] {
+                without_leading(&mut header);
+                self.leading.write(&mut header);
+            }
             return header;
         }
         let mut header = Header::new();
@@ -45,6 +66,7 @@ impl Wcs {
         }
         self.description.write(&mut header);
         self.frame().write(&mut header);
+        self.leading.write(&mut header);
         header
     }
 }

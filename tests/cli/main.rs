@@ -1,6 +1,8 @@
 //! The program `skymosaic` as a user meets it: what it makes, what it says, what it leaves behind.
 mod bad;
+mod cubes;
 mod good;
+mod hips;
 mod inputs;
 mod kernels;
 mod maps;

@@ -6,9 +6,9 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PathBufValueParser, PossibleValue, TypedValueParser},
 };
-use skymosaic::{Adaptive, Clip, Combine, CoordinateError, Drizzle, Resample};
+use skymosaic::{Adaptive, Clip, Combine, CoordinateError, Drizzle, Resample, SpectralInterpolation};
 
-use crate::inputs::{Companions, Preset, Sources};
+use crate::inputs::{Companions, Sources};
 
 /// `--resample`.
 pub(crate) const RESAMPLE: Names<Resample> = Names(&[
@@ -39,6 +39,10 @@ const COMBINE: Names<Combine> = Names(&[
     ("weighted-median", || Combine::WeightedMedian),
     ("inverse-variance", || Combine::InverseVariance),
 ]);
+
+/// `--spectral-interpolation`.
+const SPECTRAL: Names<SpectralInterpolation> =
+    Names(&[("linear", || SpectralInterpolation::Linear), ("nearest", || SpectralInterpolation::Nearest)]);
 
 /// Mosaics astronomical images: reprojects FITS images onto one grid of the sky and co-adds them.
 #[derive(Debug, Parser)]
@@ -88,6 +92,9 @@ pub(crate) struct Mosaic {
     pub(crate) healpix: crate::maps::HealpixArgs,
     #[command(flatten)]
     pub(crate) how: How,
+    /// How planes of a cube are interpolated where its channels are not those of the target: nearest or linear
+    #[arg(long, value_name = "HOW", default_value = "linear", value_parser = SPECTRAL)]
+    pub(crate) spectral_interpolation: SpectralInterpolation,
     /// Keywords that the mosaic takes from the images where all agree. Default: OBJECT,TELESCOP,INSTRUME,FILTER,OBSERVER,BUNIT,DATE-OBS
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     pub(crate) copy_keywords: Option<Vec<String>>,
@@ -134,14 +141,6 @@ pub(crate) struct How {
     /// How far positions may be off, in input pixels, or exact
     #[arg(long, value_name = "PX|exact", default_value = "1e-4", allow_negative_numbers = true, value_parser = coordinate_error)]
     pub(crate) coordinate_error: CoordinateError,
-}
-
-impl Mosaic {
-    /// Flags that make a pixel missing.
-    pub(crate) fn exclude_bits(&self) -> u32 {
-        let preset = self.sources.preset.and_then(Preset::exclude_bits);
-        self.planes.exclude_bits.or(preset).unwrap_or(0)
-    }
 }
 
 /// Arguments of `header`.

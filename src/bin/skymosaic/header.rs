@@ -5,7 +5,7 @@ use std::{fs::File, io::Read, path::Path};
 use clap::Args;
 use skymosaic::{Error, FitsImage, Frame, Hdu, Header, Input, OptimalOptions, Wcs, find_optimal_celestial_wcs_of};
 
-use crate::{Failure, args, inputs, print};
+use crate::{Failure, args, inputs, print, warn};
 
 /// What the optimal target is to be like.
 #[derive(Args, Debug)]
@@ -37,16 +37,57 @@ pub(crate) fn run(args: &args::Header) -> Result<(), Failure> {
     let images = inputs::open(&inputs::entries(&args.sources, None)?, &inputs::Opening::default())?;
     inputs::refuse_maps(&images)?;
     let inputs: Vec<_> = images.into_iter().map(|image| image.input).collect();
-    print(&target_text(&optimal(&inputs, &args.sky)?))
+    let (target, _) = with_planes_for(optimal(&inputs, &args.sky)?, &inputs);
+    print(&target_text(&target))
+}
+
+/// The target with the planes that the mosaic has, and the shape of the mosaic. Of images it has none. Of cubes it has those of the target's own leading axes, or
+/// if it has none, or does not tell how long they are, those of the first cube.
+pub(crate) fn with_planes_for(target: Wcs, inputs: &[Input<'_>]) -> (Wcs, Vec<usize>) {
+    let leading = |shape: &[usize]| shape.get(..shape.len().saturating_sub(2)).unwrap_or_default().to_vec();
+    let cube = inputs.iter().find(|input| leading(&input.shape()).iter().product::<usize>() > 1);
+    let (target, mut shape) = match (cube, target.leading_shape()) {
+        (None, _) => (target.celestial(), Vec::new()),
+        (Some(_), Some(shape)) if !shape.is_empty() => (target, shape),
+        (Some(cube), _) => {
+            let own = cube.wcs().map_or(target.clone(), |wcs| target.with_leading_axes_of(wcs));
+            (own, leading(&cube.shape()))
+        }
+    };
+    shape.extend(target.shape().unwrap_or_default());
+    (target, shape)
+}
+
+/// The channels of the first cube need not hold those of the others.
+pub(crate) fn warn_of_channels_left_out(target: &Wcs, inputs: &[Input<'_>]) {
+    for input in inputs {
+        let axes = target.leading_axes().iter().zip(input.wcs().map(Wcs::leading_axes).unwrap_or_default());
+        for (axis, own) in axes {
+            let (Some(length), Some(count)) = (axis.length(), own.length()) else { continue };
+            let Ok(positions) = axis.positions(own, count) else { continue };
+            let outside = positions.iter().filter(|at| !(**at >= -0.5 && **at < length as f64 - 0.5)).count();
+            if outside > 0 {
+                warn(&format!(
+                    "warning: {outside} of {count} {} planes of {} lie outside of those of the first cube; a target (--target) can hold them",
+                    own.ctype(),
+                    input.name()
+                ));
+            }
+        }
+    }
 }
 
 /// A target as header text: size and WCS.
 pub(crate) fn target_text(target: &Wcs) -> String {
     let mut header = Header::new();
     if let Some([ny, nx]) = target.shape() {
-        header.set("NAXIS", 2, "number of axes");
+        let leading = target.leading_shape().unwrap_or_default();
+        header.set("NAXIS", 2 + leading.len() as i64, "number of axes");
         header.set("NAXIS1", nx as i64, "columns");
         header.set("NAXIS2", ny as i64, "rows");
+        for (axis, length) in (3..).zip(leading.iter().rev()) {
+            header.set(&format!("NAXIS{axis}"), *length as i64, "planes");
+        }
     }
     for (keyword, value, comment) in target.to_header().cards() {
         header.set(keyword, value.clone(), comment);

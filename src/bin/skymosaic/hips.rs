@@ -1,18 +1,23 @@
 //! `skymosaic hips`: images in, a hierarchical progressive survey out.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use clap::{Args, ValueEnum};
 use skymosaic::{
-    Frame, HipsCuts, HipsExisting, HipsFormat, HipsOptions, HipsPixels, HipsReduction, HipsStretch, Input, same_file,
-    write_hips,
+    AtomicFile, Frame, HipsCuts, HipsExisting, HipsFormat, HipsOptions, HipsPixels, HipsReduction, HipsStretch, Input,
+    Parallel, check_hips, same_file, write_hips,
 };
 
 use crate::{
     Failure,
-    args::{How, Names},
+    args::{How, Names, fits_file},
     inputs::{self, Companions, Entry, Sources},
-    interrupt, warn,
+    interrupt, outputs, print, warn,
 };
 
 const STRETCH: Names<HipsStretch> = Names(&[
@@ -45,8 +50,14 @@ pub(crate) struct HipsArgs {
     #[command(flatten)]
     companions: Companions,
     /// Folder to write: new or empty. Until it is whole, all is in .DIR.skymosaic-part beside it
-    #[arg(short, long, value_name = "DIR")]
-    output: PathBuf,
+    #[arg(short, long, value_name = "DIR", required_unless_present = "check")]
+    output: Option<PathBuf>,
+    /// Check a HiPS, whoever made it, and do nothing else: its properties, the places of its tiles, and whether they are whole
+    #[arg(long, value_name = "DIR", exclusive = true)]
+    check: Option<PathBuf>,
+    /// File for the coverage of the HiPS, which its folder has as Moc.fits too
+    #[arg(long, value_name = "FILE.fits", value_parser = fits_file())]
+    moc: Option<PathBuf>,
     /// Finest order. Default: the first whose pixels are at most a tenth larger than the smallest pixels of the images
     #[arg(long, value_name = "K")]
     order: Option<u8>,
@@ -94,6 +105,12 @@ pub(crate) struct HipsArgs {
     /// Finish what a run with the same images and options has begun
     #[arg(long)]
     resume: bool,
+    /// Keep the sums of all pixels, 16 bytes each, so that images can be added later. With --combine mean, sum, first, last, min or max
+    #[arg(long)]
+    appendable: bool,
+    /// Add the images to a HiPS that was made with --appendable and these options: the result is that of one run with all images. What was begun is finished
+    #[arg(long, conflicts_with_all = ["overwrite", "resume"])]
+    append: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -120,15 +137,43 @@ fn pair(text: &str) -> Result<Pair, String> {
 
 /// `skymosaic hips`, on as many threads as are asked for.
 pub(crate) fn run(args: &HipsArgs) -> Result<(), Failure> {
-    args.how.on_threads(|| hips(args))
+    match &args.check {
+        Some(dir) => check(dir),
+        // Without a folder clap has refused the arguments.
+        None => args.how.on_threads(|| args.output.as_deref().map_or(Ok(()), |output| hips(args, output))),
+    }
 }
 
-fn hips(args: &HipsArgs) -> Result<(), Failure> {
+fn check(dir: &Path) -> Result<(), Failure> {
+    let problems = check_hips(dir, Parallel::Current)?;
+    if problems.is_empty() {
+        return print(&format!("{}: no problems\n", dir.display()));
+    }
+    print(&problems.iter().map(|problem| format!("{problem}\n")).collect::<String>())?;
+    Err(Failure::new(format!("{}: {} problems", dir.display(), problems.len())))
+}
+
+/// Copies `Moc.fits` of a HiPS.
+fn copy_moc(hips: &Path, path: &Path, overwrite: bool) -> Result<(), Failure> {
+    let from = hips.join("Moc.fits");
+    let failed =
+        |action: &str, path: &Path, error| Failure::new(format!("cannot {action} {}: {error}", path.display()));
+    let bytes = fs::read(&from).map_err(|error| failed("read", &from, error))?;
+    let file = AtomicFile::create(path, overwrite)?;
+    file.file().write_all(&bytes).map_err(|error| failed("write", path, error))?;
+    Ok(file.publish().map(drop)?)
+}
+
+fn hips(args: &HipsArgs, output: &Path) -> Result<(), Failure> {
     let started = Instant::now();
-    let options = args.how.options()?;
+    let options = args.how.options()?.exclude_bits(args.companions.exclude_bits(&args.sources));
     let entries = inputs::entries(&args.sources, Some(&args.companions))?;
-    if let Some(input) = entries.iter().flat_map(Entry::files).find(|input| same_file(input, &args.output)) {
+    let sources: Vec<&Path> = args.sources.files().chain(entries.iter().flat_map(Entry::files)).collect();
+    if let Some(input) = sources.iter().find(|input| same_file(input, output)) {
         return Err(Failure::new(format!("--output {} is also read", input.display())).help("choose another name"));
+    }
+    if let Some(path) = &args.moc {
+        outputs::check(&[("--moc", path)], &sources, args.overwrite)?;
     }
     inputs::warn_of_repetition(&entries);
     let images = inputs::open(&entries, &inputs::Opening::default())?;
@@ -139,7 +184,7 @@ fn hips(args: &HipsArgs) -> Result<(), Failure> {
     };
     let (bscale, bzero) =
         (args.bscale.unwrap_or_else(|| first("BSCALE", 1.0)), args.bzero.unwrap_or_else(|| first("BZERO", 0.0)));
-    let name = args.output.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = output.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let mut hips = HipsOptions::default()
         .width(args.tile_width)
         .frame(args.frame.clone())
@@ -157,19 +202,24 @@ fn hips(args: &HipsArgs) -> Result<(), Failure> {
             (None, Some(Pair(percentiles))) => HipsCuts::Percentiles(percentiles),
             (None, None) => HipsCuts::default(),
         })
-        .existing(match (args.overwrite, args.resume) {
-            (true, _) => HipsExisting::Overwrite,
-            (false, true) => HipsExisting::Resume,
-            (false, false) => HipsExisting::Refuse,
+        .appendable(args.appendable)
+        .existing(match args {
+            HipsArgs { overwrite: true, .. } => HipsExisting::Overwrite,
+            HipsArgs { resume: true, .. } => HipsExisting::Resume,
+            HipsArgs { append: true, .. } => HipsExisting::Append,
+            _ => HipsExisting::Refuse,
         })
         .title(args.title.clone().unwrap_or_else(|| name.clone()))
         .creator_did(args.creator_did.clone().unwrap_or_else(|| format!("ivo://UNKNOWN/P/{name}")));
     hips.order = args.order;
     interrupt::hold();
-    let made = write_hips(&args.output, &inputs, &hips, &options)?;
+    let made = write_hips(output, &inputs, &hips, &options)?;
+    if let Some(path) = &args.moc {
+        copy_moc(output, path, args.overwrite)?;
+    }
     warn(&format!(
         "{}: {} tiles of order {}, {} of all orders, from {} images; {:.2} s",
-        args.output.display(),
+        output.display(),
         made.finest_tiles,
         made.order,
         made.tiles,

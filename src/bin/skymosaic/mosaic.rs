@@ -18,7 +18,7 @@ use crate::{
     Failure,
     args::{Background, Dtype, How, Mosaic, Storage},
     header,
-    inputs::{self, Entry, Image, planes_in},
+    inputs::{self, Entry},
     interrupt, maps, outputs, plan, planes, print,
     report::{Report, Timing},
     warn,
@@ -82,8 +82,11 @@ impl How {
 fn mosaic(args: &Mosaic) -> Result<(), Failure> {
     let started = Instant::now();
     let options = args.how.options()?;
-    let options =
-        options.combine(args.planes.combine(args.how.combine)?).exclude_bits(args.exclude_bits()).blank(args.blank);
+    let options = options
+        .combine(args.planes.combine(args.how.combine)?)
+        .exclude_bits(args.companions.exclude_bits(&args.sources))
+        .spectral_interpolation(args.spectral_interpolation)
+        .blank(args.blank);
     let outputs = files(args);
     let entries = inputs::entries(&args.sources, Some(&args.companions))?;
     if !args.plan {
@@ -104,13 +107,16 @@ fn mosaic(args: &Mosaic) -> Result<(), Failure> {
         inputs::refuse_maps(&images)?;
     }
     args.planes.check(images.iter().all(|image| image.input.has_variance()))?;
-    let cards = extra_cards(&images, args);
     let inputs: Vec<Input<'_>> = images.into_iter().map(|image| image.input).collect();
+    let cards = extra_cards(&inputs, args);
     let target = match target {
         Some(target) => target,
         None => header::optimal(&inputs, &header::Sky::default())?,
     };
-    let shape = shape(&inputs, &target);
+    let (target, shape) = header::with_planes_for(target, &inputs);
+    if args.target.is_none() {
+        header::warn_of_channels_left_out(&target, &inputs);
+    }
     let mut timing = Timing { open: started.elapsed().as_secs_f64(), ..Timing::default() };
     let plan = Plan::new(&inputs, &target, &shape, &options)?;
     timing.plan = started.elapsed().as_secs_f64() - timing.open;
@@ -138,15 +144,6 @@ fn files(args: &Mosaic) -> Vec<(&'static str, &Path)> {
     output.chain(args.planes.files()).chain(optional).collect()
 }
 
-/// Shape of the mosaic: that of the target, with the planes of the inputs if they are cubes.
-fn shape(inputs: &[Input<'_>], target: &Wcs) -> Vec<usize> {
-    let mut shape = inputs.first().map(Input::shape).unwrap_or_default();
-    let planes = if planes_in(&shape) > 1 { shape.len().saturating_sub(2) } else { 0 };
-    shape.truncate(planes);
-    shape.extend(target.shape().unwrap_or_default());
-    shape
-}
-
 fn progress_bar() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -157,7 +154,7 @@ fn progress_bar() -> ProgressBar {
 
 fn no_overlap() -> Failure {
     Failure::new("no input overlaps the target; nothing was written")
-        .help("compare the target with the optimal one that skymosaic header prints for these inputs")
+        .help("compare the target, its channels too if it is a cube, with the optimal one that skymosaic header prints for these inputs")
 }
 
 /// All that is decided before the first pixel is read.
@@ -257,18 +254,9 @@ impl Job<'_> {
 
     /// What the mosaic says about itself. Nothing that the pixels do not depend on, so that the same mosaic is the same file.
     fn header(&self, plan: &Plan<'_>) -> Header {
-        // A map tells in its own words where its pixels are.
-        let mut header = if self.grid.is_none() { self.target.to_header() } else { Header::new() };
-        let has_matrix = header.get("CD1_1").is_some();
+        let mut header = self.target.to_header();
         for (keyword, value, comment) in self.cards.cards() {
-            // Where there is a CD matrix, CDELTi means nothing.
-            match keyword.strip_prefix("CDELT").filter(|_| has_matrix) {
-                Some(axis) => header.set(&format!("CD{axis}_{axis}"), value.clone(), comment),
-                None => header.set(keyword, value.clone(), comment),
-            }
-        }
-        if plan.shape().len() > 2 && header.get("WCSAXES").is_some() {
-            header.set("WCSAXES", plan.shape().len() as i64, "number of axes");
+            header.set(keyword, value.clone(), comment);
         }
         for (keyword, value, comment) in plan.provenance().cards() {
             match value {
@@ -320,16 +308,11 @@ fn overlaps(plan: &Plan<'_>, target: &Wcs) -> bool {
     })
 }
 
-/// Cards that the mosaic takes from its inputs: those that are asked for, where all agree, and the axes of planes.
-fn extra_cards(images: &[Image], args: &Mosaic) -> Header {
-    let mut cards = images.first().map(|image| image.planes.clone()).unwrap_or_default();
-    let headers: Vec<&Header> = images.iter().filter_map(|image| image.input.header()).collect();
-    let common = match &args.copy_keywords {
+/// Cards that the mosaic takes from its inputs: those that are asked for, where all agree.
+fn extra_cards(inputs: &[Input<'_>], args: &Mosaic) -> Header {
+    let headers: Vec<&Header> = inputs.iter().filter_map(Input::header).collect();
+    match &args.copy_keywords {
         Some(keywords) => common_cards(&headers, keywords),
         None => common_cards(&headers, &COPIED_KEYWORDS),
-    };
-    for (keyword, value, comment) in common.cards() {
-        cards.set(keyword, value.clone(), comment);
     }
-    cards
 }

@@ -15,9 +15,6 @@ use crate::{
 /// Arguments of `mosaic` about variances, masks and clipping.
 #[derive(Args, Debug)]
 pub(crate) struct PlaneArgs {
-    /// Flags, added up, that make a pixel of an input missing; also hexadecimal, such as 0x11
-    #[arg(long, value_name = "BITS", value_parser = bits)]
-    pub(crate) exclude_bits: Option<u32>,
     /// FITS file for the variance of the mosaic
     #[arg(long, value_name = "FILE", value_parser = fits_file())]
     pub(crate) variance_out: Option<PathBuf>,
@@ -39,15 +36,6 @@ pub(crate) struct PlaneArgs {
     /// With --combine clipped: how often at most. Default: 5
     #[arg(long, value_name = "N")]
     pub(crate) clip_iterations: Option<usize>,
-}
-
-/// Flags as a number.
-fn bits(text: &str) -> Result<u32, String> {
-    let number = match text.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    number.map_err(|_| "expected a number of 32 bits, such as 17 or 0x11".to_owned())
 }
 
 impl PlaneArgs {

@@ -75,6 +75,7 @@ impl Report<'_> {
                 "missing": word(&self.options.missing),
                 "flux": word(&self.options.flux),
                 "antialias": self.options.antialias,
+                "spectral_interpolation": word(&self.options.spectral_interpolation),
                 "blank": number(self.options.blank),
                 "coordinate_error_pixels": bound(self.options.coordinate_error),
                 "intermediate": match &self.options.intermediate {

@@ -44,7 +44,7 @@ impl Sources {
     }
 }
 
-/// What belongs to images; of `mosaic`.
+/// What belongs to images; of commands that combine them.
 #[derive(Args, Debug)]
 pub(crate) struct Companions {
     /// Weights: one file per input, in the same order
@@ -71,9 +71,21 @@ pub(crate) struct Companions {
     /// HDU of every mask file; without --mask, of the inputs themselves. Default: as --hdu
     #[arg(long, value_name = HDU_FORMS, value_parser = hdus)]
     mask_hdu: Option<Hdus>,
+    /// Flags, added up, that make a pixel of an input missing; also hexadecimal, such as 0x11. Default: 0, or what the preset says
+    #[arg(long, value_name = "BITS", value_parser = bits)]
+    exclude_bits: Option<u32>,
     /// Multiply each image by the number that this keyword of its header holds, such as FLXSCALE; where a table has a scale, that is taken
     #[arg(long, value_name = "KEYWORD")]
     scale_keyword: Option<String>,
+}
+
+/// Flags as a number.
+fn bits(text: &str) -> Result<u32, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    number.map_err(|_| "expected a number of 32 bits, such as 17 or 0x11".to_owned())
 }
 
 /// What can belong to an image.
@@ -116,6 +128,11 @@ impl Companions {
             Role::Error => (&self.error, self.error_hdu.as_ref()),
             Role::Mask => (&self.mask, self.mask_hdu.as_ref()),
         }
+    }
+
+    /// Flags that make a pixel missing.
+    pub(crate) fn exclude_bits(&self, sources: &Sources) -> u32 {
+        self.exclude_bits.or(sources.preset.and_then(Preset::exclude_bits)).unwrap_or(0)
     }
 
     fn is_given(&self, role: Role) -> bool {
@@ -247,11 +264,9 @@ pub(crate) fn warn_of_repetition(entries: &[Entry]) {
     }
 }
 
-/// An image that is to be mosaicked, and what its header says beyond the WCS.
+/// An image that is to be mosaicked.
 pub(crate) struct Image {
     pub(crate) input: Input<'static>,
-    /// Cards of the axes that are not celestial, and what they refer to; of cubes only.
-    pub(crate) planes: Header,
     /// Whether it is a map of the whole sky, which no optimal target suits.
     is_map: bool,
 }
@@ -314,7 +329,7 @@ impl Entry {
             let problem = format!("{} is a map of the whole sky, which has no --{}", input.name(), role.option());
             return Err(Failure::usage(problem));
         }
-        Ok(vec![Image { input: self.described(input, None)?, planes: Header::new(), is_map: true }])
+        Ok(vec![Image { input: self.described(input, None)?, is_map: true }])
     }
 
     /// An image, with the cards that replace some of its header.
@@ -332,9 +347,8 @@ impl Entry {
             Some(header) => Wcs::from_header(header),
         };
         let wcs = wcs.map_err(about)?;
-        let planes = if planes_in(image.shape()) > 1 { plane_axes(image.header()) } else { Header::new() };
         let input = self.described(Input::from_image(image, wcs), header.as_ref())?;
-        Ok(Image { input, planes, is_map: false })
+        Ok(Image { input, is_map: false })
     }
 
     /// An input with what is known of it beyond its file; `header` is the one that replaces its own.
@@ -415,33 +429,4 @@ impl Entry {
         }
         Ok(())
     }
-}
-
-pub(crate) fn planes_in(shape: &[usize]) -> usize {
-    shape.iter().rev().skip(2).product()
-}
-
-/// The description of axes 3 and up, and what their values refer to.
-fn plane_axes(header: &Header) -> Header {
-    let mut cards = Header::new();
-    for axis in 3..=9 {
-        for stem in ["CTYPE", "CUNIT", "CRPIX", "CRVAL", "CDELT", "CNAME"] {
-            let keyword = format!("{stem}{axis}");
-            if let Some(value) = header.get(&keyword) {
-                cards.set(&keyword, value.clone(), "");
-            }
-        }
-        let (cd, cdelt) = (format!("CD{axis}_{axis}"), format!("CDELT{axis}"));
-        if let Some(value) = header.get(&cd) {
-            cards.set(&cdelt, value.clone(), "");
-        }
-    }
-    let about =
-        ["RESTFRQ", "RESTFREQ", "RESTWAV", "SPECSYS", "SSYSOBS", "SSYSSRC", "VELOSYS", "VELREF", "ZSOURCE", "VELANGL"];
-    for keyword in about {
-        if let Some(value) = header.get(keyword) {
-            cards.set(keyword, value.clone(), "");
-        }
-    }
-    cards
 }

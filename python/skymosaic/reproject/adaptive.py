@@ -1,0 +1,5 @@
+"""`reproject_adaptive`, where reproject has it."""
+
+from .. import reproject_adaptive
+
+__all__ = ["reproject_adaptive"]

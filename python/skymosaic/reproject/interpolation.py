@@ -1,0 +1,5 @@
+"""`reproject_interp`, where reproject has it."""
+
+from .. import reproject_interp
+
+__all__ = ["reproject_interp"]
