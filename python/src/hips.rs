@@ -7,7 +7,7 @@ use skymosaic::{HipsFormat, HipsOptions};
 
 use crate::{error::exception, input::Input, options::options, watch::Watch, wcs::Wcs};
 
-/// Makes a HiPS of FITS tiles of float32 in the frame of a WCS; returns the finest order, and the number of tiles of all orders.
+/// Makes a HiPS of FITS tiles of float32 in the frame of a WCS, with the name of its folder as its title; returns the finest order, and the number of tiles of all orders.
 #[pyfunction]
 #[pyo3(signature = (folder, inputs, settings, *, order, width, frame))]
 pub(crate) fn write_hips(

@@ -23,7 +23,7 @@ impl HealpixMap {
     /// ICRS (also if it is left out), Q (FK5), G or E.
     ///
     /// # Errors
-    /// If the file cannot be read or is damaged; [`Error::Hdu`] without such a table; [`Error::Header`] for a keyword that cannot be used;
+    /// If the file cannot be read or is damaged; [`Error::Hdu`] without such a table, or if nothing says that it is one; [`Error::Header`] for a keyword that cannot be used;
     /// [`Error::Fits`] for columns that are missing, of text, or have another number of values than the map has pixels.
     pub fn read(path: impl AsRef<Path>, hdu: &Hdu, field: usize) -> Result<HealpixMap, Error> {
         let table = BinaryTable::open(path.as_ref(), hdu)?;
@@ -33,6 +33,10 @@ impl HealpixMap {
         };
         let frame = frame(&text("COORDSYS")?).map_err(|error| table.about(error))?;
         let ordering = text("ORDERING")?;
+        if ordering.is_empty() && text("PIXTYPE")? != "HEALPIX" {
+            let problem = "is no HEALPix table: it has neither PIXTYPE = 'HEALPIX' nor ORDERING".to_owned();
+            return Err(Error::Hdu { path: path.as_ref().to_owned(), hdu: hdu.to_string(), problem });
+        }
         let named = |table: &BinaryTable, names: &[&str]| {
             table.names().position(|column| names.iter().any(|name| column.eq_ignore_ascii_case(name)))
         };

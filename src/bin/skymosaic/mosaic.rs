@@ -87,6 +87,7 @@ fn mosaic(args: &Mosaic) -> Result<(), Failure> {
         .exclude_bits(args.companions.exclude_bits(&args.sources))
         .spectral_interpolation(args.spectral_interpolation)
         .blank(args.blank);
+    options.validate().map_err(|error| Failure::usage(error.to_string()))?;
     let outputs = files(args);
     let entries = inputs::entries(&args.sources, Some(&args.companions))?;
     if !args.plan {
