@@ -140,6 +140,10 @@ def planes_at(array, axis, positions, degree):
     whole = inside.all() and np.array_equal(at, np.round(at))
     if whole and (np.diff(at) == 1).all():
         return array[(slice(None),) * axis + (slice(int(at[0]), int(at[-1]) + 1),)]
+    if degree <= 1:
+        # Others depend on all planes.
+        first, last = int(at.min()), int(np.ceil(at.max()))
+        array, at = array[(slice(None),) * axis + (slice(first, last + 1),)], at - first
     if is_dask(array):
         joined = array.rechunk({axis: -1})
         chunks = joined.chunks[:axis] + ((len(at),),) + joined.chunks[axis + 1 :]
