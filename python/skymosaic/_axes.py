@@ -159,7 +159,7 @@ def _interpolated(array, axis, at, inside, degree):
     missing = None
     if degree >= 2:
         missing = ~np.isfinite(planes)
-        planes = _coefficients(np.where(missing, 0, planes), degree)
+        planes = _coefficients(_without_gaps(planes, missing), degree)
     made = np.full((len(at), *planes.shape[1:]), np.nan)
     for plane, position, known in zip(made, at, inside, strict=True):
         if not known:
@@ -195,6 +195,16 @@ def _taps(position, degree, length):
     for offset, weight in enumerate(weights):
         tap = (first + offset) % period
         yield min(tap, period - tap) if length > 1 else 0, weight
+
+
+def _without_gaps(planes, missing):
+    """Planes with missing pixels replaced by the nearest ones before them, or else after them, along the first axis, so that splines do not ring there."""
+    made = np.where(missing, np.nan, planes.astype(float))
+    for k in range(1, len(made)):
+        made[k] = np.where(missing[k], made[k - 1], made[k])
+    for k in range(len(made) - 2, -1, -1):
+        made[k] = np.where(np.isnan(made[k]), made[k + 1], made[k])
+    return np.nan_to_num(made)
 
 
 def _coefficients(planes, degree):

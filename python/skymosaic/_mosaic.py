@@ -54,18 +54,24 @@ class Job:
         """The job of some planes of the output, a slice for each leading axis."""
         pairs = [tuple(cut(image, chosen) for image in pair) for pair in self.pairs]
         leading = (len(range(*part.indices(length))) for part, length in zip(chosen, self.shape, strict=False))
-        return replace(self, pairs=pairs, target=replace(self.target, shape=(*leading, *self.shape[-2:])))
+        settings = self.settings
+        if not self.plain and settings.get("memory_limit") is not None:
+            settings = {**settings, "memory_limit": settings["memory_limit"] - self._room()}
+        return replace(self, pairs=pairs, target=replace(self.target, shape=(*leading, *self.shape[-2:])), settings=settings)
+
+    def _room(self):
+        """Bytes that planes which are interpolated at once may take; the engine gets the rest of a limit."""
+        limit = self.settings.get("memory_limit")
+        return _PLANES if limit is None else limit // 2
 
     def lead(self):
         """How many planes of the output, along each leading axis, are interpolated at once: all where nothing is."""
         lead = list(self.shape[:-2])
         if not self.plain:
             axis = next(k for k in range(len(lead)) for image, _ in self.pairs if image.planes and image.planes[k] is not None)
-            limit = self.settings.get("memory_limit")
-            room = _PLANES if limit is None else limit // 2
             held = sum(8 * int(np.prod(image.shape[-2:])) for image, _ in self.pairs)
             others = int(np.prod(lead)) // lead[axis]
-            lead[axis] = max(1, min(lead[axis], int(room // max(1, held * others))))
+            lead[axis] = max(1, min(lead[axis], self._room() // max(1, held * others)))
         return tuple(lead)
 
     def parts(self, lead):

@@ -47,7 +47,7 @@ def reproject_interp(
     order : int or str
         ``'nearest-neighbor'`` (0), ``'bilinear'`` (1), ``'biquadratic'`` (2) or ``'bicubic'`` (3); or a kernel that reproject does not have: ``'cubic'``,
         ``'lanczos2'`` to ``'lanczos5'``. Axes beyond the plane that is reprojected are interpolated with the same order where planes of the output lie between those of the image, for the
-        first four. Default: ``'bilinear'``.
+        first four; 2 and 3 take the whole cube in memory then, as float64. Default: ``'bilinear'``.
     roundtrip_coords : bool
         Whether coordinates that go through astropy must lead back. Those that are computed natively always do. Default: True.
     {outputs}

@@ -156,6 +156,11 @@ def test_planes_at(degree, length):
     array[:, length // 2] = np.nan
     spoiled = planes_at(array, 1, np.array([length // 2 - 0.3, length // 2 + 0.3]), degree)
     assert np.isnan(spoiled).all()
+    # Away from a missing pixel the others are there, and a constant stays one.
+    constant = np.full((1, 12, 1), 5.0)
+    constant[:, 6] = np.nan
+    found = planes_at(constant, 1, np.array([2.2, 9.8, 6.0]), degree)[0, :, 0]
+    assert np.abs(found[:2] - 5).max() < 1e-12 and np.isnan(found[2])
 
 
 def test_lines():
