@@ -15,7 +15,7 @@ from astropy.wcs.wcsapi import HighLevelWCSWrapper, SlicedLowLevelWCS
 from ._arrays import is_dask
 from ._wcs import fits_wcs
 
-# Degrees of the splines that interpolate; other kernels are for planes only.
+# Degrees of the splines that interpolate; with other kernels interpolation between planes is linear.
 DEGREES = {"nearest": 0, "bilinear": 1, "biquadratic": 2, "bicubic": 3}
 
 
@@ -111,6 +111,15 @@ def snapped(positions, tolerance):
 def is_identity(positions, length):
     """Whether the planes of the output are those of the input, one to one."""
     return len(positions) == length and np.array_equal(positions, np.arange(length))
+
+
+def needed(positions, length):
+    """The planes, out of so many, that linear interpolation at positions needs: one at least."""
+    inside = positions[(positions >= -0.5) & (positions <= length - 0.5)]
+    if not inside.size:
+        return slice(0, 1)
+    at = np.clip([inside.min(), inside.max()], 0, length - 1)
+    return slice(int(at[0]), int(np.ceil(at[1])) + 1)
 
 
 def planes_at(array, axis, positions, degree):
