@@ -4,8 +4,17 @@ from os import PathLike
 from typing import Any, Literal, TypeVar, overload
 
 import dask.array as da
+import numpy as np
 from astropy.coordinates import BaseCoordinateFrame, SkyCoord
-from astropy.io.fits import BinTableHDU, CompImageHDU, HDUList, Header, ImageHDU, PrimaryHDU, TableHDU
+from astropy.io.fits import (
+    BinTableHDU,
+    CompImageHDU,
+    HDUList,
+    Header,
+    ImageHDU,
+    PrimaryHDU,
+    TableHDU,
+)
 from astropy.nddata import NDDataBase
 from astropy.units import Quantity
 from astropy.wcs import WCS

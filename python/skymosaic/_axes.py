@@ -15,7 +15,7 @@ from astropy.wcs.wcsapi import HighLevelWCSWrapper, SlicedLowLevelWCS
 from ._arrays import is_dask
 from ._wcs import fits_wcs
 
-# Degrees of the splines that interpolate; other kernels are for planes only.
+# Degrees of the splines that interpolate; with other kernels interpolation between planes is linear.
 DEGREES = {"nearest": 0, "bilinear": 1, "biquadratic": 2, "bicubic": 3}
 
 
@@ -113,6 +113,15 @@ def is_identity(positions, length):
     return len(positions) == length and np.array_equal(positions, np.arange(length))
 
 
+def needed(positions, length):
+    """The planes, out of so many, that linear interpolation at positions needs: one at least."""
+    inside = positions[(positions >= -0.5) & (positions <= length - 0.5)]
+    if not inside.size:
+        return slice(0, 1)
+    at = np.clip([inside.min(), inside.max()], 0, length - 1)
+    return slice(int(at[0]), int(np.ceil(at[1])) + 1)
+
+
 def planes_at(array, axis, positions, degree):
     """An array interpolated along one axis.
 
@@ -140,6 +149,10 @@ def planes_at(array, axis, positions, degree):
     whole = inside.all() and np.array_equal(at, np.round(at))
     if whole and (np.diff(at) == 1).all():
         return array[(slice(None),) * axis + (slice(int(at[0]), int(at[-1]) + 1),)]
+    if degree <= 1:
+        # Others depend on all planes.
+        first, last = int(at.min()), int(np.ceil(at.max()))
+        array, at = array[(slice(None),) * axis + (slice(first, last + 1),)], at - first
     if is_dask(array):
         joined = array.rechunk({axis: -1})
         chunks = joined.chunks[:axis] + ((len(at),),) + joined.chunks[axis + 1 :]
@@ -155,7 +168,7 @@ def _interpolated(array, axis, at, inside, degree):
     missing = None
     if degree >= 2:
         missing = ~np.isfinite(planes)
-        planes = _coefficients(np.where(missing, 0, planes), degree)
+        planes = _coefficients(_without_gaps(planes, missing), degree)
     made = np.full((len(at), *planes.shape[1:]), np.nan)
     for plane, position, known in zip(made, at, inside, strict=True):
         if not known:
@@ -191,6 +204,16 @@ def _taps(position, degree, length):
     for offset, weight in enumerate(weights):
         tap = (first + offset) % period
         yield min(tap, period - tap) if length > 1 else 0, weight
+
+
+def _without_gaps(planes, missing):
+    """Planes with missing pixels replaced by the nearest ones before them, or else after them, along the first axis, so that splines do not ring there."""
+    made = np.where(missing, np.nan, planes.astype(float))
+    for k in range(1, len(made)):
+        made[k] = np.where(missing[k], made[k - 1], made[k])
+    for k in range(len(made) - 2, -1, -1):
+        made[k] = np.where(np.isnan(made[k]), made[k + 1], made[k])
+    return np.nan_to_num(made)
 
 
 def _coefficients(planes, degree):

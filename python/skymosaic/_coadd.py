@@ -101,7 +101,7 @@ def reproject_and_coadd(
         False, they are resampled twice.
     non_reprojected_dims : tuple, optional
         Leading dimensions that are mapped one to one without a look at their WCS axes: ``(0,)`` or ``(0, 1)``, .... Without it planes of the output that lie between
-        those of an image are interpolated, with the order of the kernel if that is one of reproject_interp.
+        those of an image are interpolated: linearly, by the nearest for 'nearest', by splines for 'biquadratic' and 'bicubic'.
     return_type : {'numpy', 'dask', 'zarr'}, optional
         Numpy arrays; dask arrays that nobody has computed yet; or dask arrays on a zarr store, which the workers of the active dask scheduler have written, so
         that no process holds more than a few windows. Default: ``'numpy'``.
@@ -149,7 +149,7 @@ def reproject_and_coadd(
     ValueError, TypeError, FileNotFoundError, OSError, MemoryError
         With a message that names the image, HDU or card.
     NotImplementedError
-        For axes that cannot be told apart, and planes between planes where the kernel knows planes only.
+        For axes that cannot be told apart.
 
     Notes
     -----

@@ -144,7 +144,7 @@ def _lazily(job):
         return job
 
     def wrapped(image):
-        if image is None or all(at is None for at in image.planes) or is_dask(image.array):
+        if image is None or not image.interpolated or is_dask(image.array):
             return image
         return replace(image, array=da.from_array(native(image.array), name=False))
 

@@ -49,7 +49,7 @@ _PARTS = {
     ValueError, TypeError, FileNotFoundError, OSError, MemoryError
         With a message that names what is wrong: image, HDU, card, argument.
     NotImplementedError
-        For axes that cannot be told apart, and planes between planes where the kernel knows planes only.
+        For axes that cannot be told apart.
 """,
 }
 

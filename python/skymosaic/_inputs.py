@@ -14,7 +14,16 @@ from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
 
 from . import _core
 from ._arrays import is_array, native
-from ._axes import Axes, is_identity, paired, planar, planes_at, positions, snapped
+from ._axes import (
+    Axes,
+    is_identity,
+    needed,
+    paired,
+    planar,
+    planes_at,
+    positions,
+    snapped,
+)
 from ._wcs import (
     PixelMap,
     Shift,
@@ -51,8 +60,13 @@ class Image:
     corner: tuple | None = None
     # Where the planes of the output lie along the leading axes, in pixels of the image; None for an axis that is mapped one to one.
     planes: tuple = ()
-    # Degree of the spline between planes, if there are any.
-    degree: int | None = None
+    # Degree of the spline between planes, where they are interpolated here; None where the engine does it, linearly or by the nearest.
+    spline: int | None = None
+
+    @property
+    def interpolated(self):
+        """Whether planes are to be interpolated here, before the engine sees them."""
+        return self.spline is not None and any(at is not None for at in self.planes)
 
     def pixels(self):
         """The array of the image, that of a file being mapped or read."""
@@ -291,7 +305,7 @@ def arranged(pairs, target, degree, non_reprojected=0, tolerance=1e-4):
     target : Target
         The output.
     degree : int or None
-        Degree of the spline between planes; None for kernels that know planes only.
+        Degree of the spline of the kernel, 0 to 3; None for other kernels, which interpolate linearly between planes.
     non_reprojected : int
         So many leading axes are mapped one to one, whatever their WCS says.
     tolerance : float
@@ -303,13 +317,17 @@ def arranged(pairs, target, degree, non_reprojected=0, tolerance=1e-4):
     order = axes_out.order(len(target.shape))
     wcs = planar(target.wcs, axes_out)
     flat = replace(target, wcs=wcs, shape=tuple(target.shape[axis] for axis in order), cards=native_cards(wcs), order=order)
+    # The engine interpolates between planes linearly, and by the nearest.
+    spline = degree if degree in (2, 3) else None
+    of_weights = 0 if degree == 0 else 1
     made = []
     for image, weights in pairs:
         lay = _lay(image, target, axes_out, non_reprojected, tolerance)
         if weights is not None:
             own = weights.wcs is not None and weights.wcs.pixel_n_dim == target.wcs.pixel_n_dim
-            weights = _laid(weights, *(_lay(weights, target, axes_out, non_reprojected, tolerance) if own else lay), min(degree or 0, 1))
-        made.append((_laid(image, *lay, degree), weights))
+            of_own = _lay(weights, target, axes_out, non_reprojected, tolerance) if own else lay
+            weights = _laid(weights, *of_own, of_weights if own or spline is not None else None)
+        made.append((_laid(image, *lay, spline), weights))
     return made, flat
 
 
@@ -333,18 +351,13 @@ def _lay(image, target, axes_out, non_reprojected, tolerance):
     return order, tuple(planes), planar(wcs_in, axes)
 
 
-def _laid(image, order, planes, wcs, degree):
+def _laid(image, order, planes, wcs, spline):
     """An image, or weights, as `_lay` says."""
-    moved = order != tuple(range(len(order)))
-    between = any(at is not None for at in planes)
-    if between and degree is None:
-        raise NotImplementedError(
-            "the planes of the input are not those of the output, one to one, and this kernel is for planes: use an order of reproject_interp "
-            "('nearest-neighbor' to 'bicubic'), which interpolates between planes, or resample that axis first"
-        )
+    whole = len(image.shape) == len(order)
+    image = replace(image, planes=planes if whole else (), spline=spline)
     if image.wcs is not None:
         image = replace(image, wcs=wcs, cards=native_cards(wcs))
-    if not moved and (not between or len(image.shape) == 2):
+    if order == tuple(range(len(order))) and not image.interpolated:
         return image
 
     def turned(array):
@@ -354,17 +367,7 @@ def _laid(image, order, planes, wcs, degree):
         return array.T if order[-1] < order[-2] else array
 
     array = turned(image.pixels())
-    whole = array.ndim == len(order)
-    return replace(
-        image,
-        array=array,
-        path=None,
-        shape=array.shape,
-        planes=planes if whole else (),
-        degree=degree,
-        variance=turned(image.variance),
-        mask=turned(image.mask),
-    )
+    return replace(image, array=array, path=None, shape=array.shape, variance=turned(image.variance), mask=turned(image.mask))
 
 
 def cut(image, chosen):
@@ -379,18 +382,22 @@ def cut(image, chosen):
     """
     if image is None or len(image.shape) == 2:
         return image
-    planes = image.planes or (None,) * (len(image.shape) - 2)
-    array, masks = image.pixels(), (image.variance, image.mask)
+    if image.interpolated and (image.variance is not None or image.mask is not None):
+        raise NotImplementedError("variances and masks of planes between which a spline is laid: use another kernel, or resample that axis first")
+    arrays = {"array": image.pixels(), "variance": image.variance, "mask": image.mask}
+    planes = list(image.planes or (None,) * (len(image.shape) - 2))
     for axis, (part, at) in enumerate(zip(chosen, planes, strict=True)):
-        if at is None:
-            array = array[(slice(None),) * axis + (part,)]
-            masks = [None if mask is None else mask[(slice(None),) * axis + (part,)] if mask.ndim > 2 else mask for mask in masks]
-        else:
-            array = planes_at(array, axis, at[part], image.degree)
-            if any(mask is not None for mask in masks):
-                raise NotImplementedError("variances and masks of planes that are interpolated: resample that axis first")
-    variance, mask = masks
-    return replace(image, array=array, path=None, shape=array.shape, planes=(), variance=variance, mask=mask)
+        if at is not None and image.spline is not None:
+            arrays["array"], planes[axis] = planes_at(arrays["array"], axis, at[part], image.spline), None
+            continue
+        if at is not None:
+            at = at[part]
+            part = needed(at, image.shape[axis])
+            planes[axis] = at - part.start
+        for name, array in arrays.items():
+            if array is not None and array.ndim == len(image.shape):
+                arrays[name] = array[(slice(None),) * axis + (part,)]
+    return replace(image, path=None, shape=arrays["array"].shape, planes=tuple(planes), **arrays)
 
 
 def build(image, weights, target, roundtrip=True):
@@ -407,6 +414,9 @@ def build(image, weights, target, roundtrip=True):
         made = _core.Input.fits(image.path, image.hdu, **place(image))
     else:
         made = _core.Input.array(native(image.array), **place(image))
+    if any(at is not None for at in image.planes):
+        lengths = zip(image.planes, image.shape, strict=False)
+        made = made.with_leading_positions([list(range(n)) if at is None else at.tolist() for at, n in lengths])
     if image.variance is not None:
         made = made.with_variance(native(image.variance))
     if image.mask is not None:

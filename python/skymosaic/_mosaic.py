@@ -38,6 +38,7 @@ class Job:
             if image.corner is None:
                 check(image, target)
         tolerance = settings.get("coordinate_error", COORDINATE_ERROR)
+        settings = {**settings, "nearest_planes": degree == 0}
         return cls(*arranged(pairs, target, degree, non_reprojected, tolerance), settings, roundtrip)
 
     @property
@@ -47,25 +48,32 @@ class Job:
 
     @property
     def plain(self):
-        """Whether the planes of every image are those of the output, one to one."""
-        return all(at is None for pair in self.pairs for image in pair if image is not None for at in image.planes)
+        """Whether the engine can be given the images as they are: no splines between planes."""
+        return not any(image.interpolated for pair in self.pairs for image in pair if image is not None)
 
     def part(self, chosen):
         """The job of some planes of the output, a slice for each leading axis."""
         pairs = [tuple(cut(image, chosen) for image in pair) for pair in self.pairs]
         leading = (len(range(*part.indices(length))) for part, length in zip(chosen, self.shape, strict=False))
-        return replace(self, pairs=pairs, target=replace(self.target, shape=(*leading, *self.shape[-2:])))
+        settings = self.settings
+        if not self.plain and settings.get("memory_limit") is not None:
+            settings = {**settings, "memory_limit": settings["memory_limit"] - self._room()}
+        return replace(self, pairs=pairs, target=replace(self.target, shape=(*leading, *self.shape[-2:])), settings=settings)
+
+    def _room(self):
+        """Bytes that planes which are interpolated at once may take; the engine gets the rest of a limit."""
+        limit = self.settings.get("memory_limit")
+        return _PLANES if limit is None else limit // 2
 
     def lead(self):
         """How many planes of the output, along each leading axis, are interpolated at once: all where nothing is."""
         lead = list(self.shape[:-2])
         if not self.plain:
-            axis = next(k for k in range(len(lead)) for image, _ in self.pairs if image.planes and image.planes[k] is not None)
-            limit = self.settings.get("memory_limit")
-            room = _PLANES if limit is None else limit // 2
+            laid = [image.planes for pair in self.pairs for image in pair if image is not None and image.interpolated]
+            axis = next(k for k in range(len(lead)) for planes in laid if planes[k] is not None)
             held = sum(8 * int(np.prod(image.shape[-2:])) for image, _ in self.pairs)
             others = int(np.prod(lead)) // lead[axis]
-            lead[axis] = max(1, min(lead[axis], int(room // max(1, held * others))))
+            lead[axis] = max(1, min(lead[axis], self._room() // max(1, held * others)))
         return tuple(lead)
 
     def parts(self, lead):

@@ -46,8 +46,8 @@ def reproject_interp(
     {image}
     order : int or str
         ``'nearest-neighbor'`` (0), ``'bilinear'`` (1), ``'biquadratic'`` (2) or ``'bicubic'`` (3); or a kernel that reproject does not have: ``'cubic'``,
-        ``'lanczos2'`` to ``'lanczos5'``. Axes beyond the plane that is reprojected are interpolated with the same order where planes of the output lie between those of the image, for the
-        first four. Default: ``'bilinear'``.
+        ``'lanczos2'`` to ``'lanczos5'``. Where planes of the output lie between those of the image, along an axis beyond the plane that is reprojected, the nearest is taken for
+        0, splines of the same order are laid for 2 and 3, which takes the whole cube in memory as float64, and interpolation is linear for all others. Default: ``'bilinear'``.
     roundtrip_coords : bool
         Whether coordinates that go through astropy must lead back. Those that are computed natively always do. Default: True.
     {outputs}

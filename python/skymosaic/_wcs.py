@@ -1,5 +1,6 @@
 """World coordinate systems of astropy: as header cards where the native part understands them, as maps elsewhere."""
 
+import itertools
 import threading
 
 import numpy as np
@@ -188,30 +189,25 @@ class PixelMap:
         self._roundtrip = roundtrip
         # FITS WCS of astropy are not safe to use from several threads (astropy issue 16244).
         self._lock = threading.Lock()
-        self._kept, self._points = {}, 0
+        self._answers = _Answers()
 
     def to_input(self, x, y):
+        row = _row(x, y)
+        key = row or (x.tobytes(), y.tobytes())
         with self._lock, np.errstate(all="ignore"):
-            row = _row(x, y)
-            key = row or (x.tobytes(), y.tobytes())
-            if key not in self._kept:
-                if row is not None and (*row[:2], row[2] - 1) in self._kept:
-                    self._compute_rows(*row)
-                else:
-                    self._keep(key, self._to_input(x, y))
-            return self._kept[key]
-
-    def _compute_rows(self, x0, n, y):
-        x = np.tile(x0 + np.arange(n), _ROWS)
-        found = self._to_input(x, np.repeat(y + np.arange(_ROWS), n))
-        for k in range(_ROWS):
-            self._keep((x0, n, y + k), [axis[k * n : (k + 1) * n] for axis in found])
-
-    def _keep(self, key, found):
-        self._points += len(found[0])
-        if self._points > _MOST_POINTS:
-            self._kept, self._points = {}, len(found[0])
-        self._kept[key] = found
+            found = self._answers.get(key)
+            if found is not None:
+                return found
+            if row is None or self._answers.get((*row[:2], row[2] - 1)) is None:
+                found = self._to_input(x, y)
+                self._answers.keep(key, found)
+                return found
+            x0, n, y0 = row
+            several = self._to_input(np.tile(x0 + np.arange(n), _ROWS), np.repeat(y0 + np.arange(_ROWS), n))
+            rows = [[axis[k * n : (k + 1) * n] for axis in several] for k in range(_ROWS)]
+            for k, one in enumerate(rows):
+                self._answers.keep((x0, n, y0 + k), one)
+            return rows[0]
 
     def _to_input(self, x, y):
         found = _pixels(pixel_to_pixel(self._out, self._in, x, y))
@@ -247,9 +243,31 @@ class Shift:
     input_to_sky = None
 
 
-# Rows that are computed together, and points that are kept.
+# Rows that are computed together.
 _ROWS = 64
-_MOST_POINTS = 1 << 22
+
+
+class _Answers:
+    """Positions by what was asked of one map. All maps together keep so many points; when there are more, all is forgotten."""
+
+    _MOST = 1 << 22
+    _lock = threading.Lock()
+    _kept = {}
+    _points = 0
+    _maps = itertools.count()
+
+    def __init__(self):
+        self._map = next(_Answers._maps)
+
+    def get(self, key):
+        return _Answers._kept.get((self._map, key))
+
+    def keep(self, key, found):
+        with _Answers._lock:
+            _Answers._points += len(found[0])
+            if _Answers._points > self._MOST:
+                _Answers._kept, _Answers._points = {}, len(found[0])
+            _Answers._kept[self._map, key] = found
 
 
 def _row(x, y):

@@ -186,6 +186,12 @@ impl Input {
         Ok(self.with_plane(py, inner, held))
     }
 
+    /// The same image, with the positions of the output's planes along each of its leading dimensions, in its pixels.
+    fn with_leading_positions(&self, py: Python<'_>, positions: Vec<Vec<f64>>) -> Input {
+        let arrays = self.arrays.iter().map(|array| array.clone_ref(py)).collect();
+        Input { inner: self.inner.clone().with_leading_positions(positions), arrays, maps: self.maps.clone() }
+    }
+
     /// The same image, its samples multiplied by a photometric scale after a sky level has been subtracted from its pixels, as a part of an exposure, if any.
     #[pyo3(signature = (scale=1.0, sky=0.0, exposure=None))]
     fn adjusted(&self, py: Python<'_>, scale: f64, sky: f64, exposure: Option<String>) -> Input {

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
 use skymosaic::{
     Adaptive, AdaptiveKernel, Boundary, Clip, Combine, CoordinateError, Drizzle, DrizzleKernel, Flux, Intermediate,
-    MatchBackground, Matching, Missing, Options, PairWeight, Parallel, Resample,
+    MatchBackground, Matching, Missing, Options, PairWeight, Parallel, Resample, SpectralInterpolation,
 };
 
 /// Entries taken out of a dictionary one by one, so that what nobody wants is noticed.
@@ -55,6 +55,9 @@ pub(crate) fn options(dictionary: &Bound<'_, PyDict>) -> PyResult<Options> {
     };
     options.parallel = parallel(entries.get("threads")?)?;
     options.memory_limit = entries.get("memory_limit")?;
+    if entries.flag("nearest_planes")? {
+        options.spectral_interpolation = SpectralInterpolation::Nearest;
+    }
     options.exclude_bits = entries.get("exclude_bits")?.unwrap_or(0);
     if let Some(error) = entries.get::<f64>("coordinate_error")? {
         // 0 pixels off is exact.

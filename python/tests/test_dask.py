@@ -18,7 +18,12 @@ from astropy.wcs import WCS
 from conftest import same_bytes, smooth, tan
 from distributed import Client, LocalCluster
 
-from skymosaic import reproject_adaptive, reproject_and_coadd, reproject_exact, reproject_interp
+from skymosaic import (
+    reproject_adaptive,
+    reproject_and_coadd,
+    reproject_exact,
+    reproject_interp,
+)
 
 WINDOWS = {"block_size": (50, 40)}
 TWO = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}

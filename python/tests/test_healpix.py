@@ -5,7 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reproject
-from astropy.coordinates import FK4, FK5, BarycentricMeanEcliptic, GeocentricTrueEcliptic, Supergalactic
+from astropy.coordinates import (
+    FK4,
+    FK5,
+    BarycentricMeanEcliptic,
+    GeocentricTrueEcliptic,
+    Supergalactic,
+)
 from astropy.io import fits
 from astropy.wcs.wcsapi import HighLevelWCSWrapper, SlicedLowLevelWCS
 from conftest import overlapping, smooth, tan, worst

@@ -125,12 +125,14 @@ def test_cubes(order, tmp_path):
     assert same_bytes(reproject_interp((cube, wcs), target, order=order, parallel="current-scheduler"), found)
 
 
-def test_planes_one_to_one():
-    """Kernels that know planes only, and leading axes that are not looked at."""
-    cube = smooth((3, 60, 80)) * np.array([1, 2, 3])[:, None, None]
+def test_other_kernels_and_planes():
+    """Kernels that are no splines interpolate linearly between planes, and leading axes that are not looked at."""
+    cube = smooth((3, 60, 80)) * np.array([1, 2, 5])[:, None, None]
     wcs, target = spectral(tan()), spectral(tan(shape=(50, 60), angle=20), crval=1.4e9 + 3e5)
-    with pytest.raises(NotImplementedError, match="kernel is for planes"):
-        reproject_adaptive((cube, wcs), target, shape_out=(3, 50, 60))
+    found = reproject_adaptive((cube, wcs), target, shape_out=(3, 50, 60))
+    between = 0.7 * cube + 0.3 * np.concatenate([cube[1:], cube[-1:]])
+    expected = theirs.reproject_adaptive((between, tan()), tan(shape=(50, 60), angle=20))
+    assert all(worst(a, b) < 1e-9 for a, b in zip(found, expected, strict=True))
     found = reproject_adaptive((cube, wcs), target, shape_out=(3, 50, 60), non_reprojected_dims=(0,))
     expected = theirs.reproject_adaptive((cube, tan()), tan(shape=(50, 60), angle=20))
     assert all(worst(a, b) < 1e-9 for a, b in zip(found, expected, strict=True))
@@ -156,6 +158,11 @@ def test_planes_at(degree, length):
     array[:, length // 2] = np.nan
     spoiled = planes_at(array, 1, np.array([length // 2 - 0.3, length // 2 + 0.3]), degree)
     assert np.isnan(spoiled).all()
+    # Away from a missing pixel the others are there, and a constant stays one.
+    constant = np.full((1, 12, 1), 5.0)
+    constant[:, 6] = np.nan
+    found = planes_at(constant, 1, np.array([2.2, 9.8, 6.0]), degree)[0, :, 0]
+    assert np.abs(found[:2] - 5).max() < 1e-12 and np.isnan(found[2])
 
 
 def test_lines():

@@ -4,7 +4,13 @@ Everything here is computed by skymosaic and nothing by reproject, which need no
 calls private) is not here, and asking for it says so.
 """
 
-from .. import reproject_adaptive, reproject_exact, reproject_from_healpix, reproject_interp, reproject_to_healpix
+from .. import (
+    reproject_adaptive,
+    reproject_exact,
+    reproject_from_healpix,
+    reproject_interp,
+    reproject_to_healpix,
+)
 from . import adaptive, healpix, interpolation, mosaicking, spherical_intersect, utils
 from ._missing import missing
 
