@@ -13,9 +13,9 @@ use std::{
 use common::Golden;
 use ndarray::Array2;
 use skymosaic::{
-    Combine, CoordinateError, Error, FitsImage, Frame, Hdu, Header, HipsCuts, HipsExisting, HipsFormat, HipsGrid,
+    Column, Combine, CoordinateError, Error, FitsImage, Frame, Hdu, Header, HipsCuts, HipsExisting, HipsFormat, HipsGrid,
     HipsOptions, HipsPixels, HipsProperties, HipsReduction, HipsTile, Input, Options, Parallel, Phase, Resample, Wcs,
-    check_hips, write_hips,
+    check_hips, read_table, write_hips,
 };
 
 fn values(dir: &Path, tile: HipsTile) -> Option<Vec<f64>> {
@@ -130,6 +130,33 @@ fn tiles_equal_reproject_on_their_own_pixels() {
     }
     println!("{compared} pixels; the worst is {:.2e} off: {}", worst.0, worst.1);
     assert!(worst.0 <= 1e-9 && compared > 8_000);
+}
+
+#[test]
+fn coverage_equals_that_of_mocpy() {
+    let golden = Golden::open("hips");
+    let maps: serde_json::Value = serde_json::from_str(include_str!("golden/hips_moc.json")).unwrap();
+    for case in golden.cases() {
+        let dir = tempfile::tempdir().unwrap();
+        let (name, width) = (case["name"].as_str().unwrap(), case["width"].as_u64().unwrap() as usize);
+        let frame = if case["frame"] == "galactic" { Frame::Galactic } else { Frame::Icrs };
+        let input = Input::from_fits(golden.path(&case["image"]), &Hdu::First).unwrap();
+        let hips = HipsOptions::default().order(case["order"].as_u64().unwrap() as u8).width(width).frame(frame);
+        let options = Options::default().coordinate_error(CoordinateError::Exact);
+        let out = dir.path().join("hips");
+        write_hips(&out, &[input], &hips, &options).unwrap();
+        let map = &maps["maps"][name];
+        let expected: Vec<f64> =
+            map["ranges"].as_array().unwrap().iter().flat_map(|range| [range[0].as_f64().unwrap(), range[1].as_f64().unwrap()]).collect();
+        let ours: Vec<f64> = match &read_table(out.join("Moc.fits"), &Hdu::First).unwrap()[..] {
+            [Column::Integer { rows, .. }] => rows.iter().map(|bound| *bound as f64).collect(),
+            [Column::Float { rows, .. }] => rows.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(ours, expected, "{name}");
+        let fraction: f64 = HipsProperties::read(&out).unwrap().get("moc_sky_fraction").unwrap().parse().unwrap();
+        assert!((fraction / map["fraction"].as_f64().unwrap() - 1.0).abs() < 1e-3, "{name}: {fraction}");
+    }
 }
 
 /// Every covered pixel of the finest order in a pixel of another, by tile.
