@@ -418,6 +418,21 @@ fn what_cannot_be_compared_is_refused_by_name() {
     let mut coupled = header([10, 10], 0.0, 4, axis);
     coupled.set("PC1_3", 0.1, "");
     assert!(Wcs::from_header(&coupled).unwrap_err().to_string().contains("PC1_3"));
+    // The pixels of a file have the order of its axes.
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = Header::parse(&header([10, 10], 0.0, 4, axis).to_string().replace("PC", "XX")).unwrap();
+    for (a, b) in [("CTYPE1", "CTYPE3"), ("CRVAL1", "CRVAL3"), ("CRPIX1", "CRPIX3"), ("CDELT1", "CDELT3")] {
+        let [x, y] = [a, b].map(|keyword| first.get(keyword).unwrap().clone());
+        first.set(a, y, "");
+        first.set(b, x, "");
+    }
+    let path = folder.path().join("first.fits");
+    let mut file = FitsOutput::<f32>::create(&path, &first, image.shape(), false).unwrap();
+    file.write_array(image.view().into_dyn()).unwrap();
+    file.publish().unwrap();
+    let input = Input::from_fits(&path, &Hdu::First).unwrap();
+    let error = Plan::new(&[input], &target(), &[4, 10, 10], &Options::default()).unwrap_err().to_string();
+    assert!(error.contains("transpose") && error.contains("CTYPE2"), "{error}");
     // Lines that are the same but for rounding are the same; a cube that does not know its line is of the other's.
     for rest in ["1.1000000001e11", ""] {
         let mut other = header([10, 10], 0.0, 4, axis);

@@ -87,6 +87,41 @@ fn headers_are_written_as_they_are_read() {
     }
 }
 
+/// A WCS with distortions is written with the cards that it was read from; its leading axes can be others.
+#[test]
+fn leading_axes_go_with_distortions() {
+    let text = "NAXIS = 3\nNAXIS1 = 8\nNAXIS2 = 8\nNAXIS3 = 5\nCTYPE1 = 'RA---TAN-SIP'\nCTYPE2 = 'DEC--TAN-SIP'\nCTYPE3 = 'FREQ'\n\
+         CRVAL1 = 10.0\nCRVAL2 = 20.0\nCRVAL3 = 1.4e9\nCRPIX1 = 4.0\nCRPIX2 = 4.0\nCRPIX3 = 1.0\n\
+         CD1_1 = -1e-3\nCD2_2 = 1e-3\nCD3_3 = 1e6\nA_ORDER = 2\nB_ORDER = 2\nA_2_0 = 1e-4\nB_0_2 = 1e-4\n";
+    let distorted = Wcs::from_header(&Header::parse(text).unwrap()).unwrap();
+    let case = cases().into_iter().find(|case| case["header"].as_str().unwrap().contains("VOPT-F2W")).unwrap();
+    let other = Wcs::from_header(&header(&case)).unwrap();
+    for (wcs, ctype, length) in [
+        (distorted.clone(), Some("FREQ"), Some(vec![5])),
+        (distorted.clone().with_leading_axes_of(&other), Some("VOPT-F2W"), Some(vec![101])),
+        (distorted.celestial(), None, Some(vec![])),
+    ] {
+        let written = wcs.to_header();
+        let again = Wcs::from_header(&written).unwrap();
+        assert_eq!(again.leading_axes().first().map(skymosaic::LeadingAxis::ctype), ctype, "{written}");
+        assert_eq!((again.leading_shape(), again.shape()), (length, Some([8, 8])), "{written}");
+        if let Some(axis) = wcs.leading_axes().first() {
+            let value = |axis: &skymosaic::LeadingAxis| {
+                let mut value = [3.25];
+                axis.pixel_to_world(&mut value).unwrap();
+                value
+            };
+            assert_eq!(value(&again.leading_axes()[0]), value(axis), "{written}");
+        }
+        let sky = |wcs: &Wcs| {
+            let (mut x, mut y) = ([1.5], [6.25]);
+            wcs.pixel_to_celestial(&mut x, &mut y);
+            [x, y]
+        };
+        assert_eq!(sky(&again), sky(&wcs), "{written}");
+    }
+}
+
 /// Types of axes that describe the same pixels, as wcslib translates one into the other.
 #[test]
 fn types_are_converted_as_wcslib_does() {

@@ -403,6 +403,17 @@ impl<'a> Input<'a> {
                 expected: format!("({leading}ny, nx) with pixels in it: leading dimensions as the output's"),
             });
         }
+        // The pixels of a file have the order of its axes; the caller's arrays have the order that the caller gave them.
+        if let (Some(wcs), Some(_)) = (self.wcs(), self.file())
+            && wcs.celestial_axes() != [0, 1]
+        {
+            let [x, y] = wcs.celestial_axes().map(|axis| axis + 1);
+            return Err(Error::Wcs {
+                keyword: format!("CTYPE{x}"),
+                value: format!("celestial, and CTYPE{y}"),
+                problem: "the celestial axes of a cube have to be its axes 1 and 2: transpose it first".to_owned(),
+            });
+        }
         if !self.scale.is_finite() || self.scale == 0.0 {
             let expected = "a finite number other than 0".to_owned();
             return Err(Error::Option { option: "scale", got: self.scale.to_string(), expected });
