@@ -155,6 +155,7 @@ impl Piece {
 }
 
 /// The square that has a base cell: of base cell 6, which longitude 180° halves, the one with its right half.
+#[cfg(feature = "hips")]
 pub(crate) fn square_of(face: u64) -> [i64; 2] {
     let along = match face % 4 {
         3 => 1,
