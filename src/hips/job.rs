@@ -298,5 +298,7 @@ fn input(input: &Input<'_>) -> Value {
         "weights": input.weights_file().flatten().and_then(state),
         "shape": input.shape(),
         "scale": input.scale(),
+        "sky": input.sky(),
+        "exposure": input.exposure(),
     })
 }

@@ -85,28 +85,20 @@ impl<'t> TileTree<'t> {
 
     /// All tiles that the extent may touch, and possibly more, in order.
     pub(crate) fn touched(&self, extent: &Extent) -> Vec<usize> {
-        let mut found = Vec::new();
-        let mut waiting = vec![(&self.root, Place { height: self.depth, column: 0, row: 0 })];
-        while let Some((node, place)) = waiting.pop() {
-            if !self.cap(node, place).is_some_and(|cap| extent.meets(&cap)) {
-                continue;
-            }
-            if place.height == 0 {
-                found.push(place.row * self.tiles.columns() + place.column);
-            } else {
-                waiting.extend(self.children(node, place));
-            }
-        }
-        found.sort_unstable();
-        found
+        self.tiles_where(|node, place| self.cap(node, place).is_some_and(|cap| extent.meets(&cap)))
     }
 
     /// All tiles with a place on the sky: the touched ones of an input whose own place is unknown.
     pub(crate) fn all(&self) -> Vec<usize> {
+        self.tiles_where(|_, place| !self.target.is_off_sky(self.block(place)))
+    }
+
+    /// The tiles, in order, for which, as for all nodes above them, something holds.
+    fn tiles_where(&self, holds: impl Fn(&Node, Place) -> bool) -> Vec<usize> {
         let mut found = Vec::new();
         let mut waiting = vec![(&self.root, Place { height: self.depth, column: 0, row: 0 })];
         while let Some((node, place)) = waiting.pop() {
-            if self.target.is_off_sky(self.block(place)) {
+            if !holds(node, place) {
                 continue;
             }
             if place.height == 0 {

@@ -255,7 +255,8 @@ impl Job<'_> {
 
     /// What the mosaic says about itself. Nothing that the pixels do not depend on, so that the same mosaic is the same file.
     fn header(&self, plan: &Plan<'_>) -> Header {
-        let mut header = self.target.to_header();
+        // A map tells in its own words where its pixels are.
+        let mut header = if self.grid.is_none() { self.target.to_header() } else { Header::new() };
         for (keyword, value, comment) in self.cards.cards() {
             header.set(keyword, value.clone(), comment);
         }
