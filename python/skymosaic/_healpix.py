@@ -57,7 +57,7 @@ def reproject_from_healpix(
     Parameters
     ----------
     input_data : str, `~pathlib.Path`, `~astropy.io.fits.BinTableHDU`, `~astropy.io.fits.TableHDU` or tuple
-        The name of a FITS file with a HEALPix table, such a table, or a tuple of values and frame: an array of 12 ``nside``² values in the order of the pixels
+        The name of a FITS file with a HEALPix table, such a table, or a tuple of values and frame: an array of ``12 nside²`` values in the order of the pixels
         and a `~astropy.coordinates.BaseCoordinateFrame` or the name of one, or a letter of COORDSYS (``'C'``, ``'G'``, ``'Q'``, ``'E'``). Tables may hold a part
         of the sky (a column of pixel numbers) or pixels of several orders (NUNIQ). NaN is a missing pixel, and in tables also UNSEEN (-1.6375e30) and BAD_DATA.
     output_projection : WCS, `~astropy.io.fits.Header` or str
@@ -151,7 +151,7 @@ def reproject_to_healpix(
     nested : bool
         Whether the map is in NESTED order and not in RING order. Default: False.
     nside : int
-        Pixels along the side of a base cell; the map has 12 ``nside``² pixels. Default: 128.
+        Pixels along the side of a base cell; the map has ``12 nside²`` pixels. Default: 128.
     input_weights, hdu_weights, combine_function, match_background, background_reference
         As in `reproject_and_coadd`.
     reproject_function : callable or str, optional
@@ -164,7 +164,7 @@ def reproject_to_healpix(
     Returns
     -------
     array, footprint : `~numpy.ndarray`
-        Two float64 arrays of 12 ``nside``² values: the map, and the sum over the images of coverage × weight; 0 where there is no sample.
+        Two float64 arrays of ``12 nside²`` values: the map, and the sum over the images of coverage × weight; 0 where there is no sample.
 
     Raises
     ------

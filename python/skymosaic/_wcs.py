@@ -199,15 +199,31 @@ class PixelMap:
             if found is not None:
                 return found
             if row is None or self._answers.get((*row[:2], row[2] - 1)) is None:
-                found = self._to_input(x, y)
-                self._answers.keep(key, found)
+                found = self._to_pixels(x, y) or self._to_input(x, y)
+                self._answers.keep(key, found, len(x))
                 return found
             x0, n, y0 = row
             several = self._to_input(np.tile(x0 + np.arange(n), _ROWS), np.repeat(y0 + np.arange(_ROWS), n))
             rows = [[axis[k * n : (k + 1) * n] for axis in several] for k in range(_ROWS)]
             for k, one in enumerate(rows):
-                self._answers.keep((x0, n, y0 + k), one)
+                self._answers.keep((x0, n, y0 + k), one, n)
             return rows[0]
+
+    def _to_pixels(self, x, y):
+        """The positions of many centres of pixels, out of those of the rectangle around them; None if they are not, or few in it."""
+        if len(x) < _MANY or (x != np.floor(x)).any() or (y != np.floor(y)).any():
+            return None
+        low, high = (int(x.min()), int(y.min())), (int(x.max()), int(y.max()))
+        (x0, y0), (x1, y1), all_of_them = self._answers.get("rectangle") or (low, (-1, -1), None)
+        if not (x0 <= low[0] and y0 <= low[1] and high[0] <= x1 and high[1] <= y1):
+            (x0, y0), (x1, y1) = low, high
+            nx, ny = x1 - x0 + 1, y1 - y0 + 1
+            if nx * ny > 2 * len(x):
+                return None
+            all_of_them = self._to_input(np.tile(np.arange(x0, x1 + 1.0), ny), np.repeat(np.arange(y0, y1 + 1.0), nx))
+            self._answers.keep("rectangle", (low, high, all_of_them), nx * ny)
+        at = (y.astype(int) - y0) * (x1 - x0 + 1) + x.astype(int) - x0
+        return [axis[at] for axis in all_of_them]
 
     def _to_input(self, x, y):
         found = _pixels(pixel_to_pixel(self._out, self._in, x, y))
@@ -245,6 +261,8 @@ class Shift:
 
 # Rows that are computed together.
 _ROWS = 64
+# Points that are worth a rectangle.
+_MANY = 1024
 
 
 class _Answers:
@@ -262,11 +280,11 @@ class _Answers:
     def get(self, key):
         return _Answers._kept.get((self._map, key))
 
-    def keep(self, key, found):
+    def keep(self, key, found, points):
         with _Answers._lock:
-            _Answers._points += len(found[0])
+            _Answers._points += points
             if _Answers._points > self._MOST:
-                _Answers._kept, _Answers._points = {}, len(found[0])
+                _Answers._kept, _Answers._points = {}, points
             _Answers._kept[self._map, key] = found
 
 
