@@ -117,12 +117,10 @@ fn date(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}Z", minute / 60, minute % 60)
 }
 
-/// A page that shows the HiPS with Aladin Lite, which is loaded from the CDS.
+/// A page that shows the HiPS with Aladin Lite, which is loaded from the CDS and reads the properties.
 fn page(properties: &HipsProperties, hips: &HipsOptions) -> String {
-    let get = |keyword: &str| properties.get(keyword).unwrap_or("0");
     let title = hips.title.replace('&', "&amp;").replace('<', "&lt;");
-    let format = hips.pictures().next().map_or("fits", HipsFormat::extension);
-    let (frame, order, width) = (get("hips_frame"), get("hips_order"), get("hips_tile_width"));
+    let get = |keyword: &str| properties.get(keyword).unwrap_or("0");
     let (ra, dec, fov) = (get("hips_initial_ra"), get("hips_initial_dec"), get("hips_initial_fov"));
     format!(
         r#"<!DOCTYPE html>
@@ -137,13 +135,8 @@ fn page(properties: &HipsProperties, hips: &HipsOptions) -> String {
 <div id="sky"></div>
 <script src="https://aladin.cds.unistra.fr/AladinLite/api/v3/latest/aladin.js" charset="utf-8"></script>
 <script>
-A.init.then(() => {{
-  const aladin = A.aladin('#sky', {{ target: '{ra} {dec}', fov: {fov}, showCooGrid: false }});
-  const here = new URL('.', location.href).href.replace(/\/$/, '');
-  aladin.setBaseImageLayer(aladin.createImageSurvey('skymosaic', document.title, here, '{frame}', {order}, {{
-    imgFormat: '{format}', tileSize: {width}
-  }}));
-}});
+const here = new URL('.', location.href).href.replace(/\/$/, '');
+A.init.then(() => A.aladin('#sky', {{ survey: here, target: '{ra} {dec}', fov: {fov}, projection: 'TAN', cooFrame: 'ICRSd' }}));
 </script>
 </body>
 </html>
