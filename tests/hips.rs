@@ -13,9 +13,9 @@ use std::{
 use common::Golden;
 use ndarray::Array2;
 use skymosaic::{
-    Column, Combine, CoordinateError, Error, FitsImage, Frame, Hdu, Header, HipsCuts, HipsExisting, HipsFormat, HipsGrid,
-    HipsOptions, HipsPixels, HipsProperties, HipsReduction, HipsTile, Input, Options, Parallel, Phase, Resample, Wcs,
-    check_hips, read_table, write_hips,
+    Column, Combine, CoordinateError, Error, FitsImage, Frame, Hdu, Header, HipsCuts, HipsExisting, HipsFormat,
+    HipsGrid, HipsOptions, HipsPixels, HipsProperties, HipsReduction, HipsTile, Input, Options, Parallel, Phase,
+    Resample, Wcs, check_hips, read_table, write_hips,
 };
 
 fn values(dir: &Path, tile: HipsTile) -> Option<Vec<f64>> {
@@ -146,8 +146,12 @@ fn coverage_equals_that_of_mocpy() {
         let out = dir.path().join("hips");
         write_hips(&out, &[input], &hips, &options).unwrap();
         let map = &maps["maps"][name];
-        let expected: Vec<f64> =
-            map["ranges"].as_array().unwrap().iter().flat_map(|range| [range[0].as_f64().unwrap(), range[1].as_f64().unwrap()]).collect();
+        let expected: Vec<f64> = map["ranges"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|range| [range[0].as_f64().unwrap(), range[1].as_f64().unwrap()])
+            .collect();
         let ours: Vec<f64> = match &read_table(out.join("Moc.fits"), &Hdu::First).unwrap()[..] {
             [Column::Integer { rows, .. }] => rows.iter().map(|bound| *bound as f64).collect(),
             [Column::Float { rows, .. }] => rows.clone(),

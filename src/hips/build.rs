@@ -17,7 +17,8 @@ use super::{
     tree::Tree,
 };
 use crate::{
-    Error, HipsPixels, HipsProperties, Input, Options, Plan, PlaneSet, Summary, Window, free_disk_space,
+    Boundary, Error, HipsPixels, HipsProperties, Input, Options, Plan, PlaneSet, Resample, Summary, Window,
+    free_disk_space,
     progress::{Meter, Phase},
     threads::ThreadPool,
 };
@@ -75,6 +76,7 @@ pub fn write_hips(
     options: &Options,
 ) -> Result<HipsSummary, Error> {
     hips.validate()?;
+    have_places(inputs, options)?;
     let order = match hips.order {
         Some(order) => order,
         None if hips.existing == HipsExisting::Append => HipsProperties::read(dir.as_ref())?.order()?,
@@ -163,6 +165,26 @@ pub fn write_hips(
     job.publish()?;
     let finest_tiles = tiles.iter().filter(|tile| tile.order() == order).count();
     Ok(HipsSummary { order, finest_tiles, tiles: tiles.len(), cuts, run })
+}
+
+/// Refuses images that would have to be looked for all over the sky.
+fn have_places(inputs: &[Input<'_>], options: &Options) -> Result<(), Error> {
+    if let Some((index, input)) = inputs.iter().enumerate().find(|(_, input)| input.wcs().is_none()) {
+        let expected = "images with a WCS: where on the sky others lie is not known".to_owned();
+        return Err(Error::Option { option: "inputs", got: "a map".to_owned(), expected }.of_input(index, input.name()));
+    }
+    match options.resample {
+        Resample::Adaptive(adaptive)
+            if adaptive.x_cyclic
+                || adaptive.y_cyclic
+                || matches!(adaptive.boundary, Boundary::GridConstant { .. } | Boundary::Nearest) =>
+        {
+            let expected =
+                "images that end at their edges: not cyclic, and no boundary that goes on beyond them".to_owned();
+            Err(Error::Option { option: "resample", got: format!("{adaptive:?}"), expected })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How many times larger than those of the inputs the pixels of the order are at most that is chosen for them.
