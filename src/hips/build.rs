@@ -300,17 +300,16 @@ impl Builder {
         pool: &ThreadPool,
         options: &Options,
     ) -> Result<(), Error> {
-        let meter = Meter::new(options.progress.as_ref(), Phase::Encoding, tiles.len() as u64);
+        let missing = |tile: HipsTile| hips.pictures().filter(move |format| !self.tree.has(tile, *format));
+        let left: Vec<HipsTile> = tiles.iter().copied().filter(|tile| missing(*tile).next().is_some()).collect();
+        let meter = Meter::new(options.progress.as_ref(), Phase::Encoding, left.len() as u64);
         let width = self.width();
-        pool.map(tiles.len(), |k| {
-            let Some(tile) = tiles.get(k).copied() else { return Ok(()) };
-            let missing: Vec<HipsFormat> = hips.pictures().filter(|format| !self.tree.has(tile, *format)).collect();
-            if !missing.is_empty() {
-                let grey = tones.grey(&from_fits(&self.tree.path(tile, HipsFormat::Fits), width)?, width);
-                for format in missing {
-                    if let Some(bytes) = encode(format, &grey, width)? {
-                        self.tree.write_tile(tile, format, &bytes)?;
-                    }
+        pool.map(left.len(), |k| {
+            let Some(tile) = left.get(k).copied() else { return Ok(()) };
+            let grey = tones.grey(&from_fits(&self.tree.path(tile, HipsFormat::Fits), width)?, width);
+            for format in missing(tile) {
+                if let Some(bytes) = encode(format, &grey, width)? {
+                    self.tree.write_tile(tile, format, &bytes)?;
                 }
             }
             meter.advance(1)
