@@ -1,8 +1,9 @@
 //! What a HiPS says about itself: properties, the page that shows it, and the images that it was made of.
 
 use super::{
-    grid::{HipsGrid, HipsTile, frame_name},
-    options::{HipsFormat, HipsOptions, HipsReduction},
+    format::HipsFormat,
+    grid::{CELL, HipsGrid, HipsTile, frame_name},
+    options::{HipsOptions, HipsReduction},
     properties::HipsProperties,
     tree::Tree,
 };
@@ -61,7 +62,7 @@ impl Survey<'_> {
         set("hips_order_min", "0".to_owned());
         set("hips_tile_width", width.to_string());
         set("hips_tile_format", formats.join(" "));
-        set("hips_pixel_scale", format!("{:.4e}", super::build::CELL / (width << self.order) as f64));
+        set("hips_pixel_scale", format!("{:.4e}", CELL / (width << self.order) as f64));
         set("hips_hierarchy", if self.hips.reduction == HipsReduction::Mean { "mean" } else { "median" }.to_owned());
         set("hips_sampling", "bilinear".to_owned());
         set("hips_estsize", tree.kilobytes(self.tiles, &self.hips.formats).to_string());
@@ -95,7 +96,7 @@ fn around<'t>(tiles: impl Iterator<Item = &'t HipsTile>, grid: &HipsGrid) -> (Op
         return (None, 180.0);
     }
     let farthest = centres.iter().map(|centre| arc(chord(middle, *centre))).fold(0.0, f64::max);
-    let side = super::build::CELL / (1_u64 << grid.order()) as f64;
+    let side = CELL / (1_u64 << grid.order()) as f64;
     let icrs = grid.wcs().frame().to(&crate::wcs::Frame::Icrs).ok().map(|frames| frames.apply(middle));
     let place =
         icrs.map(|[x, y, z]| [y.atan2(x).to_degrees().rem_euclid(360.0), z.clamp(-1.0, 1.0).asin().to_degrees()]);
