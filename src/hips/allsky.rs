@@ -1,8 +1,9 @@
 //! The tiles of order 3 side by side in one file, for programs that show the whole sky at once (HiPS 1.0, section 4.3.1).
 
 use super::{
+    format::HipsFormat,
     grid::HipsTile,
-    options::{HipsFormat, HipsOptions},
+    options::HipsOptions,
     picture::{Tones, encode},
     tile::{from_fits, image_file},
     tree::Tree,

@@ -1,29 +1,27 @@
-//! A HiPS from its finest tiles: files of all orders, and what belongs to them.
+//! Making a HiPS: plan, run, pictures, and what belongs to them.
 
 use std::sync::Mutex;
 
 use super::{
     allsky,
+    builder::Builder,
     coverage::Coverage,
-    grid::{HipsGrid, HipsTile},
+    format::HipsFormat,
+    grid::{CELL, HipsGrid, HipsTile},
     job::Job,
-    options::{HipsExisting, HipsFormat, HipsOptions},
-    picture::{Histogram, Tones, encode},
-    pyramid::{Content, Pyramid},
+    options::{HipsExisting, HipsOptions},
+    picture::{Histogram, Tones},
+    properties::HipsProperties,
+    pyramid::Pyramid,
     sink::HipsSink,
-    sums::{Sums, read_coverage, write_coverage},
+    sums::Sums,
     survey::Survey,
-    tile::{from_fits, to_fits},
+    tile::HipsPixels,
     tree::Tree,
 };
 use crate::{
-    Error, HipsPixels, HipsProperties, Input, Options, Plan, PlaneSet, Summary, Window, free_disk_space,
-    progress::{Meter, Phase},
-    threads::ThreadPool,
+    Boundary, Error, Input, Options, Plan, PlaneSet, Resample, Summary, Window, free_disk_space, threads::ThreadPool,
 };
-
-/// Side of a HEALPix pixel of order 0 in degrees: the square root of its area.
-pub(super) const CELL: f64 = 58.632_301_422_6;
 
 /// What [`write_hips`] has done.
 #[derive(Debug)]
@@ -75,6 +73,7 @@ pub fn write_hips(
     options: &Options,
 ) -> Result<HipsSummary, Error> {
     hips.validate()?;
+    have_places(inputs, options)?;
     let order = match hips.order {
         Some(order) => order,
         None if hips.existing == HipsExisting::Append => HipsProperties::read(dir.as_ref())?.order()?,
@@ -165,6 +164,26 @@ pub fn write_hips(
     Ok(HipsSummary { order, finest_tiles, tiles: tiles.len(), cuts, run })
 }
 
+/// Refuses images that would have to be looked for all over the sky.
+fn have_places(inputs: &[Input<'_>], options: &Options) -> Result<(), Error> {
+    if let Some((index, input)) = inputs.iter().enumerate().find(|(_, input)| input.wcs().is_none()) {
+        let expected = "images with a WCS: where on the sky others lie is not known".to_owned();
+        return Err(Error::Option { option: "inputs", got: "a map".to_owned(), expected }.of_input(index, input.name()));
+    }
+    match options.resample {
+        Resample::Adaptive(adaptive)
+            if adaptive.x_cyclic
+                || adaptive.y_cyclic
+                || matches!(adaptive.boundary, Boundary::GridConstant { .. } | Boundary::Nearest) =>
+        {
+            let expected =
+                "images that end at their edges: not cyclic, and no boundary that goes on beyond them".to_owned();
+            Err(Error::Option { option: "resample", got: format!("{adaptive:?}"), expected })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// How many times larger than those of the inputs the pixels of the order are at most that is chosen for them.
 const LARGER: f64 = 1.1;
 
@@ -195,108 +214,4 @@ fn enough_space(tree: &Tree, hips: &HipsOptions, leaves: usize) -> Result<(), Er
         return Ok(());
     }
     Err(Error::DiskFull { dir: tree.root().to_owned(), what: "the tiles of the HiPS".to_owned(), needed, free })
-}
-
-/// Takes the finest tiles and makes all others.
-pub(super) struct Builder {
-    pyramid: Pyramid,
-    histogram: Histogram,
-    coverage: Coverage,
-    pixels: HipsPixels,
-    /// By order.
-    grids: Vec<HipsGrid>,
-    tree: Tree,
-    /// Whether images can be added later.
-    keeps_sums: bool,
-    /// Whether there are tiles of earlier images.
-    is_added_to: bool,
-}
-
-impl Builder {
-    pub(super) fn bytes(&self, threads: usize) -> u64 {
-        self.pyramid.bytes(threads) + Histogram::bytes()
-    }
-
-    /// Takes a tile of the finest order that the run has computed; `None` if nothing is in it.
-    pub(super) fn take_computed(&self, leaf: HipsTile, mut content: Option<Content>) -> Result<(), Error> {
-        if let Some(content) = &mut content {
-            self.write(leaf, content)?;
-        }
-        self.take(leaf, content.as_ref())
-    }
-
-    /// Takes a tile of the finest order that has its file already.
-    fn take_known(&self, leaf: HipsTile) -> Result<(), Error> {
-        let values = from_fits(&self.tree.path(leaf, HipsFormat::Fits), self.width())?;
-        self.take(leaf, Some(&Content { values, coverage: Vec::new() }))
-    }
-
-    /// Takes part of a tile of the finest order that stays as it is: what is told of all of them.
-    fn count(&self, leaf: HipsTile) -> Result<(), Error> {
-        let values = from_fits(&self.tree.path(leaf, HipsFormat::Fits), self.width())?;
-        self.histogram.add(&values, self.width());
-        self.coverage.add(leaf, &values, self.width());
-        Ok(())
-    }
-
-    /// A tile that stays as it is; `None` if there is none.
-    fn known(&self, tile: HipsTile) -> Result<Option<Content>, Error> {
-        if !self.is_added_to || !self.tree.has(tile, HipsFormat::Fits) {
-            return Ok(None);
-        }
-        let values = from_fits(&self.tree.path(tile, HipsFormat::Fits), self.width())?;
-        let is_finest = usize::from(tile.order()) + 1 == self.grids.len();
-        let coverage = if is_finest { Vec::new() } else { read_coverage(&self.tree, tile, self.width())? };
-        Ok(Some(Content { values, coverage }))
-    }
-
-    fn take(&self, leaf: HipsTile, content: Option<&Content>) -> Result<(), Error> {
-        if let Some(content) = content {
-            self.histogram.add(&content.values, self.width());
-            self.coverage.add(leaf, &content.values, self.width());
-        }
-        self.pyramid.add(leaf, content, |tile| self.known(tile), |tile, content| self.write(tile, content))
-    }
-
-    fn write(&self, tile: HipsTile, content: &mut Content) -> Result<(), Error> {
-        let Some(grid) = self.grids.get(usize::from(tile.order())) else { return Ok(()) };
-        if self.is_added_to {
-            self.tree.remove_pictures(tile)?;
-        }
-        if self.keeps_sums && !content.coverage.is_empty() {
-            write_coverage(&self.tree, tile, &content.coverage, self.width())?;
-        }
-        self.tree.write_tile(tile, HipsFormat::Fits, &to_fits(grid, tile, self.pixels, &mut content.values))
-    }
-
-    /// Makes the pictures of all tiles that have none.
-    fn pictures(
-        &self,
-        tiles: &[HipsTile],
-        hips: &HipsOptions,
-        tones: &Tones,
-        pool: &ThreadPool,
-        options: &Options,
-    ) -> Result<(), Error> {
-        let meter = Meter::new(options.progress.as_ref(), Phase::Encoding, tiles.len() as u64);
-        let width = self.width();
-        pool.map(tiles.len(), |k| {
-            let Some(tile) = tiles.get(k).copied() else { return Ok(()) };
-            let missing: Vec<HipsFormat> = hips.pictures().filter(|format| !self.tree.has(tile, *format)).collect();
-            if !missing.is_empty() {
-                let grey = tones.grey(&from_fits(&self.tree.path(tile, HipsFormat::Fits), width)?, width);
-                for format in missing {
-                    if let Some(bytes) = encode(format, &grey, width)? {
-                        self.tree.write_tile(tile, format, &bytes)?;
-                    }
-                }
-            }
-            meter.advance(1)
-        })?;
-        Ok(())
-    }
-
-    fn width(&self) -> usize {
-        self.grids.first().map_or(0, HipsGrid::width)
-    }
 }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
+    format::HipsFormat,
     grid::{HipsGrid, HipsTile},
-    options::HipsFormat,
     properties::HipsProperties,
     tile::from_fits,
     tree::Tree,

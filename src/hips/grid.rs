@@ -12,6 +12,8 @@ use crate::{
 
 /// Largest order of HEALPix with 64-bit numbers.
 const MAX_ORDER: u8 = 29;
+/// Side of a HEALPix pixel of order 0 in degrees: the square root of its area.
+pub(super) const CELL: f64 = 58.632_301_422_6;
 /// Tiles in a folder.
 const IN_FOLDER: u64 = 10_000;
 

@@ -51,7 +51,6 @@ impl Job {
         let target = AtomicFile::resolve(dir)?;
         let (part, old) = (beside(&target, ".skymosaic-part"), beside(&target, ".skymosaic-old"));
         let refuse = |path: &Path, problem: &str| Error::Output { path: path.to_owned(), problem: problem.to_owned() };
-        recover(&target, &old)?;
         let mut description = describe(plan, hips, order);
         let found = match fs::read_dir(&target) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
@@ -121,9 +120,11 @@ impl Job {
         Ok(Job { target, part, old, description, _lock: lock })
     }
 
-    /// The folder where the HiPS of a folder would be made.
+    /// The folder where the HiPS of a folder is made. Finishes first what a killed process has left between the renames at its end.
     pub(super) fn folder_for(dir: &Path) -> Result<PathBuf, Error> {
-        Ok(beside(&AtomicFile::resolve(dir)?, ".skymosaic-part"))
+        let target = AtomicFile::resolve(dir)?;
+        recover(&target, &beside(&target, ".skymosaic-old"))?;
+        Ok(beside(&target, ".skymosaic-part"))
     }
 
     /// When it was begun, in seconds of Unix time.
@@ -162,8 +163,6 @@ impl Job {
             move |error| Error::io(&path, action, error)
         };
         sync(&self.part).map_err(io(&self.part, "write it to the disk"))?;
-        let made = self.part.join(MADE);
-        fs::remove_file(&made).map_err(io(&made, "remove"))?;
         if self.target.join("properties").exists() {
             fs::rename(&self.target, &self.old).map_err(io(&self.target, "put it aside"))?;
         }
@@ -190,10 +189,15 @@ fn recover(target: &Path, old: &Path) -> Result<(), Error> {
         }
         _ => {}
     }
-    match fs::remove_file(&job) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(&job, "remove", error)),
-        _ => Ok(()),
+    for path in [target.join(MADE), job] {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound && error.kind() != io::ErrorKind::NotADirectory => {
+                return Err(Error::io(&path, "remove", error));
+            }
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// Waits until the files in a folder are on the disk.

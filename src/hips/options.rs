@@ -1,6 +1,7 @@
 //! What a HiPS is to be like.
 
 use super::{
+    format::HipsFormat,
     picture::{HipsCuts, HipsStretch},
     tile::HipsPixels,
 };
@@ -45,20 +46,6 @@ pub struct HipsOptions {
     pub existing: HipsExisting,
 }
 
-/// The files that a tile is written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum HipsFormat {
-    /// The values, in FITS files.
-    Fits,
-    /// Pictures in grey tones, in which missing pixels are transparent.
-    Png,
-    /// Pictures in grey tones, in which missing pixels are black: small, and not exact.
-    Jpeg,
-    /// Pictures in grey tones, without loss, in which missing pixels are transparent.
-    Webp,
-}
-
 /// What four pixels become in the order above. Missing pixels do not count; where all four are missing, so is the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -85,19 +72,6 @@ pub enum HipsExisting {
     /// touch are computed, and become what one run with the earlier images and then these makes. What a run with the same inputs has begun is finished. The
     /// HiPS is replaced at the end.
     Append,
-}
-
-impl HipsFormat {
-    /// The ending of the files' names.
-    #[must_use]
-    pub fn extension(self) -> &'static str {
-        match self {
-            HipsFormat::Fits => "fits",
-            HipsFormat::Png => "png",
-            HipsFormat::Jpeg => "jpg",
-            HipsFormat::Webp => "webp",
-        }
-    }
 }
 
 impl Default for HipsOptions {

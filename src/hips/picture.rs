@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::options::HipsFormat;
+use super::format::HipsFormat;
 use crate::Error;
 
 /// The values that are black and white in pictures.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    build::Builder,
+    builder::Builder,
     grid::{HipsGrid, HipsTile},
     pyramid::Content,
     sums::Sums,

@@ -1,8 +1,9 @@
 //! What a HiPS says about itself: properties, the page that shows it, and the images that it was made of.
 
 use super::{
-    grid::{HipsGrid, HipsTile, frame_name},
-    options::{HipsFormat, HipsOptions, HipsReduction},
+    format::HipsFormat,
+    grid::{CELL, HipsGrid, HipsTile, frame_name},
+    options::{HipsOptions, HipsReduction},
     properties::HipsProperties,
     tree::Tree,
 };
@@ -61,7 +62,7 @@ impl Survey<'_> {
         set("hips_order_min", "0".to_owned());
         set("hips_tile_width", width.to_string());
         set("hips_tile_format", formats.join(" "));
-        set("hips_pixel_scale", format!("{:.4e}", super::build::CELL / (width << self.order) as f64));
+        set("hips_pixel_scale", format!("{:.4e}", CELL / (width << self.order) as f64));
         set("hips_hierarchy", if self.hips.reduction == HipsReduction::Mean { "mean" } else { "median" }.to_owned());
         set("hips_sampling", "bilinear".to_owned());
         set("hips_estsize", tree.kilobytes(self.tiles, &self.hips.formats).to_string());
@@ -95,7 +96,7 @@ fn around<'t>(tiles: impl Iterator<Item = &'t HipsTile>, grid: &HipsGrid) -> (Op
         return (None, 180.0);
     }
     let farthest = centres.iter().map(|centre| arc(chord(middle, *centre))).fold(0.0, f64::max);
-    let side = super::build::CELL / (1_u64 << grid.order()) as f64;
+    let side = CELL / (1_u64 << grid.order()) as f64;
     let icrs = grid.wcs().frame().to(&crate::wcs::Frame::Icrs).ok().map(|frames| frames.apply(middle));
     let place =
         icrs.map(|[x, y, z]| [y.atan2(x).to_degrees().rem_euclid(360.0), z.clamp(-1.0, 1.0).asin().to_degrees()]);
@@ -117,12 +118,10 @@ fn date(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}Z", minute / 60, minute % 60)
 }
 
-/// A page that shows the HiPS with Aladin Lite, which is loaded from the CDS.
+/// A page that shows the HiPS with Aladin Lite, which is loaded from the CDS and reads the properties.
 fn page(properties: &HipsProperties, hips: &HipsOptions) -> String {
-    let get = |keyword: &str| properties.get(keyword).unwrap_or("0");
     let title = hips.title.replace('&', "&amp;").replace('<', "&lt;");
-    let format = hips.pictures().next().map_or("fits", HipsFormat::extension);
-    let (frame, order, width) = (get("hips_frame"), get("hips_order"), get("hips_tile_width"));
+    let get = |keyword: &str| properties.get(keyword).unwrap_or("0");
     let (ra, dec, fov) = (get("hips_initial_ra"), get("hips_initial_dec"), get("hips_initial_fov"));
     format!(
         r#"<!DOCTYPE html>
@@ -137,13 +136,8 @@ fn page(properties: &HipsProperties, hips: &HipsOptions) -> String {
 <div id="sky"></div>
 <script src="https://aladin.cds.unistra.fr/AladinLite/api/v3/latest/aladin.js" charset="utf-8"></script>
 <script>
-A.init.then(() => {{
-  const aladin = A.aladin('#sky', {{ target: '{ra} {dec}', fov: {fov}, showCooGrid: false }});
-  const here = new URL('.', location.href).href.replace(/\/$/, '');
-  aladin.setBaseImageLayer(aladin.createImageSurvey('skymosaic', document.title, here, '{frame}', {order}, {{
-    imgFormat: '{format}', tileSize: {width}
-  }}));
-}});
+const here = new URL('.', location.href).href.replace(/\/$/, '');
+A.init.then(() => A.aladin('#sky', {{ survey: here, target: '{ra} {dec}', fov: {fov}, projection: 'TAN', cooFrame: 'ICRSd' }}));
 </script>
 </body>
 </html>

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{grid::HipsTile, options::HipsFormat};
+use super::{format::HipsFormat, grid::HipsTile};
 use crate::Error;
 
 /// Ending of the names of files that are being written.
