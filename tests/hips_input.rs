@@ -106,7 +106,7 @@ fn a_hips_has_the_pixels_of_a_healpix_map() {
 #[test]
 fn threads_and_memory_change_nothing() {
     let folder = hips(1);
-    let target = target("CAR", [0.0, 0.0], 3.01);
+    let target = target("ZEA", [30.0, 90.0], 0.5);
     let run = |threads: usize, limit: Option<u64>| {
         let threads = Parallel::Threads(threads.try_into().unwrap());
         let mut options = Options::default().parallel(threads).tile(32);
