@@ -176,10 +176,16 @@ impl BinaryTable {
         self.rows.saturating_mul(repeat as u64)
     }
 
-    /// Whether a column holds numbers.
+    /// Checks that columns hold numbers.
     #[cfg(feature = "healpix")]
-    pub(crate) fn holds_numbers(&self, column: usize) -> bool {
-        self.columns.get(column).is_some_and(|column| matches!(column.cell_type, CellType::Number(_)))
+    pub(crate) fn check_numbers(&self, columns: &[usize]) -> Result<(), Error> {
+        let of_others = |column: &&TableColumn| !matches!(column.cell_type, CellType::Number(_));
+        match columns.iter().filter_map(|column| self.columns.get(*column)).find(of_others) {
+            None => Ok(()),
+            Some(TableColumn { name, form, .. }) => {
+                Err(self.wrong(&format!("column {name:?} has form {form}: expected numbers")))
+            }
+        }
     }
 
     /// Whether `f32` holds every value of a column.
