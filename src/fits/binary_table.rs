@@ -176,10 +176,15 @@ impl BinaryTable {
         self.rows.saturating_mul(repeat as u64)
     }
 
-    /// Whether a column holds numbers.
+    /// Checks that a column holds numbers.
     #[cfg(feature = "healpix")]
-    pub(crate) fn holds_numbers(&self, column: usize) -> bool {
-        self.columns.get(column).is_some_and(|column| matches!(column.cell_type, CellType::Number(_)))
+    pub(crate) fn check_numbers(&self, column: usize) -> Result<(), Error> {
+        match self.columns.get(column) {
+            Some(TableColumn { cell_type: CellType::Number(_), .. }) | None => Ok(()),
+            Some(TableColumn { name, form, .. }) => {
+                Err(self.wrong(&format!("column {name:?} has form {form}: expected numbers")))
+            }
+        }
     }
 
     /// Whether `f32` holds every value of a column.

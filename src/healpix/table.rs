@@ -94,9 +94,7 @@ impl HealpixMap {
         reserve().map_err(too_large)?;
         let mut wanted = vec![column];
         wanted.extend(numbers);
-        if let Some(column) = wanted.iter().find(|column| !table.holds_numbers(**column)) {
-            return Err(table.wrong(&format!("column {column}, counted from 0, does not hold numbers")));
-        }
+        wanted.iter().try_for_each(|column| table.check_numbers(*column))?;
         let integers = table.wrong("the column of pixel numbers does not hold integers");
         let mut integers = Some(integers);
         table.read(&wanted, &mut |place, cells| {
