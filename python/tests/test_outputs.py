@@ -122,7 +122,9 @@ def test_failing_progress_stops():
 def test_keyboard_interrupt():
     """A signal reaches a run on all threads, and the buffers can be used again."""
     program = """
-        import sys, time
+        import signal, sys, time
+        # A shell that starts the tests in the background has them ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.path.insert(0, sys.argv[1])
         from test_outputs import large
         from skymosaic import reproject_and_coadd
