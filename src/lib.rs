@@ -106,7 +106,7 @@
 //! | `wcs` | [`Wcs`]: header to sky; `celestial` with the steps `linear`, `distortion`, `projection`, `rotation`; `frame`; `optimal` targets; `axis`: [`LeadingAxis`] |
 //! | `map` | [`PixelMap`], the exact map; [`CoordGrid`], the cheap one with a certificate; which planes make a plane |
 //! | `fits` | [`FitsImage`], [`FitsOutput`]: files of the format; the only module that names cfitsio |
-//! | `source` | [`PixelSource`]: where pixels come from; the cache of decoded pixels; planes interpolated as they are read |
+//! | `source` | [`PixelSource`]: where pixels come from; the cache of decoded pixels; pixels changed and planes interpolated as they are read |
 //! | `input` | [`Input`]: pixels, their WCS, weights, variances, flags |
 //! | `resample` | the kernels, which see pixels and coordinates only |
 //! | `threads` | thread pools and the queue of jobs |
