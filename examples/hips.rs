@@ -1,10 +1,13 @@
-//! A HiPS of images: `cargo run --release --features hips --example hips -- FOLDER`, then serve FOLDER and open it in a browser.
+//! A HiPS of images: `cargo run --release --features hips --example hips -- FOLDER`, then serve FOLDER and open it in a browser; without a folder it goes to a temporary one.
+
+use std::path::PathBuf;
 
 use ndarray::Array2;
 use skymosaic::{Combine, Header, HipsOptions, Input, Options, Wcs, check_hips, write_hips};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = std::env::args().nth(1).ok_or("name a folder that is new or empty")?;
+    let temporary = tempfile::tempdir()?;
+    let folder = std::env::args().nth(1).map_or(temporary.path().join("waves"), PathBuf::from);
     // Nine images around the point where three base cells of HEALPix meet.
     let mut images = Vec::new();
     for (k, (i, j)) in (-1..=1).flat_map(|j| (-1..=1).map(move |i| (i, j))).enumerate() {
@@ -22,7 +25,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         images.iter().map(|(image, wcs)| Input::from_array(image.view(), wcs.clone())).collect();
     let hips = HipsOptions::default().title("Waves");
     let made = write_hips(&folder, &inputs, &hips, &Options::default().combine(Combine::Median))?;
-    println!("{} tiles of order {}, {} of all orders, in {folder}", made.finest_tiles, made.order, made.tiles);
+    println!(
+        "{} tiles of order {}, {} of all orders, in {}",
+        made.finest_tiles,
+        made.order,
+        made.tiles,
+        folder.display()
+    );
     for problem in check_hips(&folder, Default::default())? {
         println!("{problem}");
     }
