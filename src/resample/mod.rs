@@ -10,6 +10,7 @@ mod correlation;
 mod cubic;
 mod drizzle;
 mod drop_rows;
+mod drop_sums;
 mod edges;
 mod ellipse;
 mod exact;

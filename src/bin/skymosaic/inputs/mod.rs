@@ -381,22 +381,13 @@ impl Entry {
         let about = |problem: String| Failure::new(problem).about(path.display());
         let bytes = fs::read(path).map_err(|error| about(format!("cannot read: {error}")))?;
         let text = String::from_utf8_lossy(&bytes);
-        let mut heads = Vec::new();
-        let mut cards = String::new();
-        for line in text.lines() {
-            if line.trim_end() != "END" {
-                cards.push_str(line);
-                cards.push('\n');
-            }
-            if line.trim_end() == "END" {
-                heads.push(Header::parse(&cards).map_err(|error| about(error.to_string()))?);
-                cards.clear();
-            }
+        let lines: Vec<&str> = text.lines().collect();
+        let mut heads: Vec<&[&str]> = lines.split(|line| line.trim_end() == "END").collect();
+        // What follows the last END.
+        if heads.last().is_some_and(|rest| rest.iter().all(|line| line.trim().is_empty())) {
+            heads.pop();
         }
-        if !cards.trim().is_empty() {
-            heads.push(Header::parse(&cards).map_err(|error| about(error.to_string()))?);
-        }
-        Ok(heads)
+        heads.iter().map(|cards| Header::parse(&cards.join("\n")).map_err(|error| about(error.to_string()))).collect()
     }
 
     /// Gives each image the image of the same place in other HDUs.
